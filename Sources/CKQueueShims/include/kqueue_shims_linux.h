@@ -1,0 +1,117 @@
+/*
+ * The system calls of Linux as Swift can call them.  Those made while a lock
+ * is held go through syscall(2), because libc's wrappers of some of them are
+ * cancellation points and a cancelled thread must leave no lock behind.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef KQUEUE_SHIMS_LINUX_H
+#define KQUEUE_SHIMS_LINUX_H
+
+#include "kqueue_shims.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* An event as the kernel writes it; the layout is epoll_event's. */
+struct kq_epoll_event {
+    uint32_t events;
+    uint32_t token[2]; /* data.u64, which is not aligned everywhere */
+}
+#if defined(__x86_64__)
+__attribute__((packed))
+#endif
+;
+
+enum { KQ_FOREVER = -1 };
+
+/* New descriptors, close-on-exec, or a negative errno. */
+int kq_epoll_create(void);
+int kq_eventfd(void);
+int kq_timerfd(clockid_t clock);
+int kq_inotify(void);
+/* Moves a descriptor of ours out of the low numbers, which are the program's. */
+int kq_move_high(int descriptor);
+
+int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token);
+
+/* Events that are there now; no cancellation point. */
+int kq_epoll_poll(int set, struct kq_epoll_event *events, int count);
+/*
+ * Waits nanoseconds, rounded up to what the kernel can, or KQ_FOREVER.  A
+ * cancellation point; `cancelled` runs where the thread is cancelled there.
+ */
+int kq_epoll_wait(int set, struct kq_epoll_event *events, int count, int64_t nanoseconds,
+                  void (*cancelled)(void *), void *context);
+
+int kq_eventfd_signal(int descriptor);
+int kq_eventfd_clear(int descriptor);
+/* Arms for a time of the clock, or disarms with 0. */
+int kq_timerfd_arm(int descriptor, uint64_t deadline);
+
+/* An inotify watch on the file behind a descriptor, not on its name. */
+int kq_inotify_watch(int inotify, int descriptor, uint32_t mask);
+void kq_inotify_remove(int inotify, int watch);
+/* The next batch of records; 0 where there is none. */
+int kq_inotify_read(int inotify, void *buffer, size_t size);
+
+/* poll(2) of one descriptor, at once: its bits, or a negative errno. */
+int kq_poll(int descriptor, int events);
+
+/* FIONREAD; a negative errno where the descriptor has no such count. */
+static inline long kq_readable_bytes(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, FIONREAD, &count) == 0 ? count : -(long)errno;
+}
+
+/* What a descriptor is, as far as readiness depends on it. */
+enum kq_kind {
+    KQ_KIND_UNKNOWN = 0,
+    KQ_KIND_STREAM,        /* socket with connections */
+    KQ_KIND_PACKET_STREAM, /* likewise, of records, which may be empty */
+    KQ_KIND_DATAGRAM,      /* any other socket */
+    KQ_KIND_PIPE_READ, /* pipes and FIFOs by how they were opened */
+    KQ_KIND_PIPE_WRITE,
+    KQ_KIND_PIPE_BOTH,
+    KQ_KIND_TTY,
+    KQ_KIND_EVENTFD,
+    KQ_KIND_FILE, /* regular */
+    KQ_KIND_DIRECTORY,
+    KQ_KIND_DEVICE, /* character or block device */
+    KQ_KIND_OTHER
+};
+/* A kq_kind, or a negative errno. */
+int kq_kind(int descriptor);
+
+/* st_size less the offset, for files and directories. */
+int kq_file_remaining(int descriptor, int64_t *remaining);
+/* An eventfd's counter as /proc tells it; a negative errno where it does not. */
+int kq_eventfd_counter(int descriptor, uint64_t *counter);
+
+enum { KQ_PIPE_BUF = 4096 };
+
+bool kq_socket_listens(int descriptor);
+/* Connections that wait to be accepted; 1 where the kernel does not say. */
+long kq_socket_backlog(int descriptor);
+/* Free room in a socket's send buffer, at least 0. */
+long kq_socket_room(int descriptor);
+/* SO_RCVBUF, SO_RCVLOWAT. */
+long kq_socket_receive_buffer(int descriptor);
+long kq_socket_low_water(int descriptor);
+/* Whether the program has shut the socket's sending side down. */
+bool kq_socket_send_shut(int descriptor);
+/* The error that waits in SO_ERROR, told without taking it; see the definition. */
+int kq_socket_pending_error(int descriptor);
+
+/* Capacity of a pipe less what is in it. */
+long kq_pipe_room(int descriptor);
+/* Room in a terminal's output queue. */
+long kq_tty_room(int descriptor);
+
+#endif /* KQUEUE_SHIMS_LINUX_H */

@@ -1,0 +1,226 @@
+/*
+ * Linux: what a descriptor is and how much it holds.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifdef __linux__
+#define _GNU_SOURCE
+#include "include/kqueue_shims_linux.h"
+
+#ifdef __GLIBC__
+#include <linux/tcp.h> /* glibc's own tcp_info ends too early */
+#else
+#include <netinet/tcp.h>
+#endif
+#include <netinet/in.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <unistd.h>
+
+#ifndef SO_MEMINFO
+#define SO_MEMINFO 55
+#endif
+#ifndef SO_PROTOCOL
+#define SO_PROTOCOL 38
+#endif
+
+/* The kernel's numbers, of <linux/sock_diag.h> and <net/tcp_states.h>. */
+enum { MEMINFO_WMEM_ALLOC = 2, MEMINFO_SNDBUF = 3, MEMINFO_WMEM_QUEUED = 5, MEMINFO_VARS = 9 };
+enum { STATE_LISTEN = 10 };
+
+_Static_assert((int)KQ_PIPE_BUF == PIPE_BUF, "PIPE_BUF");
+
+static int socket_option(int descriptor, int option, int otherwise) {
+    int value = otherwise;
+    socklen_t size = sizeof value;
+    return getsockopt(descriptor, SOL_SOCKET, option, &value, &size) == 0 ? value : otherwise;
+}
+
+static bool tcp_info(int descriptor, struct tcp_info *info) {
+    socklen_t size = sizeof *info;
+    memset(info, 0, sizeof *info);
+    return socket_option(descriptor, SO_PROTOCOL, 0) == IPPROTO_TCP &&
+           getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, info, &size) == 0;
+}
+
+static int socket_kind(int descriptor) {
+    switch (socket_option(descriptor, SO_TYPE, SOCK_DGRAM)) {
+    case SOCK_STREAM:
+        return KQ_KIND_STREAM;
+    case SOCK_SEQPACKET:
+        return KQ_KIND_PACKET_STREAM;
+    default:
+        return KQ_KIND_DATAGRAM;
+    }
+}
+
+static int pipe_kind(int descriptor) {
+    int mode = fcntl(descriptor, F_GETFL) & O_ACCMODE;
+    return mode == O_RDONLY ? KQ_KIND_PIPE_READ : mode == O_WRONLY ? KQ_KIND_PIPE_WRITE : KQ_KIND_PIPE_BOTH;
+}
+
+/* Reads a small file of /proc without a cancellation point. */
+static long read_proc(const char *path, char *text, size_t size) {
+    int descriptor = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return -errno;
+    long got = syscall(SYS_read, descriptor, text, size - 1);
+    if (got < 0)
+        got = -errno;
+    text[got < 0 ? 0 : got] = '\0';
+    kq_close_descriptor(descriptor);
+    return got;
+}
+
+int kq_eventfd_counter(int descriptor, uint64_t *counter) {
+    static const char label[] = "eventfd-count:";
+    char path[48], text[512];
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", descriptor);
+    long got = read_proc(path, text, sizeof text);
+    if (got < 0)
+        return (int)got;
+    const char *line = strstr(text, label);
+    if (line == NULL)
+        return -ENOENT;
+    *counter = strtoull(line + sizeof label - 1, NULL, 16);
+    return 0;
+}
+
+/* Descriptors that belong to no file system: eventfd is the one with a count to tell. */
+static int anonymous_kind(int descriptor) {
+    static const char eventfd[] = "anon_inode:[eventfd]";
+    char path[48], target[sizeof eventfd];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    ssize_t length = readlink(path, target, sizeof target);
+    return length == (ssize_t)sizeof eventfd - 1 && memcmp(target, eventfd, sizeof eventfd - 1) == 0
+               ? KQ_KIND_EVENTFD
+               : KQ_KIND_OTHER;
+}
+
+int kq_kind(int descriptor) {
+    struct stat status;
+    if (fstat(descriptor, &status) == -1)
+        return -errno;
+    switch (status.st_mode & S_IFMT) {
+    case S_IFSOCK:
+        return socket_kind(descriptor);
+    case S_IFIFO:
+        return pipe_kind(descriptor);
+    case S_IFREG:
+        return KQ_KIND_FILE;
+    case S_IFDIR:
+        return KQ_KIND_DIRECTORY;
+    case S_IFCHR:
+        return isatty(descriptor) ? KQ_KIND_TTY : KQ_KIND_DEVICE;
+    case S_IFBLK:
+        return KQ_KIND_DEVICE;
+    default:
+        return anonymous_kind(descriptor);
+    }
+}
+
+int kq_file_remaining(int descriptor, int64_t *remaining) {
+    struct stat status;
+    off_t offset;
+    if (fstat(descriptor, &status) == -1 || (offset = lseek(descriptor, 0, SEEK_CUR)) == -1)
+        return -errno;
+    *remaining = status.st_size - offset;
+    return 0;
+}
+
+bool kq_socket_listens(int descriptor) {
+    return socket_option(descriptor, SO_ACCEPTCONN, 0) != 0;
+}
+
+long kq_socket_backlog(int descriptor) {
+    struct tcp_info info;
+    /* For a listening socket TCP tells the length of the accept queue here. */
+    if (tcp_info(descriptor, &info) && info.tcpi_state == STATE_LISTEN)
+        return info.tcpi_unacked;
+    return 1;
+}
+
+long kq_socket_room(int descriptor) {
+    uint32_t memory[MEMINFO_VARS];
+    socklen_t size = sizeof memory;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, memory, &size) == 0) {
+        /* A stream accounts for what it queues, a datagram socket for what it has sent out. */
+        long queued = memory[MEMINFO_WMEM_QUEUED];
+        long sent = memory[MEMINFO_WMEM_ALLOC];
+        long room = (long)memory[MEMINFO_SNDBUF] - (queued > sent ? queued : sent);
+        return room > 0 ? room : 0;
+    }
+    int queued = 0;
+    (void)ioctl(descriptor, TIOCOUTQ, &queued);
+    long room = (long)socket_option(descriptor, SO_SNDBUF, 0) - queued;
+    return room > 0 ? room : 0;
+}
+
+long kq_socket_receive_buffer(int descriptor) {
+    return socket_option(descriptor, SO_RCVBUF, 0);
+}
+
+long kq_socket_low_water(int descriptor) {
+    return socket_option(descriptor, SO_RCVLOWAT, 1);
+}
+
+/*
+ * poll(2) does not tell this.  A stream answers a send of nothing with EPIPE;
+ * a packet socket would send an empty packet, so it gets one byte at an address
+ * that cannot be read: the shutdown is looked at first (EPIPE), the byte is
+ * never copied (EFAULT).
+ */
+bool kq_socket_send_shut(int descriptor) {
+    static const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    if (socket_option(descriptor, SO_TYPE, SOCK_DGRAM) == SOCK_STREAM)
+        return syscall(SYS_sendto, descriptor, "", 0, flags, NULL, 0) == -1 && errno == EPIPE;
+    return syscall(SYS_sendto, descriptor, (void *)8, 1, flags, NULL, 0) == -1 && errno == EPIPE;
+}
+
+/*
+ * Taking SO_ERROR would rob the program of it, and no call of Linux shows it
+ * without taking it.  So it is told from what the connection went through: one
+ * that was up was reset unless the kernel gave up resending; one that never was
+ * up was refused unless it had to be asked for again and again.
+ */
+static int tcp_pending_error(const struct tcp_info *info) {
+    bool was_up = info->tcpi_bytes_acked > 0 || info->tcpi_bytes_received > 0 || info->tcpi_delivered > 0;
+    bool gave_up = info->tcpi_retransmits > 0 || info->tcpi_probes > 0 || info->tcpi_backoff > 0;
+    if (gave_up)
+        return ETIMEDOUT;
+    return was_up ? ECONNRESET : ECONNREFUSED;
+}
+
+int kq_socket_pending_error(int descriptor) {
+    struct tcp_info info;
+    if (tcp_info(descriptor, &info))
+        return tcp_pending_error(&info);
+    switch (socket_option(descriptor, SO_DOMAIN, AF_UNSPEC)) {
+    case AF_INET:
+    case AF_INET6:
+        return ECONNREFUSED; /* an ICMP answer to a datagram */
+    case AF_NETLINK:
+        return ENOBUFS;
+    default:
+        return ECONNRESET;
+    }
+}
+
+long kq_pipe_room(int descriptor) {
+    int capacity = fcntl(descriptor, F_GETPIPE_SZ);
+    long held = kq_readable_bytes(descriptor);
+    return capacity < 0 || held < 0 ? 1 : capacity > held ? capacity - held : 0;
+}
+
+long kq_tty_room(int descriptor) {
+    enum { OUTPUT_QUEUE = 4096 };
+    int queued = 0;
+    if (ioctl(descriptor, TIOCOUTQ, &queued) == -1 || queued >= OUTPUT_QUEUE)
+        return 1;
+    return OUTPUT_QUEUE - queued;
+}
+#endif

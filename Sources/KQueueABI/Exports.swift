@@ -1,0 +1,77 @@
+import CKQueue
+import CKQueueShims
+import KQueueCore
+import Synchronization
+
+// The C functions of <sys/event.h>. errno is set here and nowhere else.
+
+@c(kqueue)
+public func exportedKqueue() -> CInt {
+  returning { () throws(Errno) in try makeKQueue() }
+}
+
+@c(kqueue1)
+public func exportedKqueue1(_ flags: CInt) -> CInt {
+  // Every kqueue is close-on-exec, and none ever blocks in anything but kevent.
+  guard flags & ~kq_open_flags() == 0 else { return failing(EINVAL) }
+  return exportedKqueue()
+}
+
+@c(kqueuex)
+public func exportedKqueuex(_ flags: CUnsignedInt) -> CInt {
+  guard flags & ~(KQUEUE_CLOEXEC | KQUEUE_CPONFORK) == 0 else { return failing(EINVAL) }
+  return exportedKqueue()
+}
+
+@c(kevent)
+public func exportedKevent(
+  _ kq: CInt, _ changelist: UnsafePointer<Kevent>?, _ nchanges: CInt, _ eventlist: UnsafeMutablePointer<Kevent>?,
+  _ nevents: CInt, _ timeout: UnsafePointer<timespec>?
+) -> CInt {
+  let result: CInt
+  do throws(Errno) {
+    result = try callKevent(kq, changelist, nchanges, eventlist, nevents, timeout)
+  } catch {
+    if kq_tracing() { kq_trace_call(kq, nchanges, nevents, -error.code) }
+    return failing(error.code)
+  }
+  if kq_tracing() { kq_trace_call(kq, nchanges, nevents, result) }
+  return result
+}
+
+@c(libkqueue_drain_pending_close)
+public func exportedDrainPendingClose() {
+  // A closed kqueue is freed by its closer or by its last waiter: nothing is ever pending.
+}
+
+@inline(__always)
+private func callKevent(
+  _ kq: CInt, _ changelist: UnsafePointer<Kevent>?, _ nchanges: CInt, _ eventlist: UnsafeMutablePointer<Kevent>?,
+  _ nevents: CInt, _ timeout: UnsafePointer<timespec>?
+) throws(Errno) -> CInt {
+  guard let handle = sharedRegistry()?.find(kq) else { throw Errno(kq_is_open(kq) ? EINVAL : EBADF) }
+  guard nchanges >= 0 && nevents >= 0 else { throw Errno(EINVAL) }
+  guard (changelist != nil || nchanges == 0) && (eventlist != nil || nevents == 0) else { throw Errno(EFAULT) }
+  let written = try handle.kevent(
+    kq, UnsafeBufferPointer(start: changelist, count: Int(nchanges)),
+    UnsafeMutableBufferPointer(start: eventlist, count: Int(nevents)), timeout,
+    cancelled: { Parked<NativeBackend>.abandon($0!) })
+  return CInt(truncatingIfNeeded: written)
+}
+
+// MARK: errno
+
+@inline(__always)
+private func returning(_ body: () throws(Errno) -> CInt) -> CInt {
+  do throws(Errno) {
+    return try body()
+  } catch {
+    return failing(error.code)
+  }
+}
+
+@inline(never)
+private func failing(_ code: CInt) -> CInt {
+  kq_set_errno(code)
+  return -1
+}

@@ -1,0 +1,122 @@
+import CKQueue
+import CKQueueShims
+
+/// Changes in: what an entry of a changelist does to the knotes (contract 1.3, 1.4, 3.1, 3.2).
+extension KQueue where Backend: ~Copyable {
+  /// Applies one change. Where it throws, nothing has changed.
+  /// - Throws: the errno of the entry.
+  mutating func apply(_ change: Kevent) throws(Errno) {
+    guard change.filter != 0 else { return }  // skipped silently, as FreeBSD does (C-040)
+    guard let filter = Filter(rawValue: change.filter), Backend.filters.union(.core).contains(FilterSet(filter)) else {
+      throw Errno(EINVAL)
+    }
+    try requireSense(change)
+    if filter.watchesDescriptor && change.ident > UInt(CInt.max) { throw Errno(EBADF) }
+    guard let index = table.find(filter, change.ident, knotes) else { return try create(change, filter) }
+    if change.has(EV_DELETE) {
+      remove(index, filter)
+    } else {
+      try modify(index, change, filter)
+    }
+  }
+
+  /// Refuses flags that contradict one another (contract 1.4, C-345).
+  private func requireSense(_ change: Kevent) throws(Errno) {
+    let contradicts =
+      change.has(EV_ENABLE) && change.has(EV_DISABLE)
+      || change.has(EV_ADD) && change.has(EV_KEEPUDATA)
+      || change.has(EV_UDATA_SPECIFIC)
+    if contradicts { throw Errno(EINVAL) }
+  }
+
+  private mutating func create(_ change: Kevent, _ filter: Filter) throws(Errno) {
+    guard change.has(EV_ADD) else { throw Errno(filter.watchesDescriptor && !isOpen(change.ident) ? EBADF : ENOENT) }
+    let index = try knotes.allocate()
+    knotes[index].pointee.register(change, filter)
+    do throws(Errno) {
+      try table.insert(index, filter, knotes)
+    } catch {
+      knotes.free(index)
+      throw error
+    }
+    do throws(Errno) {
+      try attach(index, change, filter)
+    } catch {
+      discard(index, filter)
+      throw error
+    }
+    if change.has(EV_FORCEONESHOT) { try force(index) }
+  }
+
+  private mutating func attach(_ index: UInt32, _ change: Kevent, _ filter: Filter) throws(Errno) {
+    switch filter {
+    case .read, .write: try attachDescriptor(index)
+    case .timer: try attachTimer(index, change)
+    case .user: try attachUser(index, change)
+    case .libkqueue: throw Errno(EINVAL)
+    }
+  }
+
+  private mutating func modify(_ index: UInt32, _ change: Kevent, _ filter: Filter) throws(Errno) {
+    let before = knotes[index].pointee
+    knotes[index].pointee.enable(change)
+    do throws(Errno) {
+      switch filter {
+      case .read, .write: try modifyDescriptor(index, change)
+      case .timer: try modifyTimer(index, change)
+      case .user: modifyUser(index, change)
+      case .libkqueue: throw Errno(EINVAL)
+      }
+    } catch {
+      knotes[index].pointee.fflags = before.fflags
+      knotes[index].pointee.data = before.data
+      knotes[index].pointee.status = before.status
+      throw error
+    }
+    if !change.has(EV_KEEPUDATA) { knotes[index].pointee.udata = change.udata }
+    if knotes[index].pointee.isDisabled { ready.remove(index, knotes) }
+    if change.has(EV_FORCEONESHOT) { try force(index) }
+  }
+
+  /// EV_FORCEONESHOT: delivers the knote once, whatever its condition.
+  private mutating func force(_ index: UInt32) throws(Errno) {
+    try backend.prepareWake()
+    knotes[index].pointee.flags |= UInt16(EV_ONESHOT)
+    knotes[index].pointee.status.insert(.forced)
+    activate(index)
+  }
+
+  private func isOpen(_ ident: UInt) -> Bool {
+    kq_is_open(CInt(truncatingIfNeeded: ident))
+  }
+}
+
+extension Kevent {
+  @inline(__always)
+  func has(_ flag: CInt) -> Bool {
+    flags & UInt16(truncatingIfNeeded: flag) != 0
+  }
+
+  /// Whether the entry says anew what to watch for: EV_ENABLE and EV_DISABLE alone do not (contract 3.1).
+  var redefines: Bool {
+    has(EV_ADD) || !has(EV_ENABLE | EV_DISABLE)
+  }
+}
+
+extension Knote {
+  /// Fills a new knote from the change that makes it.
+  fileprivate mutating func register(_ change: Kevent, _ filter: Filter) {
+    ident = change.ident
+    self.filter = change.filter
+    flags = change.flags & UInt16(EV_ADD | EV_CLEAR | EV_ONESHOT | EV_DISPATCH | EV_RECEIPT) | filter.impliedFlags
+    fflags = change.fflags
+    data = change.data
+    udata = change.udata
+    if change.has(EV_DISABLE) { status.insert(.disabled) }
+  }
+
+  fileprivate mutating func enable(_ change: Kevent) {
+    if change.has(EV_ENABLE) { status.remove(.disabled) }
+    if change.has(EV_DISABLE) { status.insert(.disabled) }
+  }
+}

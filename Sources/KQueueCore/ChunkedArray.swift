@@ -1,0 +1,66 @@
+import CKQueueShims
+
+/// An array that grows without moving its elements, in chunks each twice the size of the one before.
+///
+/// Pointers into it stay valid until `removeAll`, and the pages of a chunk are taken from the system only
+/// when they are touched, so a sparse index costs little. All-zero bytes must be a valid `Element`.
+struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
+  private var chunks = InlineArray<27, UnsafeMutablePointer<Element>?>(repeating: nil)
+
+  /// Base-2 logarithm of the size of the first chunk, which fills about a page.
+  @inline(__always)
+  private static var shift: Int {
+    switch MemoryLayout<Element>.stride {
+    case ...4: 10
+    case ...16: 8
+    default: 6
+    }
+  }
+
+  /// Chunk *k* holds the `first << k` elements from index `(first << k) - first` on.
+  @inline(__always)
+  private static func locate(_ index: Int) -> (chunk: Int, offset: Int) {
+    let position = index &+ (1 << shift)
+    let top = Int.bitWidth &- 1 &- position.leadingZeroBitCount
+    return (top &- shift, position &- (1 << top))
+  }
+
+  private static func size(ofChunk chunk: Int) -> Int {
+    1 << (chunk + shift)
+  }
+
+  /// The element at an index whose chunk is there.
+  @inline(__always)
+  subscript(index: Int) -> UnsafeMutablePointer<Element> {
+    let place = Self.locate(index)
+    return chunks[unchecked: place.chunk].unsafelyUnwrapped + place.offset
+  }
+
+  /// The element at an index, or nil where its chunk was never needed.
+  @inline(__always)
+  func existing(_ index: Int) -> UnsafeMutablePointer<Element>? {
+    let place = Self.locate(index)
+    guard place.chunk < 27, let chunk = chunks[unchecked: place.chunk] else { return nil }
+    return chunk + place.offset
+  }
+
+  /// The element at an index, in memory taken now where there was none.
+  /// - Throws: ENOMEM.
+  mutating func grow(to index: Int) throws(Errno) -> UnsafeMutablePointer<Element> {
+    let place = Self.locate(index)
+    guard place.chunk < 27 else { throw Errno(ENOMEM) }
+    if chunks[place.chunk] == nil {
+      chunks[place.chunk] = try Arena.map(Element.self, count: Self.size(ofChunk: place.chunk))
+    }
+    return self[index]
+  }
+
+  /// Gives all memory back.
+  mutating func removeAll() {
+    for chunk in 0..<27 {
+      guard let memory = chunks[chunk] else { continue }
+      Arena.unmap(memory, count: Self.size(ofChunk: chunk))
+      chunks[chunk] = nil
+    }
+  }
+}

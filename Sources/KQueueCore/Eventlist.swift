@@ -1,0 +1,105 @@
+import CKQueue
+
+/// Events out: what the scan delivers, and what becomes of a knote then. ONESHOT, CLEAR and DISPATCH happen
+/// here and nowhere else (contract 3.2, 3.6).
+extension KQueue where Backend: ~Copyable {
+  typealias Events = UnsafeMutableBufferPointer<Kevent>
+
+  /// Delivers what the system reported, straight to the eventlist while nothing older is queued.
+  /// - Parameter delivered: how many entries the eventlist holds already.
+  /// - Returns: how many it holds now.
+  mutating func deliver(_ reports: Int, of buffer: UnsafeMutableBufferPointer<Backend.RawEvent>, to events: Events)
+    -> Int
+  {
+    var delivered = 0
+    let direct = ready.isEmpty
+    pass &+= 1
+    for place in 0..<reports {
+      switch Backend.decode(buffer[place]) {
+      case .knote(let token, let reported):
+        guard let knote = knotes.find(token), !knote.pointee.isDisabled else { continue }
+        if direct && delivered < events.count {
+          deliver(token.index, reported, to: events, &delivered)
+        } else {
+          queue(token.index, reported)
+        }
+      case .wake: wakePending = false
+      case .timer(let clock): expireTimers(clock)
+      case .more(let source): gather(source)
+      }
+    }
+    return deliverReady(to: events, after: delivered)
+  }
+
+  /// Queues a knote with the readiness that the system reported, for this pass.
+  private mutating func queue(_ index: UInt32, _ reported: UInt32) {
+    knotes[index].pointee.occurrence = UInt64(pass) << 32 | UInt64(reported)
+    ready.append(index, knotes)
+  }
+
+  /// Queues the knotes of reports that stand elsewhere.
+  private mutating func gather(_ source: UInt32) {
+    guard let buffer = try? buffers.take(1) else { return }  // reported again next time
+    for place in 0..<backend.gather(source, knotes, buffer) {
+      guard case .knote(let token, let reported) = Backend.decode(buffer[place]) else { continue }
+      guard let knote = knotes.find(token), !knote.pointee.isDisabled else { continue }
+      if knote.pointee.status.contains(.recorded) { activate(token.index) } else { queue(token.index, reported) }
+    }
+    buffers.give(back: buffer)
+  }
+
+  /// Delivers from the ready list, each knote at most once, until the eventlist is full.
+  mutating func deliverReady(to events: Events, after start: Int) -> Int {
+    var delivered = start
+    var left = ready.count
+    while left > 0 && delivered < events.count, let index = ready.popFirst(knotes) {
+      left -= 1
+      let occurrence = knotes[index].pointee.occurrence
+      let reported = occurrence >> 32 == UInt64(pass) ? UInt32(truncatingIfNeeded: occurrence) : nil
+      deliver(index, reported, to: events, &delivered)
+    }
+    return delivered
+  }
+
+  /// Delivers one knote, if its condition holds.
+  @inline(__always)
+  private mutating func deliver(_ index: UInt32, _ reported: UInt32?, to events: Events, _ delivered: inout Int) {
+    let readiness = sample(index, reported)
+    guard readiness.isActive else { return }
+    events[delivered] = knotes[index].pointee.event(readiness)
+    delivered &+= 1
+    settle(index)
+  }
+
+  @inline(__always)
+  private mutating func sample(_ index: UInt32, _ reported: UInt32?) -> Readiness {
+    let filter = Filter(rawValue: knotes[index].pointee.filter).unsafelyUnwrapped
+    var readiness: Readiness
+    switch filter {
+    case .read, .write: readiness = backend.sample(index, knotes, reported: reported)
+    case .timer: readiness = sampleTimer(index)
+    case .user: readiness = sampleUser(index)
+    case .libkqueue: bug("a knote of EVFILT_LIBKQUEUE")
+    }
+    if knotes[index].pointee.status.contains(.forced) { readiness.isActive = true }
+    return readiness
+  }
+
+  /// What becomes of a knote that was delivered.
+  @inline(__always)
+  private mutating func settle(_ index: UInt32) {
+    let knote = knotes[index]
+    let flags = knote.pointee.flags & UInt16(EV_ONESHOT | EV_CLEAR | EV_DISPATCH)
+    if flags == 0 {
+      // Level: the kernel reports its own again, ours go to the end.
+      if knote.pointee.status.contains(.recorded) { ready.append(index, knotes) }
+      return
+    }
+    if knote.pointee.has(EV_ONESHOT) {
+      remove(index, Filter(rawValue: knote.pointee.filter).unsafelyUnwrapped)
+      return
+    }
+    if knote.pointee.has(EV_CLEAR) { knote.pointee.status.remove(.active) }
+    if knote.pointee.has(EV_DISPATCH) { knote.pointee.status.insert(.disabled) }
+  }
+}

@@ -1,0 +1,40 @@
+import CKQueue
+
+/// The filters, by their numbers in the header.
+public enum Filter: Int16 {
+  case read = -1
+  case write = -2
+  case timer = -7
+  case user = -11
+  case libkqueue = -12
+
+  /// Whether ident is a descriptor number.
+  @inline(__always)
+  var watchesDescriptor: Bool {
+    switch self {
+    case .read, .write: true
+    case .timer, .user, .libkqueue: false
+    }
+  }
+
+  /// Flags that a knote of this filter has unasked (contract 3.2).
+  var impliedFlags: UInt16 {
+    self == .timer ? UInt16(EV_CLEAR) : 0
+  }
+}
+
+/// A set of filters.
+public struct FilterSet: OptionSet, Sendable {
+  public let rawValue: UInt32
+
+  public init(rawValue: UInt32) {
+    self.rawValue = rawValue
+  }
+
+  public init(_ filter: Filter) {
+    rawValue = 1 << UInt32(-filter.rawValue)
+  }
+
+  /// Those that need nothing of a platform but time and waking.
+  static let core: FilterSet = [FilterSet(.timer), FilterSet(.user), FilterSet(.libkqueue)]
+}

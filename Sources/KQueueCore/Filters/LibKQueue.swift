@@ -1,0 +1,29 @@
+import CKQueue
+import CKQueueShims
+
+/// LIBKQUEUE: questions to the library, and its settings; no knote is made (contract 6.12).
+extension KQueueHandle where Backend: ~Copyable {
+  /// Answers one entry; `entry` becomes the answer, which always is written.
+  /// - Throws: EINVAL for an unknown number, ENOENT without EV_ADD, ENOSYS for what this platform lacks.
+  func answerQuery(_ entry: inout Kevent) throws(Errno) -> Bool {
+    guard entry.has(EV_ADD) else { throw Errno(ENOENT) }
+    switch CInt(truncatingIfNeeded: entry.fflags) {
+    case NOTE_VERSION: entry.data = Int(kq_version_number())
+    case NOTE_VERSION_STR: entry.udata = UnsafeMutableRawPointer(mutating: kq_version_text())
+    case NOTE_THREAD_SAFE: entry.data = exchange(KQ_SETTING_THREAD_SAFE, entry.data)
+    case NOTE_FORK_CLEANUP: entry.data = exchange(KQ_SETTING_FORK_CLEANUP, entry.data)
+    case NOTE_DEBUG: entry.data = exchange(KQ_SETTING_DEBUG, entry.data)
+    case NOTE_DEBUG_PREFIX: kq_trace_prefix(entry.udata?.assumingMemoryBound(to: CChar.self))
+    case NOTE_DEBUG_FUNC: kq_trace_function(entry.udata)
+    case NOTE_FILE_POLL_INTERVAL: throw Errno(ENOSYS)
+    default: throw Errno(EINVAL)
+    }
+    // Not EV_ERROR: data is an answer and must not be read as an errno.
+    entry.flags |= UInt16(EV_RECEIPT)
+    return true
+  }
+
+  private func exchange(_ setting: kq_setting, _ value: Int) -> Int {
+    kq_exchange_setting(setting, value > 0) ? 1 : 0
+  }
+}

@@ -1,0 +1,151 @@
+import CKQueue
+import CKQueueShims
+
+/// TIMER (contract 6.9). A timer that runs is in the heap of its clock; one that has expired and waits for
+/// its delivery, or is disabled, is not. `data` holds the interval and `occurrence` the next expiry, in ns.
+extension KQueue where Backend: ~Copyable {
+  /// Timers shorter than this are looked at no more often, though each expiry counts.
+  private static var finest: UInt64 { 100_000 }
+
+  mutating func attachTimer(_ index: UInt32, _ change: Kevent) throws(Errno) {
+    let interval = try timerInterval(change, oneshot: knotes[index].pointee.has(EV_ONESHOT))
+    try prepareTimer(change.clock)
+    knotes[index].pointee.status.insert(.recorded)
+    start(index, interval, change)
+  }
+
+  mutating func modifyTimer(_ index: UInt32, _ change: Kevent) throws(Errno) {
+    guard change.has(EV_ADD) else { return resumeTimer(index) }
+    let interval = try timerInterval(change, oneshot: knotes[index].pointee.has(EV_ONESHOT))
+    try prepareTimer(change.clock)
+    stopTimer(index)
+    ready.remove(index, knotes)
+    knotes[index].pointee.status.remove(.active)
+    start(index, interval, change)
+  }
+
+  private mutating func prepareTimer(_ clock: Clock) throws(Errno) {
+    try timers[clock.rawValue].reserve()
+    try backend.prepareTimer(clock)
+    try backend.prepareWake()
+  }
+
+  /// The interval or deadline of a change in ns, at least 1 and clamped to 292 years.
+  /// - Throws: EINVAL.
+  private func timerInterval(_ change: Kevent, oneshot: Bool) throws(Errno) -> Int {
+    let ignored = (NOTE_LEEWAY | NOTE_CRITICAL | NOTE_BACKGROUND).bits
+    let unit: Int
+    switch change.fflags & ~(ignored | NOTE_ABSOLUTE.bits) {
+    case NOTE_MSECONDS.bits: unit = 1_000_000
+    case NOTE_SECONDS.bits: unit = 1_000_000_000
+    case NOTE_USECONDS.bits: unit = 1000
+    case NOTE_NSECONDS.bits: unit = 1
+    default: throw Errno(EINVAL)
+    }
+    if change.clock == .realtime { return max(saturating(change.data, unit), 1) }
+    if change.data < 0 { throw Errno(EINVAL) }
+    if change.data == 0 && oneshot { return 1 }
+    return saturating(max(change.data, 1), unit)
+  }
+
+  private func saturating(_ data: Int, _ unit: Int) -> Int {
+    let (product, overflow) = data.multipliedReportingOverflow(by: unit)
+    return overflow ? (data < 0 ? .min : .max) : product
+  }
+
+  private mutating func start(_ index: UInt32, _ interval: Int, _ change: Kevent) {
+    let knote = knotes[index]
+    knote.pointee.fflags = change.fflags & NOTE_ABSOLUTE.bits
+    knote.pointee.data = interval
+    let now = backend.now(knote.pointee.clock)
+    knote.pointee.occurrence = knote.pointee.clock == .realtime ? UInt64(interval) : now &+ UInt64(interval)
+    // Beyond what clocks can say is never.
+    knote.pointee.occurrence = min(knote.pointee.occurrence, UInt64(Int64.max))
+    if !knote.pointee.isDisabled { run(index, now) }
+  }
+
+  /// Puts a timer into its heap, or into the ready list where its time has come.
+  private mutating func run(_ index: UInt32, _ now: UInt64) {
+    let knote = knotes[index]
+    let clock = knote.pointee.clock
+    guard knote.pointee.occurrence > now else { return expire(index) }
+    var deadline = knote.pointee.occurrence
+    if knote.pointee.repeats && UInt64(knote.pointee.data) < Self.finest { deadline = max(deadline, now + Self.finest) }
+    timers[clock.rawValue].insert(index, deadline: deadline, knotes)
+  }
+
+  private mutating func expire(_ index: UInt32) {
+    knotes[index].pointee.status.insert(.active)
+    activate(index)
+  }
+
+  mutating func stopTimer(_ index: UInt32) {
+    timers[knotes[index].pointee.clock.rawValue].remove(index, knotes)
+  }
+
+  /// Follows EV_ENABLE and EV_DISABLE: the phase goes on, and what ticked meanwhile is not counted (C-310).
+  private mutating func resumeTimer(_ index: UInt32) {
+    let knote = knotes[index]
+    if knote.pointee.isDisabled { return stopTimer(index) }
+    if knote.pointee.status.contains(.active) { return activate(index) }
+    guard knote.pointee.link == 0 && !knote.pointee.isSpent else { return }
+    let now = backend.now(knote.pointee.clock)
+    if knote.pointee.repeats { knote.pointee.skipTicks(until: now) }
+    run(index, now)
+  }
+
+  /// Queues the timers of a clock whose time has come.
+  mutating func expireTimers(_ clock: Clock) {
+    armed[clock.rawValue] = 0  // it went off
+    let now = backend.now(clock)
+    while let first = timers[clock.rawValue].first, first.deadline <= now {
+      timers[clock.rawValue].remove(first.knote, knotes)
+      expire(first.knote)
+    }
+  }
+
+  /// Counts the expirations up to now; the timer runs on from there.
+  mutating func sampleTimer(_ index: UInt32) -> Readiness {
+    let knote = knotes[index]
+    guard knote.pointee.status.contains(.active) else { return .inactive }
+    knote.pointee.status.remove(.active)
+    guard knote.pointee.repeats else {
+      knote.pointee.occurrence = 0
+      return Readiness(data: 1)
+    }
+    let now = backend.now(.monotonic)
+    let ticks = knote.pointee.skipTicks(until: now)
+    if !knote.pointee.has(EV_DISPATCH) { run(index, now) }
+    return Readiness(data: max(ticks, 1))
+  }
+}
+
+extension Kevent {
+  fileprivate var clock: Clock {
+    fflags & NOTE_ABSOLUTE.bits != 0 ? .realtime : .monotonic
+  }
+}
+
+extension Knote {
+  fileprivate var clock: Clock {
+    fflags & NOTE_ABSOLUTE.bits != 0 ? .realtime : .monotonic
+  }
+
+  fileprivate var repeats: Bool {
+    clock == .monotonic && !has(EV_ONESHOT)
+  }
+
+  /// An absolute timer that was delivered: nothing to come, but it is there to be deleted (C-306).
+  fileprivate var isSpent: Bool {
+    occurrence == 0
+  }
+
+  /// Moves the next expiry behind `now`, in phase, and returns how many lay before.
+  @discardableResult
+  fileprivate mutating func skipTicks(until now: UInt64) -> Int {
+    guard occurrence <= now else { return 0 }
+    let ticks = (now - occurrence) / UInt64(data) + 1
+    occurrence += ticks * UInt64(data)
+    return Int(ticks)
+  }
+}

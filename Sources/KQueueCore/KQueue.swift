@@ -1,0 +1,78 @@
+import CKQueue
+import CKQueueShims
+
+/// One kqueue: its knotes, what is ready, and the platform's part. Used under its slot's lock only.
+public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
+  var backend: Backend
+  var knotes = KnoteSlab<Backend.KnoteState>()
+  var table = KnoteTable()
+  var ready = ReadyList()
+  /// The timers that run, by clock.
+  var timers = InlineArray<2, TimerHeap> { _ in TimerHeap() }
+  /// What the platform is armed for, by clock; 0 is nothing.
+  var armed = InlineArray<2, UInt64>(repeating: 0)
+  var buffers = BufferPool<Backend.RawEvent>()
+  /// Threads inside `wait`; the memory outlives them.
+  var waiters = 0
+  /// A wake has been asked for and no `wait` has reported it yet.
+  var wakePending = false
+  /// Counts the passes over the ready list, so that a reading of one is not taken for another's.
+  var pass: UInt32 = 1
+
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  init() throws(Errno) {
+    backend = try Backend()
+  }
+
+  /// Gives back everything but the kqueue's own descriptor.
+  mutating func close() {
+    backend.close()
+    knotes.removeAll()
+    table.removeAll()
+    for clock in Clock.allCases { timers[clock.rawValue].removeAll() }
+    buffers.removeAll()
+    ready = ReadyList()
+  }
+
+  /// Brings the platform up to date before the lock is dropped: timers armed, and the descriptor readable
+  /// while something stands in the ready list that the kernel does not know of, and only then.
+  @inline(__always)
+  mutating func flush() {
+    flushTimers(.monotonic)
+    flushTimers(.realtime)
+    guard (ready.held > 0) != wakePending else { return }
+    if wakePending { backend.takeBackWake() } else { backend.wake() }
+    wakePending.toggle()
+  }
+
+  @inline(__always)
+  private mutating func flushTimers(_ clock: Clock) {
+    let deadline = timers[clock.rawValue].first?.deadline ?? 0
+    guard deadline != armed[clock.rawValue] else { return }
+    armed[clock.rawValue] = deadline
+    backend.arm(clock, deadline == 0 ? nil : deadline)
+  }
+
+  /// Queues a knote that may have something to deliver; a disabled one waits for EV_ENABLE.
+  mutating func activate(_ index: UInt32) {
+    guard !knotes[index].pointee.isDisabled else { return }
+    ready.append(index, knotes)
+  }
+
+  /// Removes a knote and everything that refers to it.
+  mutating func remove(_ index: UInt32, _ filter: Filter) {
+    switch filter {
+    case .read, .write: backend.detach(index, knotes)
+    case .timer: stopTimer(index)
+    case .user, .libkqueue: break
+    }
+    discard(index, filter)
+  }
+
+  /// Frees a knote that no platform knows of, or not any more.
+  mutating func discard(_ index: UInt32, _ filter: Filter) {
+    ready.remove(index, knotes)
+    table.remove(index, filter, knotes)
+    knotes.free(index)
+  }
+}

@@ -1,0 +1,90 @@
+import CKQueue
+
+/// `struct kevent` of the header, under a name that its function does not share.
+public typealias Kevent = CKQueue.kevent
+
+/// One registration: what the kernel calls a knote. All-zero bytes are a free place in the slab.
+public struct Knote<PlatformState: BitwiseCopyable>: BitwiseCopyable {
+  /// What is watched: a descriptor number, a timer's name, ... (contract 3.1).
+  public var ident: UInt
+  public var udata: UnsafeMutableRawPointer?
+  /// The threshold of READ and WRITE, the interval in nanoseconds of TIMER, the value of USER.
+  public var data: Int
+  /// Stored fflags: what the knote watches for, or USER's bits.
+  public var fflags: UInt32
+  /// Grows each time the place is freed, so that an event for a former knote is known for what it is.
+  public var generation: UInt32
+  public var filter: Int16
+  /// Stored flags, as events show them: EV_ADD and CLEAR, ONESHOT, DISPATCH, RECEIPT (contract 3.3).
+  public var flags: UInt16
+  public var status: KnoteStatus
+  /// TIMER: the next expiry. Descriptors: the readiness reported in the pass under way.
+  var occurrence: UInt64
+  /// Neighbours in the ready list, or the next free place; 0 is none, others are index + 1.
+  var next: UInt32
+  var previous: UInt32
+  /// The next knote of the same descriptor, or a timer's place in its heap; 0 is none.
+  public internal(set) var link: UInt32
+  /// What the platform keeps with the knote.
+  public var platform: PlatformState
+}
+
+/// What a knote is going through, beside its stored flags.
+public struct KnoteStatus: OptionSet, BitwiseCopyable, Sendable {
+  public let rawValue: UInt16
+
+  public init(rawValue: UInt16) {
+    self.rawValue = rawValue
+  }
+
+  /// The place is in use.
+  static let live = KnoteStatus(rawValue: 1 << 0)
+  /// EV_DISABLE, or delivered under EV_DISPATCH.
+  public static let disabled = KnoteStatus(rawValue: 1 << 1)
+  /// Stands in the ready list.
+  static let queued = KnoteStatus(rawValue: 1 << 2)
+  /// An occurrence is recorded and waits: a USER trigger, an expired timer.
+  static let active = KnoteStatus(rawValue: 1 << 3)
+  /// Deliver it once, whatever its condition (EV_FORCEONESHOT).
+  static let forced = KnoteStatus(rawValue: 1 << 4)
+  /// Its readiness is kept here, not by the kernel: it must stand in the ready list to be seen.
+  static let recorded = KnoteStatus(rawValue: 1 << 5)
+  /// While queued: the kernel will not report it again, so the kqueue must be kept readable for it.
+  static let held = KnoteStatus(rawValue: 1 << 6)
+}
+
+extension Knote {
+  @inline(__always)
+  public func has(_ flag: CInt) -> Bool {
+    flags & UInt16(truncatingIfNeeded: flag) != 0
+  }
+
+  public var isDisabled: Bool {
+    @inline(__always) get { status.contains(.disabled) }
+  }
+
+  /// The descriptor of a knote whose ident is one.
+  public var descriptor: CInt {
+    @inline(__always) get { CInt(truncatingIfNeeded: ident) }
+  }
+
+  /// The entry that a delivery writes (contract 3.3).
+  @inline(__always)
+  func event(_ readiness: Readiness) -> Kevent {
+    Kevent(
+      ident: ident, filter: filter, flags: flags | readiness.flags, fflags: readiness.fflags, data: readiness.data,
+      udata: udata)
+  }
+}
+
+/// A knote's place, and which of the place's tenants is meant.
+public struct KnoteToken: BitwiseCopyable {
+  public let index: UInt32
+  public let generation: UInt32
+
+  @inline(__always)
+  public init(index: UInt32, generation: UInt32) {
+    self.index = index
+    self.generation = generation
+  }
+}

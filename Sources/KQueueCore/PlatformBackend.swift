@@ -1,0 +1,156 @@
+/// What a platform gives: readiness of descriptors, time, a way to wake, a way to wait.
+///
+/// One value of a conforming type belongs to one kqueue and is used under that kqueue's lock, except for
+/// `wait`, which therefore is static. Policy stands in the core: when a knote is delivered, what becomes of
+/// it then, which changes are legal. A platform never looks at EV_ONESHOT, EV_CLEAR or EV_DISPATCH but to
+/// tell its kernel how to report.
+public protocol PlatformBackend: ~Copyable {
+  /// What the platform keeps with each knote. It starts as all-zero bytes.
+  associatedtype KnoteState: BitwiseCopyable
+  /// One report of the system's as `wait` gets it, still to be read by `decode`.
+  associatedtype RawEvent: BitwiseCopyable
+  /// All that `wait` needs to know of the kqueue.
+  associatedtype Waiter: BitwiseCopyable
+  typealias Knotes = KnoteSlab<KnoteState>
+
+  /// The filters that this platform serves beside those that the core serves alone.
+  static var filters: FilterSet { get }
+
+  /// Opens the kqueue's own descriptor, the lowest free number (contract C-002).
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  init() throws(Errno)
+
+  /// Closes everything that was opened but the kqueue's own descriptor, which its closer closes.
+  mutating func close()
+
+  /// The kqueue's own descriptor; readable while something can be delivered.
+  var descriptor: CInt { get }
+  var waiter: Waiter { get }
+
+  // MARK: Descriptors
+
+  /// Starts to watch the descriptor of a new knote; a disabled one must not be reported.
+  ///
+  /// The knote stands before its siblings of the same descriptor, which `link` leads to.
+  /// - Returns: whether the kernel keeps its readiness or the core must.
+  /// - Throws: EBADF, EINVAL, ELOOP, ENOMEM, EPIPE, EMFILE, ENFILE.
+  mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing
+
+  /// Follows a change of a knote's flags, fflags or status, and has its condition looked at anew.
+  /// - Throws: as `attach`; the knote is then as before for the kernel.
+  mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno)
+
+  mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes)
+
+  /// What an event for the knote would say now.
+  /// - Parameter reported: what `decode` gave in this pass, or nil where the descriptor must be asked.
+  mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness
+
+  // MARK: Time
+
+  /// Nanoseconds of a clock.
+  func now(_ clock: Clock) -> UInt64
+
+  /// Takes what `arm` needs for this clock.
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  mutating func prepareTimer(_ clock: Clock) throws(Errno)
+
+  /// Has `wait` report `.timer` at a time of the clock; nil: not at all.
+  mutating func arm(_ clock: Clock, _ deadline: UInt64?)
+
+  // MARK: Waking and waiting
+
+  /// Takes what `wake` needs.
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  mutating func prepareWake() throws(Errno)
+
+  /// Has one `wait` report `.wake`, and the kqueue's descriptor readable until then. Async-signal-safe.
+  func wake()
+
+  /// Undoes a `wake` that no `wait` has reported yet; one may report it all the same.
+  func takeBackWake()
+
+  /// Has every `wait` return, now and from now on: the kqueue is closed. Async-signal-safe.
+  func wakeAll()
+
+  /// Whether the system can have anything to report at all.
+  var isIdle: Bool { get }
+
+  /// Gets reports that are there now. No cancellation point.
+  /// - Returns: how many, or a negative errno.
+  static func poll(_ waiter: Waiter, _ buffer: UnsafeMutableBufferPointer<RawEvent>) -> CInt
+
+  /// Waits for reports, without the kqueue's lock. A cancellation point.
+  /// - Parameters:
+  ///   - nanoseconds: how long, rounded up to what the system can do; nil: for ever.
+  ///   - cancelled: runs, with `context`, where the thread is cancelled here.
+  /// - Returns: how many came, 0 when the time is up, or a negative errno (EINTR).
+  static func wait(
+    _ waiter: Waiter, _ buffer: UnsafeMutableBufferPointer<RawEvent>, nanoseconds: Int64?,
+    cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
+  ) -> CInt
+
+  /// Reads one report.
+  static func decode(_ event: RawEvent) -> Report
+
+  /// The reports behind a `.more`.
+  /// - Returns: how many were written; as many as fit means that there may be more.
+  mutating func gather(
+    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<RawEvent>
+  ) -> Int
+}
+
+/// Runs in a thread that is cancelled while it waits.
+public typealias CancelHandler = @convention(c) (UnsafeMutableRawPointer?) -> Void
+
+/// Who keeps a knote's readiness.
+public enum Backing {
+  /// The kernel: it reports the knote whenever there is something to deliver.
+  case kernel
+  /// The core: the knote stands in the ready list while it may have something to deliver.
+  case recorded
+}
+
+/// What one report of the system's is about.
+public enum Report {
+  /// A knote, with bits that only `sample` understands.
+  case knote(KnoteToken, UInt32)
+  case wake
+  case timer(Clock)
+  /// `gather` has the reports.
+  case more(UInt32)
+}
+
+public enum Clock: Int, CaseIterable {
+  case monotonic
+  case realtime
+}
+
+/// What an event for a knote would say.
+public struct Readiness: BitwiseCopyable {
+  public var isActive: Bool
+  public var data: Int
+  public var fflags: UInt32
+  /// EV_EOF, EV_OOBAND.
+  public var flags: UInt16
+
+  @inline(__always)
+  public init(data: Int, fflags: UInt32 = 0, flags: UInt16 = 0) {
+    isActive = true
+    self.data = data
+    self.fflags = fflags
+    self.flags = flags
+  }
+
+  private init(isActive: Bool) {
+    self.isActive = isActive
+    data = 0
+    fflags = 0
+    flags = 0
+  }
+
+  /// Nothing to deliver.
+  public static var inactive: Readiness {
+    @inline(__always) get { Readiness(isActive: false) }
+  }
+}

@@ -1,0 +1,221 @@
+import CKQueue
+import CKQueueShims
+
+/// kevent() on one kqueue: changes in, then events out, waiting where there are none (contract 1.2).
+extension KQueueHandle where Backend: ~Copyable {
+  /// - Parameters:
+  ///   - number: the descriptor that the caller named; the slot may be another's by now.
+  ///   - cancelled: see `PlatformBackend.wait`; its context is a `Parked`.
+  /// - Returns: the number of entries written.
+  /// - Throws: EBADF, EINVAL, EINTR, ENOMEM, and the errno of a change for which there was no room.
+  public func kevent(
+    _ number: CInt, _ changes: UnsafeBufferPointer<Kevent>, _ events: UnsafeMutableBufferPointer<Kevent>,
+    _ timeout: UnsafePointer<timespec>?, cancelled: CancelHandler?
+  ) throws(Errno) -> Int {
+    lock()
+    guard isOpen(as: number) else {
+      unlock()
+      throw Errno(EBADF)
+    }
+    do throws(Errno) {
+      var result = try applyAll(changes, events)
+      if result == nil { result = events.isEmpty ? 0 : try collect(events, timeout, cancelled) }
+      queue.pointee.flush()
+      unlock()
+      return result.unsafelyUnwrapped
+    } catch {
+      if slot.pointee.number == number + 1 { queue.pointee.flush() }
+      unlock()
+      throw error
+    }
+  }
+
+  /// Applies the changelist.
+  /// - Returns: how many entries it wrote to the eventlist, or nil where the call goes on to collect.
+  private func applyAll(
+    _ changes: UnsafeBufferPointer<Kevent>, _ events: UnsafeMutableBufferPointer<Kevent>
+  ) throws(Errno) -> Int? {
+    var written = 0
+    for place in 0..<changes.count {
+      // Read before anything is written: the lists may be one array (C-039).
+      var entry = changes[place]
+      entry.flags &= ~UInt16(EV_SYSFLAGS)
+      do throws(Errno) {
+        let answers = try applyOne(&entry)
+        guard answers else { continue }
+        if written == events.count { return written }
+      } catch {
+        guard written < events.count else { throw error }
+        entry.flags |= UInt16(EV_ERROR)
+        entry.data = Int(error.code)
+      }
+      events[written] = entry
+      written += 1
+    }
+    return written > 0 ? written : nil
+  }
+
+  /// Applies one change; `entry` becomes what is to be written where it returns true.
+  @inline(__always)
+  private func applyOne(_ entry: inout Kevent) throws(Errno) -> Bool {
+    if entry.filter == Filter.libkqueue.rawValue { return try answerQuery(&entry) }
+    do throws(Errno) {
+      try queue.pointee.apply(entry)
+      if kq_tracing() { trace(entry, 0) }
+    } catch {
+      if kq_tracing() { trace(entry, error.code) }
+      throw error
+    }
+    guard entry.flags & UInt16(EV_RECEIPT) != 0 else { return false }
+    entry.flags |= UInt16(EV_ERROR)
+    entry.data = 0
+    return true
+  }
+
+  private func trace(_ entry: Kevent, _ error: CInt) {
+    kq_trace_change(
+      slot.pointee.number - 1, entry.ident, CInt(entry.filter), UInt32(entry.flags), entry.fflags, entry.data, error)
+  }
+
+  // MARK: Collecting
+
+  /// Collects at least one event, or none when the time is up. The lock is held, but not while it waits.
+  private func collect(
+    _ events: UnsafeMutableBufferPointer<Kevent>, _ timeout: UnsafePointer<timespec>?, _ cancelled: CancelHandler?
+  ) throws(Errno) -> Int {
+    let deadline = try Deadline(timeout, queue.pointee.backend)
+    let buffer = try queue.pointee.takeBuffer(events.count)
+    var parked = Parked(handle: self, buffer: buffer)
+    while true {
+      let (delivered, asked) = queue.pointee.collectNow(events, buffer, poll: deadline.isAtOnce)
+      if delivered != 0 || asked && deadline.isAtOnce { return try finish(delivered, buffer) }
+
+      queue.pointee.flush()
+      let left = deadline.left(queue.pointee.backend)
+      let reports = park(&parked, left, min(events.count, buffer.count), cancelled)
+      guard slot.pointee.number != 0 else {
+        parked.unmapBuffer()
+        throw Errno(EBADF)
+      }
+      let count = queue.pointee.deliverAwaited(reports, of: buffer, to: events)
+      if count != 0 || reports == 0 { return try finish(count, buffer) }
+    }
+  }
+
+  @inline(__always)
+  private func finish(_ delivered: Int, _ buffer: UnsafeMutableBufferPointer<Backend.RawEvent>) throws(Errno) -> Int {
+    queue.pointee.buffers.give(back: buffer)
+    if delivered < 0 { throw Errno(CInt(-delivered)) }
+    return delivered
+  }
+
+  /// Waits without the lock. It is the only place where a thread sleeps.
+  private func park(
+    _ parked: inout Parked<Backend>, _ nanoseconds: Int64?, _ room: Int, _ cancelled: CancelHandler?
+  ) -> CInt {
+    try? queue.pointee.backend.prepareWake()  // for close(kq) to wake us; without it all else works
+    let waiter = queue.pointee.backend.waiter
+    let buffer = UnsafeMutableBufferPointer(rebasing: parked.buffer[..<room])
+    queue.pointee.waiters += 1
+    unlock()
+    let reports = withUnsafeMutablePointer(to: &parked) {
+      Backend.wait(waiter, buffer, nanoseconds: nanoseconds, cancelled: cancelled, context: $0)
+    }
+    lock()
+    _ = leave()
+    return reports
+  }
+}
+
+/// A thread that waits, as its cancellation finds it.
+public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
+  let handle: KQueueHandle<Backend>
+  let buffer: UnsafeMutableBufferPointer<Backend.RawEvent>
+
+  /// Cleans up after a thread that was cancelled while it waited. Reports that the kernel may have handed
+  /// to it are asked for again, so no other thread misses them (C-028).
+  public static func abandon(_ context: UnsafeMutableRawPointer) {
+    let parked = context.assumingMemoryBound(to: Parked.self).pointee
+    let handle = parked.handle
+    handle.lock()
+    if handle.leave() {
+      handle.queue.pointee.buffers.give(back: parked.buffer)
+      handle.queue.pointee.askAgain()
+      handle.queue.pointee.flush()
+    } else {
+      parked.unmapBuffer()
+    }
+    handle.unlock()
+  }
+
+  /// Frees the buffer of a kqueue that was closed meanwhile.
+  func unmapBuffer() {
+    Arena.unmap(buffer.baseAddress.unsafelyUnwrapped, count: buffer.count)
+  }
+}
+
+extension KQueue where Backend: ~Copyable {
+  /// A buffer that is large enough for everything that could be reported, or for the eventlist.
+  mutating func takeBuffer(_ room: Int) throws(Errno) -> UnsafeMutableBufferPointer<Backend.RawEvent> {
+    try buffers.take(min(room, knotes.count + 8))
+  }
+
+  /// Delivers what is queued, together with what the system has by now, without waiting.
+  ///
+  /// The system is asked where it must be: to keep the order of activation among its reports and the queued
+  /// knotes of ours, and not when queued knotes that it reported earlier fill the eventlist anyway.
+  /// - Parameter poll: ask it even where nothing is queued.
+  /// - Returns: how many were delivered or a negative errno, and whether the system was asked.
+  mutating func collectNow(_ events: Events, _ buffer: UnsafeMutableBufferPointer<Backend.RawEvent>, poll: Bool)
+    -> (delivered: Int, asked: Bool)
+  {
+    let quiet = backend.isIdle && !wakePending && timers[0].count == 0 && timers[1].count == 0
+    if ready.isEmpty {
+      guard poll && !quiet else { return (0, quiet) }
+      flush()
+      return (harvest(events, buffer, room: min(events.count, buffer.count)), true)
+    }
+    if !quiet && (ready.recorded > 0 || ready.count < events.count) {
+      return (harvest(events, buffer, room: buffer.count), true)
+    }
+    pass &+= 1
+    return (deliverReady(to: events, after: 0), false)
+  }
+
+  private mutating func harvest(
+    _ events: Events, _ buffer: UnsafeMutableBufferPointer<Backend.RawEvent>, room: Int
+  ) -> Int {
+    while true {
+      let reports = Int(Backend.poll(backend.waiter, UnsafeMutableBufferPointer(rebasing: buffer[..<room])))
+      if reports < 0 { return reports }
+      let delivered = deliver(reports, of: buffer, to: events)
+      // What filled the room may have been the platform's own; the knotes are behind it then.
+      if delivered > 0 || reports < room { return delivered }
+    }
+  }
+
+  /// Delivers what a wait brought; after a signal, what others queued meanwhile (C-026).
+  mutating func deliverAwaited(_ reports: CInt, of buffer: UnsafeMutableBufferPointer<Backend.RawEvent>, to events: Events)
+    -> Int
+  {
+    let delivered = deliver(Int(max(reports, 0)), of: buffer, to: events)
+    return delivered == 0 && reports < 0 ? Int(reports) : delivered
+  }
+
+  /// Has every report made again that a thread may have taken with it.
+  mutating func askAgain() {
+    wakePending = false
+    armed = InlineArray(repeating: 0)
+    for place in 0..<UInt32(knotes.used) where knotes[place].pointee.isWatched {
+      try? backend.update(place, knotes)
+    }
+  }
+}
+
+extension Knote {
+  /// A live knote whose condition the platform watches.
+  fileprivate var isWatched: Bool {
+    guard status.contains(.live), let filter = Filter(rawValue: filter) else { return false }
+    return filter.watchesDescriptor && !isDisabled
+  }
+}

@@ -1,0 +1,136 @@
+/*
+ * The harness of the contract cases: one function a numbered statement, each
+ * run in a process of its own by the runner in runner.c.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CONTRACT_H
+#define CONTRACT_H
+
+#include <sys/event.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct contract_case {
+    const char *statement; /* "C-145" */
+    const char *title;     /* what holds, in a few words */
+    void (*run)(void);
+    int seconds;           /* the most it may take; 0 is the usual 10 */
+};
+
+/* The tables of the other files, each ended by an entry of NULLs. */
+extern const struct contract_case call_cases[], change_cases[], robust_cases[], abi_cases[],
+    generic_cases[], sharing_cases[], kq_cases[], read_cases[], write_cases[], timer_cases[],
+    user_cases[], libkqueue_cases[];
+
+/* Ends the case as failed or skipped, with a line that says why. */
+_Noreturn void contract_fail(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+_Noreturn void contract_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Requires a condition; prints it, and errno, where it does not hold. */
+#define REQUIRE(condition) \
+    ((condition) ? (void)0 \
+                 : contract_fail(__FILE__, __LINE__, "%s (errno %d, %s)", #condition, errno, \
+                                 strerror(errno)))
+/* Requires two integers to be equal; prints both. */
+#define REQUIRE_EQ(got, want) contract_equal(__FILE__, __LINE__, #got, (long long)(got), (long long)(want))
+/* Requires -1 and this errno of a call. */
+#define REQUIRE_ERRNO(call, code) \
+    do { \
+        errno = 0; \
+        long long result_ = (long long)(call); \
+        int errno_ = errno; \
+        if (result_ != -1 || errno_ != (code)) \
+            contract_fail(__FILE__, __LINE__, "%s gave %lld, errno %d; wanted -1, errno %d", #call, \
+                          result_, errno_, (code)); \
+    } while (0)
+
+void contract_equal(const char *file, int line, const char *what, long long got, long long want);
+
+/* A fresh kqueue; fails the case where none can be had. */
+int new_kqueue(void);
+
+/* Applies one change and requires that it succeeds. */
+void change(int kq, uintptr_t ident, int filter, int flags, unsigned fflags, intptr_t data, void *udata);
+/* The errno of one change, 0 where it succeeds. */
+int change_errno(int kq, uintptr_t ident, int filter, int flags, unsigned fflags, intptr_t data, void *udata);
+
+/* An EVFILT_USER knote, and its trigger in a change of its own. */
+void add_user(int kq, uintptr_t ident, int flags);
+void trigger(int kq, uintptr_t ident);
+void add_triggered(int kq, uintptr_t ident, int flags);
+/* Whether there is such a knote; deletes it. */
+bool delete_knote(int kq, uintptr_t ident, int filter);
+
+/* Waits up to this long and returns the number of events. */
+int collect(int kq, struct kevent *events, int count, long milliseconds);
+/* Waits up to 5 s for exactly one event (room for more) and returns it. */
+struct kevent next_event(int kq);
+/* Requires that 100 ms bring no event. */
+void require_silent(int kq);
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+double now_ms(void);
+void sleep_ms(long milliseconds);
+
+/* Number of open descriptors, without the one that counts them. */
+int open_descriptors(void);
+
+/* Whether a sanitizer is linked in, which takes memory of its own. */
+bool sanitized(void);
+
+/* Connected pairs, all close-on-exec; both ends in pair[]. */
+void unix_pair(int pair[2]);  /* AF_UNIX, SOCK_STREAM */
+void tcp_pair(int pair[2]);   /* loopback; [0] connected, [1] accepted */
+void new_pipe(int pair[2]);   /* [0] read end, [1] write end */
+/* A listening TCP socket on loopback; its port in *port. */
+int tcp_listener(uint16_t *port);
+/* A connected client of that port. */
+int tcp_client(uint16_t port);
+void set_nonblocking(int fd);
+/* Writes all of it; fails the case otherwise. */
+void put(int fd, const char *bytes);
+/* Reads exactly this many bytes; fails the case otherwise. */
+void take(int fd, size_t count);
+
+/* A thread that makes one kevent call without changes, and what came of it. */
+struct waiter {
+    int kq;
+    int room;              /* nevents, at most 8 */
+    long milliseconds;     /* -1: no timeout */
+    pthread_t thread;
+    _Atomic pid_t tid;     /* 0 until the call is imminent */
+    int result, code;      /* what kevent returned; its errno where -1 */
+    double started, ended; /* now_ms() around the call */
+    struct kevent events[8];
+};
+/* Starts it; park_waiter() returns once it sleeps in the call. */
+void start_waiter(struct waiter *waiter, int kq, int room, long milliseconds);
+void park_waiter(struct waiter *waiter);
+void join_waiter(struct waiter *waiter);
+/* The caller's thread number, and a wait until such a thread sleeps. */
+pid_t thread_number(void);
+void await_sleep(pid_t thread);
+pthread_t start_thread(void *(*run)(void *), void *argument);
+void join_thread(pthread_t thread);
+
+#endif /* CONTRACT_H */

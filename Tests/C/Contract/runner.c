@@ -1,0 +1,102 @@
+/*
+ * Runs contract cases, each in a child process, so that one that crashes,
+ * hangs or changes limits touches no other.
+ *
+ *   contract            all
+ *   contract C-145 ...  these (a prefix such as C-14 names several)
+ *   contract --list     statement and title of each, a line each
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "contract.h"
+
+#include <stdarg.h>
+
+enum { STATUS_FAILED = 1, STATUS_SKIPPED = 77, DEFAULT_SECONDS = 10 };
+
+static const struct contract_case *const tables[] = {
+    call_cases, abi_cases,  generic_cases, kq_cases,        read_cases,
+    write_cases, timer_cases, user_cases,  libkqueue_cases,
+};
+
+_Noreturn void contract_fail(const char *file, int line, const char *format, ...) {
+    const char *slash = strrchr(file, '/');
+    va_list arguments;
+    va_start(arguments, format);
+    printf("    %s:%d: ", slash ? slash + 1 : file, line);
+    vprintf(format, arguments);
+    printf("\n");
+    va_end(arguments);
+    fflush(stdout);
+    _exit(STATUS_FAILED);
+}
+
+_Noreturn void contract_skip(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    printf("    skipped: ");
+    vprintf(format, arguments);
+    printf("\n");
+    va_end(arguments);
+    fflush(stdout);
+    _exit(STATUS_SKIPPED);
+}
+
+void contract_equal(const char *file, int line, const char *what, long long got, long long want) {
+    if (got != want)
+        contract_fail(file, line, "%s is %lld (0x%llx); wanted %lld (0x%llx)", what, got,
+                      (unsigned long long)got, want, (unsigned long long)want);
+}
+
+/* Runs one case in a child; the exit status, or STATUS_FAILED where it died. */
+static int run_case(const struct contract_case *test) {
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        setpgid(0, 0);
+        alarm((unsigned)(test->seconds ? test->seconds : DEFAULT_SECONDS));
+        test->run();
+        fflush(stdout);
+        exit(0); /* with atexit handlers: leak checkers report there */
+    }
+    int status = 0;
+    while (waitpid(child, &status, 0) == -1 && errno == EINTR)
+        continue;
+    kill(-child, SIGKILL); /* whatever the case left running */
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    printf("    %s\n", WTERMSIG(status) == SIGALRM ? "timed out" : strsignal(WTERMSIG(status)));
+    return STATUS_FAILED;
+}
+
+static bool selected(const struct contract_case *test, int argc, char **argv) {
+    for (int i = 1; i < argc; i++)
+        if (strncmp(test->statement, argv[i], strlen(argv[i])) == 0)
+            return true;
+    return argc == 1;
+}
+
+int main(int argc, char **argv) {
+    int passed = 0, failed = 0, skipped = 0;
+    bool list = argc > 1 && strcmp(argv[1], "--list") == 0;
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
+        for (const struct contract_case *test = tables[t]; test->statement; test++) {
+            if (list) {
+                printf("%s %s\n", test->statement, test->title);
+                continue;
+            }
+            if (!selected(test, argc, argv))
+                continue;
+            int status = run_case(test);
+            const char *word = status == 0 ? "ok" : status == STATUS_SKIPPED ? "skip" : "FAIL";
+            printf("%-4s %s %s\n", word, test->statement, test->title);
+            passed += status == 0;
+            skipped += status == STATUS_SKIPPED;
+            failed += status != 0 && status != STATUS_SKIPPED;
+        }
+    }
+    if (list)
+        return 0;
+    printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
+    return failed || passed + skipped == 0;
+}

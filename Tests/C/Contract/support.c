@@ -1,0 +1,222 @@
+/*
+ * What the cases share: one change, one event, connected pairs.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "contract.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <netinet/in.h>
+#include <sys/syscall.h>
+
+int new_kqueue(void) {
+    int kq = kqueue();
+    REQUIRE(kq >= 0);
+    return kq;
+}
+
+int change_errno(int kq, uintptr_t ident, int filter, int flags, unsigned fflags, intptr_t data, void *udata) {
+    struct kevent entry;
+    EV_SET(&entry, ident, filter, flags, fflags, data, udata);
+    return kevent(kq, &entry, 1, NULL, 0, NULL) == -1 ? errno : 0;
+}
+
+void change(int kq, uintptr_t ident, int filter, int flags, unsigned fflags, intptr_t data, void *udata) {
+    int code = change_errno(kq, ident, filter, flags, fflags, data, udata);
+    if (code != 0)
+        contract_fail(__FILE__, __LINE__, "change of ident %ju, filter %d, flags 0x%x failed: %s",
+                      (uintmax_t)ident, filter, (unsigned)flags, strerror(code));
+}
+
+void add_user(int kq, uintptr_t ident, int flags) {
+    change(kq, ident, EVFILT_USER, EV_ADD | flags, 0, 0, NULL);
+}
+
+void trigger(int kq, uintptr_t ident) {
+    change(kq, ident, EVFILT_USER, 0, NOTE_TRIGGER, 0, NULL);
+}
+
+void add_triggered(int kq, uintptr_t ident, int flags) {
+    add_user(kq, ident, flags);
+    trigger(kq, ident);
+}
+
+bool delete_knote(int kq, uintptr_t ident, int filter) {
+    int code = change_errno(kq, ident, filter, EV_DELETE, 0, 0, NULL);
+    if (code != 0 && code != ENOENT)
+        contract_fail(__FILE__, __LINE__, "EV_DELETE of ident %ju, filter %d failed: %s", (uintmax_t)ident,
+                      filter, strerror(code));
+    return code == 0;
+}
+
+int collect(int kq, struct kevent *events, int count, long milliseconds) {
+    struct timespec timeout = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000};
+    int got = kevent(kq, NULL, 0, events, count, &timeout);
+    REQUIRE(got >= 0);
+    return got;
+}
+
+struct kevent next_event(int kq) {
+    struct kevent events[8];
+    REQUIRE_EQ(collect(kq, events, 8, 5000), 1);
+    return events[0];
+}
+
+void require_silent(int kq) {
+    struct kevent event;
+    if (collect(kq, &event, 1, 100) != 0)
+        contract_fail(__FILE__, __LINE__, "unexpected event: ident %ju filter %d flags 0x%x fflags 0x%x data %jd",
+                      (uintmax_t)event.ident, event.filter, event.flags, event.fflags, (intmax_t)event.data);
+}
+
+double now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+void sleep_ms(long milliseconds) {
+    struct timespec left = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000};
+    while (nanosleep(&left, &left) == -1 && errno == EINTR)
+        continue;
+}
+
+int open_descriptors(void) {
+    DIR *directory = opendir("/proc/self/fd");
+    REQUIRE(directory != NULL);
+    int count = -1; /* the directory's own */
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(directory);
+    return count;
+}
+
+extern void __asan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
+
+bool sanitized(void) {
+    return __asan_init != NULL || __tsan_init != NULL;
+}
+
+void unix_pair(int pair[2]) {
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+}
+
+void new_pipe(int pair[2]) {
+    REQUIRE(pipe2(pair, O_CLOEXEC) == 0);
+}
+
+int tcp_listener(uint16_t *port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(listener >= 0);
+    REQUIRE(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
+    REQUIRE(listen(listener, 128) == 0);
+    REQUIRE(getsockname(listener, (struct sockaddr *)&address, &length) == 0);
+    *port = ntohs(address.sin_port);
+    return listener;
+}
+
+int tcp_client(uint16_t port) {
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(client >= 0);
+    REQUIRE(connect(client, (struct sockaddr *)&address, sizeof address) == 0);
+    return client;
+}
+
+void tcp_pair(int pair[2]) {
+    uint16_t port;
+    int listener = tcp_listener(&port);
+    pair[0] = tcp_client(port);
+    pair[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    REQUIRE(pair[1] >= 0);
+    close(listener);
+}
+
+void set_nonblocking(int fd) {
+    REQUIRE(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
+}
+
+void put(int fd, const char *bytes) {
+    size_t length = strlen(bytes);
+    REQUIRE_EQ(write(fd, bytes, length), length);
+}
+
+void take(int fd, size_t count) {
+    char bytes[4096];
+    while (count > 0) {
+        ssize_t got = read(fd, bytes, count < sizeof bytes ? count : sizeof bytes);
+        REQUIRE(got > 0);
+        count -= (size_t)got;
+    }
+}
+
+pid_t thread_number(void) {
+    return (pid_t)syscall(SYS_gettid);
+}
+
+/* The state letter of a thread, as the kernel tells it. */
+static char thread_state(pid_t thread) {
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    REQUIRE(fd >= 0);
+    ssize_t length = read(fd, text, sizeof text - 1);
+    REQUIRE(length > 0);
+    close(fd);
+    text[length] = 0;
+    char *end = strrchr(text, ')');
+    REQUIRE(end != NULL && end[1] == ' ');
+    return end[2];
+}
+
+/* Seen asleep several times over, so that a short wait for a lock does not count. */
+void await_sleep(pid_t thread) {
+    for (int seen = 0; seen < 4; sleep_ms(3))
+        seen = thread_state(thread) == 'S' ? seen + 1 : 0;
+}
+
+pthread_t start_thread(void *(*run)(void *), void *argument) {
+    pthread_t thread;
+    REQUIRE_EQ(pthread_create(&thread, NULL, run, argument), 0);
+    return thread;
+}
+
+void join_thread(pthread_t thread) {
+    REQUIRE_EQ(pthread_join(thread, NULL), 0);
+}
+
+static void *run_waiter(void *argument) {
+    struct waiter *waiter = argument;
+    struct timespec timeout = {.tv_sec = waiter->milliseconds / 1000,
+                               .tv_nsec = waiter->milliseconds % 1000 * 1000000};
+    waiter->started = now_ms();
+    waiter->tid = thread_number();
+    waiter->result = kevent(waiter->kq, NULL, 0, waiter->events, waiter->room,
+                            waiter->milliseconds < 0 ? NULL : &timeout);
+    waiter->code = waiter->result == -1 ? errno : 0;
+    waiter->ended = now_ms();
+    return NULL;
+}
+
+void start_waiter(struct waiter *waiter, int kq, int room, long milliseconds) {
+    memset(waiter, 0, sizeof *waiter);
+    waiter->kq = kq;
+    waiter->room = room;
+    waiter->milliseconds = milliseconds;
+    waiter->thread = start_thread(run_waiter, waiter);
+}
+
+void park_waiter(struct waiter *waiter) {
+    while (waiter->tid == 0)
+        sleep_ms(1);
+    await_sleep(waiter->tid);
+}
+
+void join_waiter(struct waiter *waiter) {
+    join_thread(waiter->thread);
+}

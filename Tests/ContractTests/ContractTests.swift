@@ -1,0 +1,49 @@
+import Foundation
+import Testing
+
+/// The numbered statements of the contract, a process each, through the C ABI of the ordinary build.
+///
+/// The cases are C (Tests/C/Contract), because a C program is what must not notice the difference, and because
+/// ctest runs the same ones against the installed library.
+@Suite struct ContractTests {
+  /// A statement, such as C-145, and the number of cases that check it.
+  struct Statement: CustomTestStringConvertible, Sendable {
+    let name: String
+    let titles: [String]
+    var testDescription: String { "\(name) \(titles.joined(separator: "; "))" }
+  }
+
+  static let statements: [Statement] = {
+    var titles: [String: [String]] = [:]
+    var order: [String] = []
+    for line in run(["--list"]).output.split(separator: "\n") {
+      let parts = line.split(separator: " ", maxSplits: 1).map(String.init)
+      if titles[parts[0]] == nil { order.append(parts[0]) }
+      titles[parts[0], default: []].append(parts[1])
+    }
+    return order.map { Statement(name: $0, titles: titles[$0]!) }
+  }()
+
+  @Test(arguments: statements) func holds(_ statement: Statement) {
+    let result = Self.run([statement.name])
+    #expect(result.status == 0, "\(result.output)")
+  }
+
+  @Test func casesAreThere() {
+    #expect(Self.statements.count > 100)
+  }
+
+  /// Runs the program with the cases, which the build puts beside the tests.
+  static func run(_ arguments: [String]) -> (status: Int32, output: String) {
+    let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+    let process = Process()
+    let pipe = Pipe()
+    process.executableURL = folder.appendingPathComponent("contract")
+    process.arguments = arguments
+    process.standardOutput = pipe
+    do { try process.run() } catch { return (127, "\(error)") }
+    let output = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+  }
+}

@@ -1,0 +1,58 @@
+# Compiles Swift as Embedded Swift: objects that need no Swift runtime and link like C's.
+#
+#   add_embedded_swift_module(NAME SOURCES file... [DEPENDS module...] [PROGRAM] [INCLUDE folder...])
+#
+# sets NAME_OBJECT to the object file. CMake's own Swift support links the Swift runtime, so the compiler is
+# called by hand.
+
+find_program(KQUEUE_SWIFTC swiftc DOC "Swift compiler, 6.2 or later" REQUIRED)
+
+set(KQUEUE_SWIFT_FLAGS "" CACHE STRING "More flags for the Swift compiler")
+
+function(add_embedded_swift_module name)
+  cmake_parse_arguments(module "PROGRAM" "" "SOURCES;DEPENDS;INCLUDE" ${ARGN})
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/swift)
+  set(object ${folder}/${name}.o)
+  set(interface ${folder}/${name}.swiftmodule)
+
+  set(needs "")
+  foreach(dependency IN LISTS module_DEPENDS)
+    list(APPEND needs ${folder}/${dependency}.swiftmodule)
+  endforeach()
+  set(includes "")
+  foreach(include Sources/CKQueue/include Sources/CKQueueShims/include ${module_INCLUDE})
+    list(APPEND includes -Xcc -I${CMAKE_CURRENT_SOURCE_DIR}/${include})
+  endforeach()
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS
+    ${CMAKE_CURRENT_SOURCE_DIR}/Sources/*.h ${CMAKE_CURRENT_SOURCE_DIR}/Sources/*.modulemap)
+
+  set(kind -parse-as-library -emit-module -emit-module-path ${interface})
+  set(products ${object} ${interface})
+  if(module_PROGRAM)
+    set(kind -parse-as-library)
+    set(products ${object})
+  endif()
+
+  # The same bytes in whichever folder it is built, and nothing written outside of it.
+  set(reproducible
+    -module-cache-path ${folder}/cache -file-prefix-map ${CMAKE_CURRENT_SOURCE_DIR}=.
+    -file-prefix-map ${CMAKE_CURRENT_BINARY_DIR}=. -Xfrontend -no-clang-module-breadcrumbs)
+  # Only x86 has control-flow marks that are asked for here; elsewhere they come with the ABI.
+  set(hardening "")
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    set(hardening -Xcc -fcf-protection=full)
+  endif()
+  separate_arguments(more NATIVE_COMMAND "${KQUEUE_SWIFT_FLAGS}")
+
+  file(MAKE_DIRECTORY ${folder})
+  add_custom_command(
+    OUTPUT ${products}
+    COMMAND ${KQUEUE_SWIFTC} -enable-experimental-feature Embedded -swift-version 6 -wmo
+      $<IF:$<CONFIG:Debug>,-Onone,-O> $<$<CONFIG:Debug,RelWithDebInfo>:-g>
+      -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE ${hardening} ${reproducible} ${more}
+      -I ${folder} ${includes} -module-name ${name} ${kind} -c -o ${object} ${module_SOURCES}
+    DEPENDS ${module_SOURCES} ${needs} ${headers}
+    COMMENT "Building Swift module ${name}"
+    COMMAND_EXPAND_LISTS VERBATIM)
+  set(${name}_OBJECT ${object} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,38 @@
+# What an install consists of; components as packages have them.
+
+install(TARGETS kqueue EXPORT libkqueue-targets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT Runtime NAMELINK_COMPONENT Development)
+if(ENABLE_STATIC)
+  install(TARGETS kqueue_static EXPORT libkqueue-targets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT Static)
+endif()
+if(KQUEUE_TOOLS)
+  install(TARGETS kq_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT Tools)
+endif()
+
+install(FILES Sources/CKQueue/include/sys/event.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/kqueue/sys COMPONENT Development)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT Runtime)
+
+# Absolute install folders are legal, so paths are not simply put behind ${prefix}.
+foreach(name LIBDIR INCLUDEDIR)
+  if(IS_ABSOLUTE "${CMAKE_INSTALL_${name}}")
+    set(pkgconfig_${name} ${CMAKE_INSTALL_${name}})
+  else()
+    set(pkgconfig_${name} "\${prefix}/${CMAKE_INSTALL_${name}}")
+  endif()
+endforeach()
+configure_file(cmake/libkqueue.pc.in libkqueue.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/libkqueue.pc
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT Development)
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/libkqueue)
+configure_package_config_file(cmake/libkqueue-config.cmake.in libkqueue-config.cmake
+  INSTALL_DESTINATION ${package_folder})
+write_basic_package_version_file(libkqueue-config-version.cmake COMPATIBILITY SameMajorVersion)
+install(FILES
+  ${CMAKE_CURRENT_BINARY_DIR}/libkqueue-config.cmake
+  ${CMAKE_CURRENT_BINARY_DIR}/libkqueue-config-version.cmake
+  DESTINATION ${package_folder} COMPONENT Development)
+install(EXPORT libkqueue-targets NAMESPACE libkqueue::
+  DESTINATION ${package_folder} COMPONENT Development)

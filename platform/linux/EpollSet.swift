@@ -1,0 +1,76 @@
+import CKQueueShims.Linux
+import KQueueCore
+
+/// An epoll set. Its entries carry a knote's place and generation, or a mark of the backend's own.
+struct EpollSet: BitwiseCopyable {
+  let descriptor: CInt
+
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  init() throws(Errno) {
+    descriptor = try Errno.check(kq_epoll_create())
+  }
+
+  /// One that is no kqueue, out of the way of the program's numbers.
+  init(high: Void) throws(Errno) {
+    descriptor = try Errno.check(kq_move_high(kq_epoll_create()))
+  }
+
+  /// - Throws: EBADF, EEXIST, EPERM (cannot be polled), ELOOP, EINVAL, ENOMEM.
+  func add(_ descriptor: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {
+    try control(EPOLL_CTL_ADD, descriptor, events, token)
+  }
+
+  /// Also has the condition looked at anew: the kernel reports it again where it holds.
+  /// - Throws: EBADF, ENOENT.
+  func modify(_ descriptor: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {
+    try control(EPOLL_CTL_MOD, descriptor, events, token)
+  }
+
+  func remove(_ descriptor: CInt) {
+    _ = kq_epoll_control(self.descriptor, EPOLL_CTL_DEL, descriptor, 0, 0)
+  }
+
+  private func control(_ operation: CInt, _ target: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {
+    let result = kq_epoll_control(descriptor, operation, target, events, token)
+    // The limit on watches is a lack of memory to BSD (contract 1.2).
+    try Errno.check(result == -ENOSPC ? -ENOMEM : result)
+  }
+}
+
+/// The 64 bits of an epoll entry: a knote, or with the top bit set a source of the backend's own.
+enum EpollToken {
+  static func knote(_ index: UInt32, _ generation: UInt32) -> UInt64 {
+    UInt64(generation) << 32 | UInt64(index)
+  }
+
+  static let own: UInt32 = 1 << 31
+
+  static func source(_ source: EpollSource) -> UInt64 {
+    UInt64(own) << 32 | UInt64(source.rawValue)
+  }
+}
+
+/// What stands in the epoll set beside the knotes' descriptors.
+enum EpollSource: UInt32 {
+  case wake
+  case monotonicTimer
+  case realtimeTimer
+  case files
+  case sideSet
+}
+
+/// One report of epoll_wait(2), in the kernel's layout.
+public struct EpollReport: BitwiseCopyable {
+  var event: kq_epoll_event
+
+  /// A report of our own making, of a change that another facility told.
+  init(token: UInt64) {
+    event = kq_epoll_event(
+      events: 0, token: (UInt32(truncatingIfNeeded: token), UInt32(truncatingIfNeeded: token >> 32)))
+  }
+
+  /// A buffer as the system call takes it.
+  static func memory(_ buffer: UnsafeMutableBufferPointer<EpollReport>) -> UnsafeMutablePointer<kq_epoll_event>? {
+    UnsafeMutableRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: kq_epoll_event.self)
+  }
+}

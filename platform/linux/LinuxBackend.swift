@@ -1,0 +1,133 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// Linux: an epoll set whose descriptor is the kqueue's, and what its facilities need beside it.
+public struct LinuxBackend: PlatformBackend, ~Copyable {
+  public typealias KnoteState = LinuxKnote
+  public typealias RawEvent = EpollReport
+  public typealias Waiter = CInt
+
+  public static var filters: FilterSet { [FilterSet(.read), FilterSet(.write)] }
+
+  let main: EpollSet
+  /// For the second knote of a descriptor; see `LinuxKnote.Place`.
+  var side: EpollSet?
+  private var wakeDescriptor = WakeDescriptor()
+  private var monotonicTimer = TimerDescriptor()
+  private var realtimeTimer = TimerDescriptor()
+  var files = InotifyWatches()
+  /// Knotes that the kernel reports.
+  var watched = 0
+
+  public init() throws(Errno) {
+    main = try EpollSet()
+  }
+
+  public mutating func close() {
+    if let side { kq_close_descriptor(side.descriptor) }
+    wakeDescriptor.close()
+    monotonicTimer.close()
+    realtimeTimer.close()
+    files.close()
+  }
+
+  public var descriptor: CInt { main.descriptor }
+  public var waiter: CInt { main.descriptor }
+
+  public var isIdle: Bool {
+    @inline(__always) get { watched == 0 }
+  }
+
+  // MARK: Time
+
+  public func now(_ clock: Clock) -> UInt64 {
+    kq_clock(clock == .realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC)
+  }
+
+  public mutating func prepareTimer(_ clock: Clock) throws(Errno) {
+    switch clock {
+    case .monotonic: try monotonicTimer.open(.monotonic, in: main)
+    case .realtime: try realtimeTimer.open(.realtime, in: main)
+    }
+  }
+
+  public mutating func arm(_ clock: Clock, _ deadline: UInt64?) {
+    switch clock {
+    case .monotonic: monotonicTimer.arm(deadline)
+    case .realtime: realtimeTimer.arm(deadline)
+    }
+  }
+
+  // MARK: Waking and waiting
+
+  public mutating func prepareWake() throws(Errno) {
+    try wakeDescriptor.open(in: main)
+  }
+
+  public func wake() {
+    wakeDescriptor.signal()
+  }
+
+  public func takeBackWake() {
+    wakeDescriptor.takeBack()
+  }
+
+  public func wakeAll() {
+    wakeDescriptor.signalAll(in: main)
+  }
+
+  public static func poll(_ waiter: CInt, _ buffer: UnsafeMutableBufferPointer<EpollReport>) -> CInt {
+    kq_epoll_poll(waiter, EpollReport.memory(buffer), CInt(truncatingIfNeeded: buffer.count))
+  }
+
+  public static func wait(
+    _ waiter: CInt, _ buffer: UnsafeMutableBufferPointer<EpollReport>, nanoseconds: Int64?,
+    cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
+  ) -> CInt {
+    kq_epoll_wait(
+      waiter, EpollReport.memory(buffer), CInt(truncatingIfNeeded: buffer.count), nanoseconds ?? -1, cancelled, context)
+  }
+
+  @inline(__always)
+  public static func decode(_ event: EpollReport) -> Report {
+    let (low, high) = event.event.token
+    if high & EpollToken.own == 0 { return .knote(KnoteToken(index: low, generation: high), event.event.events) }
+    switch EpollSource(rawValue: low) {
+    case .wake: return .wake
+    case .monotonicTimer: return .timer(.monotonic)
+    case .realtimeTimer: return .timer(.realtime)
+    case .files, .sideSet: return .more(low)
+    case nil: bug("an unknown entry in the epoll set")
+    }
+  }
+
+  public mutating func gather(
+    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<EpollReport>
+  ) -> Int {
+    switch EpollSource(rawValue: source) {
+    case .files: return files.gather(knotes, buffer)
+    case .sideSet:
+      guard let side else { return 0 }
+      return max(Int(Self.poll(side.descriptor, buffer)), 0)
+    default: bug("nothing to gather there")
+    }
+  }
+
+  /// The set for second knotes, made when first needed and nested in the main one.
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  mutating func openSide() throws(Errno) -> EpollSet {
+    if let side { return side }
+    // What it reports may have to stand in the ready list, and that wakes.
+    try prepareWake()
+    let fresh = try EpollSet(high: ())
+    do throws(Errno) {
+      try main.add(fresh.descriptor, EPOLLIN.rawValue, EpollToken.source(.sideSet))
+    } catch {
+      kq_close_descriptor(fresh.descriptor)
+      throw error
+    }
+    side = fresh
+    return fresh
+  }
+}

@@ -1,0 +1,76 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// What the Linux platform keeps with a knote on a descriptor. All zeroes: not attached, kind not known.
+public struct LinuxKnote: BitwiseCopyable {
+  /// Where a knote's readiness comes from.
+  ///
+  /// Each knote has an epoll entry of its own, with its own mode: an edge of one filter can then not be
+  /// taken for one of another's, and a level one is not held up by an edge one. A set has one entry for each
+  /// number, so the second knote of a descriptor stands in a set of its own, nested in the first.
+  enum Place: UInt8 {
+    case none
+    case main
+    case side
+    /// epoll refuses it: a file, which inotify tells about.
+    case file
+    /// epoll refuses it: a device that is always ready.
+    case always
+  }
+
+  /// The inotify watch of a file.
+  var watch: CInt
+  private var placeValue: UInt8
+  private var kindValue: UInt8
+  /// The entry reports changes only, because what it reported by level was nothing to deliver.
+  var isMuted: Bool
+  /// A socket of which SO_RCVLOWAT was seen to be its default.
+  var isPlain: Bool
+
+  var place: Place {
+    @inline(__always) get { Place(rawValue: placeValue).unsafelyUnwrapped }
+    set { placeValue = newValue.rawValue }
+  }
+
+  /// What the descriptor is; asked for when first needed.
+  mutating func kind(of descriptor: CInt) -> kq_kind {
+    if kindValue == 0 {
+      let kind = kq_kind(descriptor)
+      kindValue = kind < 0 ? UInt8(KQ_KIND_OTHER.rawValue) : UInt8(kind)
+    }
+    return kq_kind(UInt32(kindValue))
+  }
+}
+
+typealias LinuxKnotePointer = UnsafeMutablePointer<Knote<LinuxKnote>>
+
+extension Knote<LinuxKnote> {
+  var isRead: Bool {
+    @inline(__always) get { filter == Int16(EVFILT_READ) }
+  }
+
+  /// READ with NOTE_LOWAT and no bytes to wait for.
+  var isAlwaysEnough: Bool {
+    fflags & UInt32(NOTE_LOWAT) != 0 && data <= 0
+  }
+
+  /// The bits of poll(2) that the filter is about; EPOLLERR and EPOLLHUP come unasked.
+  var interest: UInt32 {
+    guard isRead else { return EPOLLOUT.rawValue }
+    // A threshold of nothing is always reached, so anything will do to have it reported.
+    return EPOLLIN.rawValue | EPOLLRDHUP.rawValue | (isAlwaysEnough ? EPOLLOUT.rawValue : 0)
+  }
+
+  /// The events of the knote's epoll entry.
+  ///
+  /// EPOLLONESHOT spares the call that takes the interest away after a delivery under ONESHOT or DISPATCH.
+  /// A disabled knote keeps its entry, without interest.
+  var epollEvents: UInt32 {
+    if isDisabled { return EPOLLET.rawValue }
+    if platform.isMuted { return interest | EPOLLET.rawValue }
+    let edge = has(EV_CLEAR) ? EPOLLET.rawValue : 0
+    let once = has(EV_ONESHOT | EV_DISPATCH) ? EPOLLONESHOT.rawValue : 0
+    return interest | edge | once
+  }
+}

@@ -1,0 +1,70 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// What an event for a knote on a descriptor says (contract 6.1, 6.2).
+extension LinuxBackend {
+  @inline(__always)
+  public mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
+    let knote = knotes[index]
+    // What a busy server sees nearly always: bytes, and nothing else to tell.
+    if reported == EPOLLIN.rawValue, knote.pointee.platform.isPlain, !knote.pointee.platform.isMuted {
+      let bytes = kq_readable_bytes(knote.pointee.descriptor)
+      if bytes > 0 { return Readiness(data: bytes) }
+    }
+    return sampleClosely(index, knote, reported)
+  }
+
+  @inline(never)
+  private func sampleClosely(_ index: UInt32, _ knote: LinuxKnotePointer, _ reported: UInt32?) -> Readiness {
+    switch knote.pointee.platform.place {
+    case .file, .always: return sampleUnpollable(knote)
+    case .main, .side, .none: break
+    }
+    guard let bits = reported ?? polled(knote) else { return .inactive }
+    let readiness = knote.pointee.isRead ? sampleRead(knote, bits) : sampleWrite(knote, bits)
+    followUp(index, knote, wasReported: reported != nil, isActive: readiness.isActive)
+    return readiness
+  }
+
+  /// The bits that the descriptor has now, or nil where it is closed.
+  private func polled(_ knote: LinuxKnotePointer) -> UInt32? {
+    let bits = kq_poll(knote.pointee.descriptor, CInt(bitPattern: knote.pointee.interest))
+    return bits < 0 ? nil : UInt32(bits)
+  }
+
+  /// Keeps an entry from reporting for ever what is not to be delivered, and undoes that when it is.
+  private func followUp(_ index: UInt32, _ knote: LinuxKnotePointer, wasReported: Bool, isActive: Bool) {
+    let isLevel = !knote.pointee.has(EV_CLEAR | EV_ONESHOT | EV_DISPATCH)
+    if isActive {
+      if knote.pointee.platform.isMuted && isLevel { setMuted(false, index, knote) }
+      return
+    }
+    let onlyEdges = knote.pointee.has(EV_CLEAR) && !knote.pointee.has(EV_ONESHOT | EV_DISPATCH)
+    guard wasReported && !knote.pointee.platform.isMuted && !onlyEdges else { return }
+    // Gone in the meantime, taken by another thread or process: the kernel will be quiet by itself.
+    if isLevel, let bits = polled(knote), bits == 0 { return }
+    setMuted(true, index, knote)
+  }
+
+  /// Files and devices: always ready, but for READ on a file at its end.
+  private func sampleUnpollable(_ knote: LinuxKnotePointer) -> Readiness {
+    guard knote.pointee.isRead else { return Readiness(data: 0) }
+    let kind = knote.pointee.platform.kind(of: knote.pointee.descriptor)
+    guard kind == KQ_KIND_FILE || kind == KQ_KIND_DIRECTORY else { return Readiness(data: 0) }
+    var remaining: Int64 = 0
+    guard kq_file_remaining(knote.pointee.descriptor, &remaining) == 0 else { return .inactive }
+    let always = knote.pointee.fflags & UInt32(NOTE_FILE_POLL) != 0
+    return remaining != 0 || always ? Readiness(data: Int(remaining)) : .inactive
+  }
+}
+
+/// Bits of poll(2) as a knote was reported with.
+extension UInt32 {
+  @inline(__always)
+  func has(_ bits: EPOLL_EVENTS) -> Bool {
+    self & bits.rawValue != 0
+  }
+}
+
+let endOfFile = UInt16(EV_EOF)

@@ -1,0 +1,97 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// Registration of knotes on descriptors with the kernel.
+extension LinuxBackend {
+  public mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    let knote = knotes[index]
+    if !knote.pointee.isRead { try refuseBrokenPipe(knote.pointee.descriptor) }
+    do throws(Errno) {
+      try enter(index, knotes)
+      watched += 1
+      return .kernel
+    } catch {
+      guard error.code == EPERM else { throw error }
+    }
+    try attachUnpollable(index, knotes)
+    return .recorded
+  }
+
+  public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    let knote = knotes[index]
+    knote.pointee.platform.isPlain = false
+    guard let set = set(of: knote) else { return }
+    knote.pointee.platform.isMuted = false
+    try set.modify(
+      knote.pointee.descriptor, knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
+  }
+
+  public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) {
+    let knote = knotes[index]
+    switch knote.pointee.platform.place {
+    case .main, .side:
+      set(of: knote)?.remove(knote.pointee.descriptor)
+      watched -= 1
+    case .file: files.remove(index, knotes)
+    case .always, .none: break
+    }
+    knote.pointee.platform.place = .none
+  }
+
+  /// Has an entry report changes only, or by level again.
+  func setMuted(_ muted: Bool, _ index: UInt32, _ knote: LinuxKnotePointer) {
+    knote.pointee.platform.isMuted = muted
+    try? set(of: knote)?.modify(
+      knote.pointee.descriptor, knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
+  }
+
+  @inline(__always)
+  private func set(of knote: LinuxKnotePointer) -> EpollSet? {
+    switch knote.pointee.platform.place {
+    case .main: main
+    case .side: side
+    case .none, .file, .always: nil
+    }
+  }
+
+  private mutating func enter(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    let knote = knotes[index]
+    let place: LinuxKnote.Place = hasSiblingInMain(knote, knotes) ? .side : .main
+    let set = place == .main ? main : try openSide()
+    try set.add(knote.pointee.descriptor, knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
+    knote.pointee.platform.place = place
+  }
+
+  private func hasSiblingInMain(_ knote: LinuxKnotePointer, _ knotes: borrowing Knotes) -> Bool {
+    var link = knote.pointee.link
+    while link != 0 {
+      let sibling = knotes[link - 1]
+      if sibling.pointee.platform.place == .main { return true }
+      link = sibling.pointee.link
+    }
+    return false
+  }
+
+  /// WRITE on a pipe that nobody reads any more is refused (C-201).
+  private func refuseBrokenPipe(_ descriptor: CInt) throws(Errno) {
+    let bits = try Errno.check(kq_poll(descriptor, POLLOUT))
+    if UInt32(bits) & EPOLLERR.rawValue != 0 && kq_kind(descriptor) == KQ_KIND_PIPE_WRITE.rawValue {
+      throw Errno(EPIPE)
+    }
+  }
+
+  /// What epoll refuses: files and directories, which inotify watches, and devices that are always ready.
+  private mutating func attachUnpollable(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    let knote = knotes[index]
+    let kind = knote.pointee.platform.kind(of: knote.pointee.descriptor)
+    switch kind {
+    case KQ_KIND_FILE, KQ_KIND_DIRECTORY:
+      let waits = knote.pointee.isRead && knote.pointee.fflags & UInt32(NOTE_FILE_POLL) == 0
+      if waits { try files.add(index, knotes, in: main) }
+      knote.pointee.platform.place = waits ? .file : .always
+    case KQ_KIND_DEVICE: knote.pointee.platform.place = .always
+    default: throw Errno(EINVAL)
+    }
+  }
+}

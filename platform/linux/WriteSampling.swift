@@ -1,0 +1,69 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// WRITE on what can be polled (contract 6.2).
+extension LinuxBackend {
+  func sampleWrite(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
+    let descriptor = knote.pointee.descriptor
+    switch knote.pointee.platform.kind(of: descriptor) {
+    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return sampleStreamRoom(knote, bits)
+    case KQ_KIND_DATAGRAM: return sampleDatagramRoom(knote, bits)
+    case KQ_KIND_PIPE_WRITE, KQ_KIND_PIPE_BOTH: return samplePipeRoom(descriptor, bits)
+    case KQ_KIND_PIPE_READ: return .inactive
+    case KQ_KIND_TTY: return sampleTerminalRoom(descriptor, bits)
+    case KQ_KIND_EVENTFD: return sampleCounterRoom(descriptor, bits)
+    default: return bits.has(EPOLLOUT) ? Readiness(data: 0) : .inactive
+    }
+  }
+
+  private func sampleStreamRoom(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
+    let descriptor = knote.pointee.descriptor
+    let failed = bits.has(EPOLLERR)
+    if failed || bits.has(EPOLLHUP) {
+      // EPOLLHUP without a shut receiving side: not connected, not failed, so nothing to tell (C-190).
+      let shut = UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0)).has(EPOLLRDHUP)
+      guard failed || shut else { return .inactive }
+      return Readiness(
+        data: Int(kq_socket_room(descriptor)), fflags: failed ? UInt32(kq_socket_pending_error(descriptor)) : 0,
+        flags: bits.has(EPOLLHUP) ? endOfFile : 0)
+    }
+    return bits.has(EPOLLOUT) ? sampleRoom(knote) : .inactive
+  }
+
+  private func sampleDatagramRoom(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
+    let descriptor = knote.pointee.descriptor
+    if bits.has(EPOLLERR) {
+      return Readiness(
+        data: Int(kq_socket_room(descriptor)), fflags: UInt32(kq_socket_pending_error(descriptor)))
+    }
+    return bits.has(EPOLLOUT) ? sampleRoom(knote) : .inactive
+  }
+
+  /// A socket that can be written to, or whose sending side the program has shut (C-197).
+  private func sampleRoom(_ knote: LinuxKnotePointer) -> Readiness {
+    let room = Int(kq_socket_room(knote.pointee.descriptor))
+    if kq_socket_send_shut(knote.pointee.descriptor) { return Readiness(data: room, flags: endOfFile) }
+    let asksForMore = knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 && room < knote.pointee.data
+    return asksForMore ? .inactive : Readiness(data: max(room, 1))
+  }
+
+  private func samplePipeRoom(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
+    let room = Int(kq_pipe_room(descriptor))
+    if bits.has(EPOLLERR) { return Readiness(data: room, flags: endOfFile) }
+    return bits.has(EPOLLOUT) && room >= Int(KQ_PIPE_BUF) ? Readiness(data: room) : .inactive
+  }
+
+  private func sampleTerminalRoom(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
+    let room = Int(kq_tty_room(descriptor))
+    if bits.has(EPOLLHUP) { return Readiness(data: room, flags: endOfFile) }
+    return bits.has(EPOLLOUT) ? Readiness(data: room) : .inactive
+  }
+
+  private func sampleCounterRoom(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
+    guard bits.has(EPOLLOUT) else { return .inactive }
+    var counter: UInt64 = 0
+    guard kq_eventfd_counter(descriptor, &counter) == 0 else { return Readiness(data: 1) }
+    return Readiness(data: Int(clamping: UInt64.max - 1 - min(counter, UInt64.max - 1)))
+  }
+}
