@@ -115,7 +115,8 @@ int kq_kind(int descriptor) {
     case S_IFDIR:
         return KQ_KIND_DIRECTORY;
     case S_IFCHR:
-        return isatty(descriptor) ? KQ_KIND_TTY : KQ_KIND_DEVICE;
+        /* A terminal that was hung up answers with EIO. */
+        return isatty(descriptor) || errno == EIO ? KQ_KIND_TTY : KQ_KIND_DEVICE;
     case S_IFBLK:
         return KQ_KIND_DEVICE;
     default:

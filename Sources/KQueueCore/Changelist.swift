@@ -6,17 +6,20 @@ extension KQueue where Backend: ~Copyable {
   /// Applies one change. Where it throws, nothing has changed.
   /// - Throws: the errno of the entry.
   mutating func apply(_ change: Kevent) throws(Errno) {
-    guard change.filter != 0 else { return }  // skipped silently, as FreeBSD does (C-040)
     guard let filter = Filter(rawValue: change.filter), Backend.filters.union(.core).contains(FilterSet(filter)) else {
       throw Errno(EINVAL)
     }
     try requireSense(change)
     if filter.watchesDescriptor && change.ident > UInt(CInt.max) { throw Errno(EBADF) }
     guard let index = table.find(filter, change.ident, knotes) else { return try create(change, filter) }
-    if change.has(EV_DELETE) {
-      remove(index, filter)
-    } else {
+    if change.has(EV_DELETE) { return try remove(index, filter) }
+    do throws(Errno) {
       try modify(index, change, filter)
+    } catch {
+      guard filter.watchesDescriptor && (error.code == EBADF || error.code == ENOENT) else { throw error }
+      // The number was closed unseen, so this knote is gone; the number may be another file's (C-123 to C-125).
+      try? remove(index, filter)
+      try create(change, filter)
     }
   }
 
@@ -74,7 +77,7 @@ extension KQueue where Backend: ~Copyable {
       throw error
     }
     if !change.has(EV_KEEPUDATA) { knotes[index].pointee.udata = change.udata }
-    if knotes[index].pointee.isDisabled { ready.remove(index, knotes) }
+    if knotes[index].pointee.isDisabled { deactivate(index) }
     if change.has(EV_FORCEONESHOT) { try force(index) }
   }
 

@@ -18,6 +18,7 @@ extension KQueue where Backend: ~Copyable {
       switch Backend.decode(buffer[place]) {
       case .knote(let token, let reported):
         guard let knote = knotes.find(token), !knote.pointee.isDisabled else { continue }
+        unsettled.remove(token.index, knotes)
         if direct && delivered < events.count {
           deliver(token.index, reported, to: events, &delivered)
         } else {
@@ -43,6 +44,7 @@ extension KQueue where Backend: ~Copyable {
     for place in 0..<backend.gather(source, knotes, buffer) {
       guard case .knote(let token, let reported) = Backend.decode(buffer[place]) else { continue }
       guard let knote = knotes.find(token), !knote.pointee.isDisabled else { continue }
+      unsettled.remove(token.index, knotes)
       if knote.pointee.status.contains(.recorded) { activate(token.index) } else { queue(token.index, reported) }
     }
     buffers.give(back: buffer)
@@ -65,7 +67,10 @@ extension KQueue where Backend: ~Copyable {
   @inline(__always)
   private mutating func deliver(_ index: UInt32, _ reported: UInt32?, to events: Events, _ delivered: inout Int) {
     let readiness = sample(index, reported)
-    guard readiness.isActive else { return }
+    guard readiness.isActive else {
+      if readiness.isUnsettled { unsettled.append(index, knotes) }
+      return
+    }
     events[delivered] = knotes[index].pointee.event(readiness)
     delivered &+= 1
     settle(index)
@@ -96,7 +101,7 @@ extension KQueue where Backend: ~Copyable {
       return
     }
     if knote.pointee.has(EV_ONESHOT) {
-      remove(index, Filter(rawValue: knote.pointee.filter).unsafelyUnwrapped)
+      try? remove(index, Filter(rawValue: knote.pointee.filter).unsafelyUnwrapped)
       return
     }
     if knote.pointee.has(EV_CLEAR) { knote.pointee.status.remove(.active) }

@@ -7,6 +7,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var knotes = KnoteSlab<Backend.KnoteState>()
   var table = KnoteTable()
   var ready = ReadyList()
+  /// Knotes that are not ready, and of which nobody tells when they are.
+  var unsettled = ReadyList(mark: .unsettled)
   /// The timers that run, by clock.
   var timers = InlineArray<2, TimerHeap> { _ in TimerHeap() }
   /// What the platform is armed for, by clock; 0 is nothing.
@@ -32,6 +34,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     for clock in Clock.allCases { timers[clock.rawValue].removeAll() }
     buffers.removeAll()
     ready = ReadyList()
+    unsettled = ReadyList(mark: .unsettled)
   }
 
   /// Brings the platform up to date before the lock is dropped: timers armed, and the descriptor readable
@@ -56,22 +59,38 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// Queues a knote that may have something to deliver; a disabled one waits for EV_ENABLE.
   mutating func activate(_ index: UInt32) {
     guard !knotes[index].pointee.isDisabled else { return }
+    unsettled.remove(index, knotes)
     ready.append(index, knotes)
   }
 
+  /// Takes a knote out of the lists: it is not to be delivered.
+  mutating func deactivate(_ index: UInt32) {
+    ready.remove(index, knotes)
+    unsettled.remove(index, knotes)
+  }
+
+  /// Has some knotes of which nobody tells looked at again. Few at a time, so that no call takes long for them.
+  mutating func lookAgain() {
+    for _ in 0..<min(unsettled.count, 8) {
+      guard let index = unsettled.popFirst(knotes) else { return }
+      ready.append(index, knotes)
+    }
+  }
+
   /// Removes a knote and everything that refers to it.
-  mutating func remove(_ index: UInt32, _ filter: Filter) {
+  /// - Throws: EBADF or ENOENT where its descriptor was closed unseen; it is removed all the same.
+  mutating func remove(_ index: UInt32, _ filter: Filter) throws(Errno) {
+    defer { discard(index, filter) }
     switch filter {
-    case .read, .write: backend.detach(index, knotes)
+    case .read, .write: try backend.detach(index, knotes)
     case .timer: stopTimer(index)
     case .user, .libkqueue: break
     }
-    discard(index, filter)
   }
 
   /// Frees a knote that no platform knows of, or not any more.
   mutating func discard(_ index: UInt32, _ filter: Filter) {
-    ready.remove(index, knotes)
+    deactivate(index)
     table.remove(index, filter, knotes)
     knotes.free(index)
   }

@@ -51,6 +51,8 @@ public struct KnoteStatus: OptionSet, BitwiseCopyable, Sendable {
   static let recorded = KnoteStatus(rawValue: 1 << 5)
   /// While queued: the kernel will not report it again, so the kqueue must be kept readable for it.
   static let held = KnoteStatus(rawValue: 1 << 6)
+  /// Stands in the list of those to look at again.
+  static let unsettled = KnoteStatus(rawValue: 1 << 7)
 }
 
 extension Knote {

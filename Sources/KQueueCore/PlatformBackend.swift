@@ -37,10 +37,12 @@ public protocol PlatformBackend: ~Copyable {
   mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing
 
   /// Follows a change of a knote's flags, fflags or status, and has its condition looked at anew.
-  /// - Throws: as `attach`; the knote is then as before for the kernel.
+  /// - Throws: EBADF or ENOENT as `detach`, else as `attach`; the knote is then as before for the kernel.
   mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno)
 
-  mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes)
+  /// Ends the watch. It is over also where this throws.
+  /// - Throws: EBADF where the number was closed unseen, ENOENT where it names another file by now.
+  mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno)
 
   /// What an event for the knote would say now.
   /// - Parameter reported: what `decode` gave in this pass, or nil where the descriptor must be asked.
@@ -129,6 +131,8 @@ public enum Clock: Int, CaseIterable {
 /// What an event for a knote would say.
 public struct Readiness: BitwiseCopyable {
   public var isActive: Bool
+  /// Nothing to deliver, and nothing will be reported when that changes: look again at the next call.
+  public private(set) var isUnsettled = false
   public var data: Int
   public var fflags: UInt32
   /// EV_EOF, EV_OOBAND.
@@ -147,6 +151,12 @@ public struct Readiness: BitwiseCopyable {
     data = 0
     fflags = 0
     flags = 0
+  }
+
+  public static var unsettled: Readiness {
+    var readiness = Readiness.inactive
+    readiness.isUnsettled = true
+    return readiness
   }
 
   /// Nothing to deliver.

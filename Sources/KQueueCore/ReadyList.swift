@@ -2,6 +2,8 @@ import CKQueue
 
 /// The knotes that may have something to deliver, first activated first (contract 3.6).
 struct ReadyList: BitwiseCopyable {
+  /// Marks the knotes that stand in this list; none may stand in two.
+  private let mark: KnoteStatus
   private var head: UInt32 = 0
   private var tail: UInt32 = 0
   private(set) var count = 0
@@ -10,6 +12,10 @@ struct ReadyList: BitwiseCopyable {
   /// How many of them the kernel will not report again.
   private(set) var held = 0
 
+  init(mark: KnoteStatus = .queued) {
+    self.mark = mark
+  }
+
   var isEmpty: Bool {
     @inline(__always) get { count == 0 }
   }
@@ -17,8 +23,8 @@ struct ReadyList: BitwiseCopyable {
   /// Puts a knote at the end; one that stands in the list already keeps its place.
   mutating func append<S>(_ index: UInt32, _ knotes: borrowing KnoteSlab<S>) {
     let knote = knotes[index]
-    guard !knote.pointee.status.contains(.queued) else { return }
-    knote.pointee.status.insert(.queued)
+    guard !knote.pointee.status.contains(mark) else { return }
+    knote.pointee.status.insert(mark)
     knote.pointee.previous = tail
     knote.pointee.next = 0
     if tail == 0 { head = index + 1 } else { knotes[tail - 1].pointee.next = index + 1 }
@@ -34,11 +40,11 @@ struct ReadyList: BitwiseCopyable {
 
   mutating func remove<S>(_ index: UInt32, _ knotes: borrowing KnoteSlab<S>) {
     let knote = knotes[index]
-    guard knote.pointee.status.contains(.queued) else { return }
+    guard knote.pointee.status.contains(mark) else { return }
     let (previous, next) = (knote.pointee.previous, knote.pointee.next)
     if previous == 0 { head = next } else { knotes[previous - 1].pointee.next = next }
     if next == 0 { tail = previous } else { knotes[next - 1].pointee.previous = previous }
-    knote.pointee.status.remove(.queued)
+    knote.pointee.status.remove(mark)
     knote.pointee.next = 0
     knote.pointee.previous = 0
     count -= 1

@@ -59,7 +59,9 @@ extension KQueueHandle where Backend: ~Copyable {
   @inline(__always)
   private func applyOne(_ entry: inout Kevent) throws(Errno) -> Bool {
     if entry.filter == Filter.libkqueue.rawValue { return try answerQuery(&entry) }
+    if entry.filter == 0 { return false }  // skipped, as FreeBSD does (C-040)
     do throws(Errno) {
+      try refuseOtherThanRead(entry)
       try queue.pointee.apply(entry)
       if kq_tracing() { trace(entry, 0) }
     } catch {
@@ -70,6 +72,13 @@ extension KQueueHandle where Backend: ~Copyable {
     entry.flags |= UInt16(EV_ERROR)
     entry.data = 0
     return true
+  }
+
+  /// A kqueue can be read and nothing else (contract 3.8).
+  @inline(__always)
+  private func refuseOtherThanRead(_ entry: Kevent) throws(Errno) {
+    guard entry.filter == Filter.write.rawValue, entry.has(EV_ADD), entry.ident <= UInt(CInt.max) else { return }
+    if registry.find(CInt(truncatingIfNeeded: entry.ident)) != nil { throw Errno(EINVAL) }
   }
 
   private func trace(_ entry: Kevent, _ error: CInt) {
@@ -169,6 +178,7 @@ extension KQueue where Backend: ~Copyable {
   mutating func collectNow(_ events: Events, _ buffer: UnsafeMutableBufferPointer<Backend.RawEvent>, poll: Bool)
     -> (delivered: Int, asked: Bool)
   {
+    lookAgain()
     let quiet = backend.isIdle && !wakePending && timers[0].count == 0 && timers[1].count == 0
     if ready.isEmpty {
       guard poll && !quiet else { return (0, quiet) }

@@ -26,8 +26,9 @@ struct EpollSet: BitwiseCopyable {
     try control(EPOLL_CTL_MOD, descriptor, events, token)
   }
 
-  func remove(_ descriptor: CInt) {
-    _ = kq_epoll_control(self.descriptor, EPOLL_CTL_DEL, descriptor, 0, 0)
+  /// - Throws: EBADF, ENOENT.
+  func remove(_ descriptor: CInt) throws(Errno) {
+    try control(EPOLL_CTL_DEL, descriptor, 0, 0)
   }
 
   private func control(_ operation: CInt, _ target: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {

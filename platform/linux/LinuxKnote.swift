@@ -25,6 +25,8 @@ public struct LinuxKnote: BitwiseCopyable {
   private var kindValue: UInt8
   /// The entry reports changes only, because what it reported by level was nothing to deliver.
   var isMuted: Bool
+  /// The end or error that was delivered last; an edge that says it again is nothing new to EV_CLEAR.
+  var toldEnd: UInt8
   /// A socket of which SO_RCVLOWAT was seen to be its default.
   var isPlain: Bool
 

@@ -22,9 +22,19 @@ extension LinuxBackend {
     case .main, .side, .none: break
     }
     guard let bits = reported ?? polled(knote) else { return .inactive }
-    let readiness = knote.pointee.isRead ? sampleRead(knote, bits) : sampleWrite(knote, bits)
+    var readiness = knote.pointee.isRead ? sampleRead(knote, bits) : sampleWrite(knote, bits)
+    if knote.pointee.has(EV_CLEAR) && readiness.isActive && isOldNews(knote, readiness) { readiness = .inactive }
     followUp(index, knote, wasReported: reported != nil, isActive: readiness.isActive)
     return readiness
+  }
+
+  /// Whether an edge tells an end of a connection that was told before: the acknowledgement of a FIN (C-153).
+  private func isOldNews(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Bool {
+    let kind = knote.pointee.platform.kind(of: knote.pointee.descriptor)
+    guard kind == KQ_KIND_STREAM || kind == KQ_KIND_PACKET_STREAM else { return false }
+    let end: UInt8 = (readiness.flags & endOfFile != 0 ? 1 : 0) | (readiness.fflags != 0 ? 2 : 0)
+    defer { knote.pointee.platform.toldEnd = end }
+    return end != 0 && end == knote.pointee.platform.toldEnd
   }
 
   /// The bits that the descriptor has now, or nil where it is closed.
@@ -55,7 +65,8 @@ extension LinuxBackend {
     var remaining: Int64 = 0
     guard kq_file_remaining(knote.pointee.descriptor, &remaining) == 0 else { return .inactive }
     let always = knote.pointee.fflags & UInt32(NOTE_FILE_POLL) != 0
-    return remaining != 0 || always ? Readiness(data: Int(remaining)) : .inactive
+    // At its end: growth is told, but not that the program moves the offset.
+    return remaining != 0 || always ? Readiness(data: Int(remaining)) : .unsettled
   }
 }
 

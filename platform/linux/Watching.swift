@@ -21,22 +21,32 @@ extension LinuxBackend {
   public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     knote.pointee.platform.isPlain = false
-    guard let set = set(of: knote) else { return }
+    knote.pointee.platform.toldEnd = 0
+    guard let set = set(of: knote) else { return try requireOpen(knote.pointee.descriptor) }
     knote.pointee.platform.isMuted = false
     try set.modify(
       knote.pointee.descriptor, knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
   }
 
-  public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) {
+  public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
-    switch knote.pointee.platform.place {
-    case .main, .side:
-      set(of: knote)?.remove(knote.pointee.descriptor)
-      watched -= 1
-    case .file: files.remove(index, knotes)
-    case .always, .none: break
-    }
+    let place = knote.pointee.platform.place
+    let set = set(of: knote)
     knote.pointee.platform.place = .none
+    switch place {
+    case .main, .side:
+      watched -= 1
+      try set?.remove(knote.pointee.descriptor)
+    case .file:
+      files.remove(index, knotes)
+      try requireOpen(knote.pointee.descriptor)
+    case .always: try requireOpen(knote.pointee.descriptor)
+    case .none: break
+    }
+  }
+
+  private func requireOpen(_ descriptor: CInt) throws(Errno) {
+    if !kq_is_open(descriptor) { throw Errno(EBADF) }
   }
 
   /// Has an entry report changes only, or by level again.

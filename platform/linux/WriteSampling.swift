@@ -21,9 +21,10 @@ extension LinuxBackend {
     let descriptor = knote.pointee.descriptor
     let failed = bits.has(EPOLLERR)
     if failed || bits.has(EPOLLHUP) {
-      // EPOLLHUP without a shut receiving side: not connected, not failed, so nothing to tell (C-190).
+      // EPOLLHUP without a shut receiving side: not connected, not failed, so nothing to tell (C-190). A local
+      // socket's own connect() wakes nobody, so it must be looked at again.
       let shut = UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0)).has(EPOLLRDHUP)
-      guard failed || shut else { return .inactive }
+      guard failed || shut else { return .unsettled }
       return Readiness(
         data: Int(kq_socket_room(descriptor)), fflags: failed ? UInt32(kq_socket_pending_error(descriptor)) : 0,
         flags: bits.has(EPOLLHUP) ? endOfFile : 0)

@@ -7,7 +7,7 @@ extension KQueue where Backend: ~Copyable {
     do throws(Errno) {
       try backend.prepareWake()
     } catch {
-      backend.detach(index, knotes)
+      try? backend.detach(index, knotes)
       throw error
     }
     knotes[index].pointee.status.insert(.recorded)

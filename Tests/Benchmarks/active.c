@@ -1,0 +1,65 @@
+/*
+ * One active socket of a thousand: a byte written, waited for and read.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#define _GNU_SOURCE
+#include "bench.h"
+
+#include <sys/event.h>
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { SOCKETS = 1000, STRIDE = 37 /* has no factor in common: each has its turn */, ROOM = 64 };
+
+struct active {
+    struct socket_set set;
+    int queue;
+    int turn;
+};
+
+static int next_turn(struct active *a) {
+    a->turn = (a->turn + STRIDE) % SOCKETS;
+    BENCH_REQUIRE(write(a->set.other[a->turn], "x", 1) == 1);
+    return a->set.watched[a->turn];
+}
+
+static void once_kqueue(void *argument) {
+    struct active *a = argument;
+    struct kevent events[ROOM];
+    char byte;
+    int fd = next_turn(a);
+    int n = kevent(a->queue, NULL, 0, events, ROOM, NULL);
+    BENCH_REQUIRE(n == 1 && (int)events[0].ident == fd);
+    BENCH_REQUIRE(read((int)events[0].ident, &byte, 1) == 1);
+}
+
+static void once_epoll(void *argument) {
+    struct active *a = argument;
+    struct epoll_event events[ROOM];
+    char byte;
+    int fd = next_turn(a);
+    int n = epoll_wait(a->queue, events, ROOM, -1);
+    BENCH_REQUIRE(n == 1 && events[0].data.fd == fd);
+    BENCH_REQUIRE(read(events[0].data.fd, &byte, 1) == 1);
+}
+
+static double active_kqueue(void) {
+    struct active a = {.turn = 0};
+    sockets_open(&a.set, SOCKETS, false);
+    a.queue = sockets_kqueue(&a.set);
+    return bench_measure(once_kqueue, &a);
+}
+
+static double active_epoll(void) {
+    struct active a = {.turn = 0};
+    sockets_open(&a.set, SOCKETS, false);
+    a.queue = sockets_epoll(&a.set);
+    return bench_measure(once_epoll, &a);
+}
+
+const struct bench active_benches[] = {
+    {"active-1-of-1000", "1 active of 1,000", "ns", active_kqueue, active_epoll, 1.1},
+    {0},
+};

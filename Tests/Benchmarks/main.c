@@ -1,0 +1,118 @@
+/*
+ * Times the public kqueue API against epoll by hand and prints a table.
+ *
+ *   bench [-q] [-n PAIRS] [NAME ...]    these, or all
+ *   bench -l                            their names
+ *
+ * The times are medians, the ratio is the median of the ratios of single pairs
+ * of runs.  Below 1 kqueue is the faster one.  Exit status 1 where one could not
+ * be run.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#define _GNU_SOURCE
+#include "bench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { PAIRS_DEFAULT = 7, PAIRS_QUICK = 3, PAIRS_MOST = 101 };
+
+static const struct bench *const tables[] = {
+    harvest_benches,  active_benches, register_benches, user_benches,
+    pingpong_benches, timer_benches,  thread_benches,   memory_benches,
+};
+
+static bool chosen(const struct bench *b, char *const *names, int count) {
+    for (int i = 0; i < count; i++)
+        if (strcmp(names[i], b->name) == 0)
+            return true;
+    return count == 0;
+}
+
+static void print_header(void) {
+    printf("%-34s %-4s %10s %10s %7s %8s\n", "", "unit", "kqueue", "epoll", "ratio", "target");
+}
+
+static void print_value(double value, const char *format, const char *text, int width) {
+    if (isnan(value))
+        printf(" %*s", width, text);
+    else
+        printf(format, value);
+}
+
+static bool print_result(const struct bench *b, const struct bench_result *r) {
+    bool failed = isnan(r->kqueue) || (b->epoll != NULL && isnan(r->epoll));
+    double judged = b->epoll != NULL ? r->ratio : r->kqueue;
+
+    printf("%-34s %-4s", b->title, b->unit);
+    print_value(r->kqueue, " %10.2f", "failed", 10);
+    print_value(r->epoll, " %10.2f", b->epoll != NULL ? "failed" : "-", 10);
+    print_value(r->ratio, " %7.3f", "-", 7);
+    print_value(b->target > 0 ? b->target : NAN, " %8.2f", "-", 8);
+    printf("%s", b->target > 0 && judged > b->target ? "  over" : "");
+    printf("%s%s", r->note[0] != '\0' ? "  " : "", r->note);
+    printf("%s%s\n", r->epoll_note[0] != '\0' ? "  epoll: " : "", r->epoll_note);
+    return !failed;
+}
+
+static void list(void) {
+    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
+        for (const struct bench *b = tables[t]; b->name != NULL; b++)
+            printf("%-18s %s\n", b->name, b->title);
+}
+
+static bool run(char *const *names, int count, int pairs, bool quick) {
+    bool all_ran = true;
+    int ran = 0;
+    print_header();
+    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
+        for (const struct bench *b = tables[t]; b->name != NULL; b++) {
+            struct bench_result result;
+            if (!chosen(b, names, count))
+                continue;
+            bench_run(b, pairs, quick, &result);
+            all_ran = print_result(b, &result) && all_ran;
+            ran++;
+        }
+    if (ran < count || ran == 0) {
+        fprintf(stderr, "bench: a name is unknown, see bench -l\n");
+        return false;
+    }
+    return all_ran;
+}
+
+static void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int main(int argc, char **argv) {
+    bool quick = false;
+    int pairs = 0, option;
+    while ((option = getopt(argc, argv, "ln:q")) != -1) {
+        if (option == 'l') {
+            list();
+            return 0;
+        }
+        if (option == 'q')
+            quick = true;
+        if (option == 'n')
+            pairs = atoi(optarg);
+        if (option == '?' || (option == 'n' && (pairs < 1 || pairs > PAIRS_MOST))) {
+            fprintf(stderr, "usage: bench [-l] [-q] [-n PAIRS] [NAME ...]\n");
+            return 2;
+        }
+    }
+    if (pairs == 0)
+        pairs = quick ? PAIRS_QUICK : PAIRS_DEFAULT;
+    raise_descriptor_limit();
+    return run(argv + optind, argc - optind, pairs, quick) ? 0 : 1;
+}
