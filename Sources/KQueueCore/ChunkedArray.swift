@@ -5,7 +5,12 @@ import CKQueueShims
 /// Pointers into it stay valid until `removeAll`, and the pages of a chunk are taken from the system only
 /// when they are touched, so a sparse index costs little. All-zero bytes must be a valid `Element`.
 struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
-  private var chunks = InlineArray<27, UnsafeMutablePointer<Element>?>(repeating: nil)
+  private typealias Chunk = UnsafeMutablePointer<Element>?
+
+  private static var chunkLimit: Int { 27 }
+
+  /// Where the chunks are. It lies apart, so that what the compiler copies to lend out the array is a pointer.
+  private var chunks: UnsafeMutablePointer<Chunk>?
 
   /// Base-2 logarithm of the size of the first chunk, which fills about a page.
   @inline(__always)
@@ -33,14 +38,14 @@ struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
   @inline(__always)
   subscript(index: Int) -> UnsafeMutablePointer<Element> {
     let place = Self.locate(index)
-    return chunks[unchecked: place.chunk].unsafelyUnwrapped + place.offset
+    return chunks.unsafelyUnwrapped[place.chunk].unsafelyUnwrapped + place.offset
   }
 
   /// The element at an index, or nil where its chunk was never needed.
   @inline(__always)
   func existing(_ index: Int) -> UnsafeMutablePointer<Element>? {
     let place = Self.locate(index)
-    guard place.chunk < 27, let chunk = chunks[unchecked: place.chunk] else { return nil }
+    guard place.chunk < Self.chunkLimit, let chunks, let chunk = chunks[place.chunk] else { return nil }
     return chunk + place.offset
   }
 
@@ -48,7 +53,9 @@ struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
   /// - Throws: ENOMEM.
   mutating func grow(to index: Int) throws(Errno) -> UnsafeMutablePointer<Element> {
     let place = Self.locate(index)
-    guard place.chunk < 27 else { throw Errno(ENOMEM) }
+    guard place.chunk < Self.chunkLimit else { throw Errno(ENOMEM) }
+    if chunks == nil { chunks = try Arena.map(Chunk.self, count: Self.chunkLimit) }
+    let chunks = chunks.unsafelyUnwrapped
     if chunks[place.chunk] == nil {
       chunks[place.chunk] = try Arena.map(Element.self, count: Self.size(ofChunk: place.chunk))
     }
@@ -57,10 +64,11 @@ struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
 
   /// Gives all memory back.
   mutating func removeAll() {
-    for chunk in 0..<27 {
-      guard let memory = chunks[chunk] else { continue }
-      Arena.unmap(memory, count: Self.size(ofChunk: chunk))
-      chunks[chunk] = nil
+    guard let chunks else { return }
+    for chunk in 0..<Self.chunkLimit {
+      if let memory = chunks[chunk] { Arena.unmap(memory, count: Self.size(ofChunk: chunk)) }
     }
+    Arena.unmap(chunks, count: Self.chunkLimit)
+    self.chunks = nil
   }
 }

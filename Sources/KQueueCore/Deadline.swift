@@ -8,7 +8,9 @@ struct Deadline: BitwiseCopyable {
 
   /// - Parameter timeout: nil waits without limit, as does one too long to count.
   /// - Throws: EINVAL.
-  init<Backend: PlatformBackend & ~Copyable>(_ timeout: UnsafePointer<timespec>?, _ backend: borrowing Backend) throws(Errno) {
+  init<Backend: PlatformBackend & ~Copyable>(
+    _ timeout: UnsafePointer<timespec>?, _ backend: borrowing Backend
+  ) throws(Errno) {
     guard let timeout else {
       time = nil
       return
@@ -26,6 +28,11 @@ struct Deadline: BitwiseCopyable {
 
   var isAtOnce: Bool {
     time == 0
+  }
+
+  /// Whether the time is up; the system may have waited less than it was told to.
+  func isOver<Backend: PlatformBackend & ~Copyable>(_ backend: borrowing Backend) -> Bool {
+    left(backend) == 0
   }
 
   /// Nanoseconds that are left; nil where there is no limit.

@@ -8,9 +8,7 @@ extension KQueue where Backend: ~Copyable {
   /// Delivers what the system reported, straight to the eventlist while nothing older is queued.
   /// - Parameter delivered: how many entries the eventlist holds already.
   /// - Returns: how many it holds now.
-  mutating func deliver(_ reports: Int, of buffer: UnsafeMutableBufferPointer<Backend.RawEvent>, to events: Events)
-    -> Int
-  {
+  mutating func deliver(_ reports: Int, of buffer: Buffer, to events: Events) -> Int {
     var delivered = 0
     let direct = ready.isEmpty
     pass &+= 1
@@ -18,7 +16,7 @@ extension KQueue where Backend: ~Copyable {
       switch Backend.decode(buffer[place]) {
       case .knote(let token, let reported):
         guard let knote = knotes.find(token), !knote.pointee.isDisabled else { continue }
-        unsettled.remove(token.index, knotes)
+        if !unsettled.isEmpty { unsettled.remove(token.index, knotes) }
         if direct && delivered < events.count {
           deliver(token.index, reported, to: events, &delivered)
         } else {
@@ -71,9 +69,22 @@ extension KQueue where Backend: ~Copyable {
       if readiness.isUnsettled { unsettled.append(index, knotes) }
       return
     }
-    events[delivered] = knotes[index].pointee.event(readiness)
+    write(knotes[index], readiness, to: events.baseAddress.unsafelyUnwrapped + delivered)
     delivered &+= 1
     settle(index)
+  }
+
+  /// Writes the entry of a delivery (contract 3.3).
+  @inline(__always)
+  private func write(
+    _ knote: KnoteSlab<Backend.KnoteState>.Pointer, _ readiness: Readiness, to event: UnsafeMutablePointer<Kevent>
+  ) {
+    event.pointee.ident = knote.pointee.ident
+    event.pointee.filter = knote.pointee.filter
+    event.pointee.flags = knote.pointee.flags | readiness.flags
+    event.pointee.fflags = readiness.fflags
+    event.pointee.data = readiness.data
+    event.pointee.udata = knote.pointee.udata
   }
 
   @inline(__always)

@@ -13,6 +13,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var timers = InlineArray<2, TimerHeap> { _ in TimerHeap() }
   /// What the platform is armed for, by clock; 0 is nothing.
   var armed = InlineArray<2, UInt64>(repeating: 0)
+  /// Timers that are due before this time wait for it: many that lie close together cost one wake-up.
+  var nextTimerWake: UInt64 = 0
   var buffers = BufferPool<Backend.RawEvent>()
   /// Threads inside `wait`; the memory outlives them.
   var waiters = 0
@@ -39,18 +41,27 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
 
   /// Brings the platform up to date before the lock is dropped: timers armed, and the descriptor readable
   /// while something stands in the ready list that the kernel does not know of, and only then.
+  /// - Returns: whether the caller must call `wake`; it should once the lock is dropped, since the thread
+  ///   that wakes takes the lock first of all.
   @inline(__always)
-  mutating func flush() {
-    flushTimers(.monotonic)
-    flushTimers(.realtime)
-    guard (ready.held > 0) != wakePending else { return }
-    if wakePending { backend.takeBackWake() } else { backend.wake() }
+  mutating func flush() -> Bool {
+    armTimers()
+    guard (ready.held > 0) != wakePending else { return false }
     wakePending.toggle()
+    if !wakePending { backend.takeBackWake() }
+    return wakePending
   }
 
   @inline(__always)
-  private mutating func flushTimers(_ clock: Clock) {
-    let deadline = timers[clock.rawValue].first?.deadline ?? 0
+  mutating func armTimers() {
+    armTimer(.monotonic)
+    armTimer(.realtime)
+  }
+
+  @inline(__always)
+  private mutating func armTimer(_ clock: Clock) {
+    var deadline = timers[clock.rawValue].first?.deadline ?? 0
+    if clock == .monotonic && deadline != 0 { deadline = max(deadline, nextTimerWake) }
     guard deadline != armed[clock.rawValue] else { return }
     armed[clock.rawValue] = deadline
     backend.arm(clock, deadline == 0 ? nil : deadline)

@@ -9,6 +9,10 @@ public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var lock: kq_lock
   /// Asks whoever holds the lock to close the kqueue: a closer may be a signal handler and never waits.
   let closing: Atomic<Bool>
+  /// Threads that wake without the lock; what they write to must stay open so long.
+  let wakers: Atomic<Int>
+  /// The kqueue is closed, but waiters or wakers have still to leave it.
+  let isLeftover: Atomic<Bool>
   /// The kqueue's number, or 0: free (0 as a number is stored as 1, and so on).
   var number: CInt
   /// Whether `queue` is initialised: from creation until the last waiter has left after the close.
@@ -38,6 +42,25 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     if slot.pointee.closing.load(ordering: .sequentiallyConsistent) { closeIfAsked() }
   }
 
+  /// Brings the platform up to date, drops the lock, and then wakes whoever has something to get.
+  @inline(__always)
+  func flushAndUnlock() {
+    guard queue.pointee.flush() else { return unlock() }
+    let backend = UnsafePointer(queue)
+    slot.pointee.wakers.add(1, ordering: .relaxed)
+    unlock()
+    backend.pointee.backend.wake()
+    slot.pointee.wakers.subtract(1, ordering: .sequentiallyConsistent)
+    if slot.pointee.isLeftover.load(ordering: .sequentiallyConsistent) { freeLeftover() }
+  }
+
+  @inline(never)
+  private func freeLeftover() {
+    lock()
+    freeIfLeft()
+    unlock()
+  }
+
   /// Whether the number is this kqueue's still. The lock is held.
   @inline(__always)
   func isOpen(as number: CInt) -> Bool {
@@ -54,37 +77,37 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   private func closeIfAsked() {
     // Whoever fails to get the lock leaves the close to its holder, who looks again after dropping it.
     while slot.pointee.closing.load(ordering: .sequentiallyConsistent), kq_lock_try(&slot.pointee.lock) {
-      let freed = slot.pointee.closing.load(ordering: .relaxed) && retire()
+      if slot.pointee.closing.exchange(false, ordering: .relaxed) { retire() }
       kq_lock_drop(&slot.pointee.lock)
-      if freed { registry.giveBack(slot) }
     }
   }
 
-  /// Closes under the lock; the memory goes with the last waiter. Returns whether the slot is free now.
-  private func retire() -> Bool {
-    slot.pointee.closing.store(false, ordering: .relaxed)
-    guard slot.pointee.isInitialised else { return false }
+  /// Closes under the lock; the memory goes with the last who is inside.
+  private func retire() {
+    guard slot.pointee.isInitialised else { return }
     slot.pointee.number = 0
-    if queue.pointee.waiters > 0 {
-      queue.pointee.backend.wakeAll()
-      return false
-    }
-    return free()
+    slot.pointee.isLeftover.store(true, ordering: .sequentiallyConsistent)
+    if queue.pointee.waiters > 0 { queue.pointee.backend.wakeAll() }
+    freeIfLeft()
   }
 
-  private func free() -> Bool {
+  /// Frees a closed kqueue that nobody is inside of any more. The lock is held.
+  private func freeIfLeft() {
+    guard slot.pointee.isLeftover.load(ordering: .relaxed), queue.pointee.waiters == 0,
+      slot.pointee.wakers.load(ordering: .sequentiallyConsistent) == 0
+    else { return }
+    slot.pointee.isLeftover.store(false, ordering: .relaxed)
     queue.pointee.close()
     queue.deinitialize(count: 1)
     slot.pointee.isInitialised = false
-    return true
+    registry.giveBack(slot)
   }
 
   /// A waiter has come back. Where it is the last of a closed kqueue, it frees what is left.
   /// - Returns: whether the kqueue is open.
   func leave() -> Bool {
     queue.pointee.waiters -= 1
-    if slot.pointee.number != 0 && !slot.pointee.closing.load(ordering: .relaxed) { return true }
-    if slot.pointee.number == 0 && queue.pointee.waiters == 0 && free() { registry.giveBack(slot) }
-    return false
+    freeIfLeft()
+    return slot.pointee.number != 0
   }
 }

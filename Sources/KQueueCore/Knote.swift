@@ -69,14 +69,6 @@ extension Knote {
   public var descriptor: CInt {
     @inline(__always) get { CInt(truncatingIfNeeded: ident) }
   }
-
-  /// The entry that a delivery writes (contract 3.3).
-  @inline(__always)
-  func event(_ readiness: Readiness) -> Kevent {
-    Kevent(
-      ident: ident, filter: filter, flags: flags | readiness.flags, fflags: readiness.fflags, data: readiness.data,
-      udata: udata)
-  }
 }
 
 /// A knote's place, and which of the place's tenants is meant.

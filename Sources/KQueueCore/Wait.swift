@@ -20,12 +20,10 @@ extension KQueueHandle where Backend: ~Copyable {
     do throws(Errno) {
       var result = try applyAll(changes, events)
       if result == nil { result = events.isEmpty ? 0 : try collect(events, timeout, cancelled) }
-      queue.pointee.flush()
-      unlock()
+      flushAndUnlock()
       return result.unsafelyUnwrapped
     } catch {
-      if slot.pointee.number == number + 1 { queue.pointee.flush() }
-      unlock()
+      if slot.pointee.number == number + 1 { flushAndUnlock() } else { unlock() }
       throw error
     }
   }
@@ -93,21 +91,21 @@ extension KQueueHandle where Backend: ~Copyable {
     _ events: UnsafeMutableBufferPointer<Kevent>, _ timeout: UnsafePointer<timespec>?, _ cancelled: CancelHandler?
   ) throws(Errno) -> Int {
     let deadline = try Deadline(timeout, queue.pointee.backend)
+    let own = queue.pointee.deliverOwn(events)
+    if own > 0 { return own }
     let buffer = try queue.pointee.takeBuffer(events.count)
     var parked = Parked(handle: self, buffer: buffer)
     while true {
       let (delivered, asked) = queue.pointee.collectNow(events, buffer, poll: deadline.isAtOnce)
       if delivered != 0 || asked && deadline.isAtOnce { return try finish(delivered, buffer) }
 
-      queue.pointee.flush()
       let left = deadline.left(queue.pointee.backend)
-      let reports = park(&parked, left, min(events.count, buffer.count), cancelled)
-      guard slot.pointee.number != 0 else {
+      guard let reports = park(&parked, left, min(events.count, buffer.count), cancelled) else {
         parked.unmapBuffer()
         throw Errno(EBADF)
       }
       let count = queue.pointee.deliverAwaited(reports, of: buffer, to: events)
-      if count != 0 || reports == 0 { return try finish(count, buffer) }
+      if count != 0 || reports == 0 && deadline.isOver(queue.pointee.backend) { return try finish(count, buffer) }
     }
   }
 
@@ -119,20 +117,20 @@ extension KQueueHandle where Backend: ~Copyable {
   }
 
   /// Waits without the lock. It is the only place where a thread sleeps.
+  /// - Returns: as `PlatformBackend.wait`, or nil where the kqueue was closed meanwhile.
   private func park(
     _ parked: inout Parked<Backend>, _ nanoseconds: Int64?, _ room: Int, _ cancelled: CancelHandler?
-  ) -> CInt {
+  ) -> CInt? {
     try? queue.pointee.backend.prepareWake()  // for close(kq) to wake us; without it all else works
     let waiter = queue.pointee.backend.waiter
     let buffer = UnsafeMutableBufferPointer(rebasing: parked.buffer[..<room])
     queue.pointee.waiters += 1
-    unlock()
+    flushAndUnlock()
     let reports = withUnsafeMutablePointer(to: &parked) {
       Backend.wait(waiter, buffer, nanoseconds: nanoseconds, cancelled: cancelled, context: $0)
     }
     lock()
-    _ = leave()
-    return reports
+    return leave() ? reports : nil
   }
 }
 
@@ -150,11 +148,11 @@ public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
     if handle.leave() {
       handle.queue.pointee.buffers.give(back: parked.buffer)
       handle.queue.pointee.askAgain()
-      handle.queue.pointee.flush()
+      handle.flushAndUnlock()
     } else {
       parked.unmapBuffer()
+      handle.unlock()
     }
-    handle.unlock()
   }
 
   /// Frees the buffer of a kqueue that was closed meanwhile.
@@ -164,8 +162,10 @@ public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
 }
 
 extension KQueue where Backend: ~Copyable {
+  typealias Buffer = UnsafeMutableBufferPointer<Backend.RawEvent>
+
   /// A buffer that is large enough for everything that could be reported, or for the eventlist.
-  mutating func takeBuffer(_ room: Int) throws(Errno) -> UnsafeMutableBufferPointer<Backend.RawEvent> {
+  mutating func takeBuffer(_ room: Int) throws(Errno) -> Buffer {
     try buffers.take(min(room, knotes.count + 8))
   }
 
@@ -175,26 +175,34 @@ extension KQueue where Backend: ~Copyable {
   /// knotes of ours, and not when queued knotes that it reported earlier fill the eventlist anyway.
   /// - Parameter poll: ask it even where nothing is queued.
   /// - Returns: how many were delivered or a negative errno, and whether the system was asked.
-  mutating func collectNow(_ events: Events, _ buffer: UnsafeMutableBufferPointer<Backend.RawEvent>, poll: Bool)
-    -> (delivered: Int, asked: Bool)
-  {
+  mutating func collectNow(_ events: Events, _ buffer: Buffer, poll: Bool) -> (delivered: Int, asked: Bool) {
     lookAgain()
-    let quiet = backend.isIdle && !wakePending && timers[0].count == 0 && timers[1].count == 0
     if ready.isEmpty {
-      guard poll && !quiet else { return (0, quiet) }
-      flush()
+      guard poll && !isQuiet else { return (0, isQuiet) }
+      armTimers()
       return (harvest(events, buffer, room: min(events.count, buffer.count)), true)
     }
-    if !quiet && (ready.recorded > 0 || ready.count < events.count) {
+    if !isQuiet && (ready.recorded > 0 || ready.count < events.count) {
       return (harvest(events, buffer, room: buffer.count), true)
     }
     pass &+= 1
     return (deliverReady(to: events, after: 0), false)
   }
 
-  private mutating func harvest(
-    _ events: Events, _ buffer: UnsafeMutableBufferPointer<Backend.RawEvent>, room: Int
-  ) -> Int {
+  /// Whether the system has nothing that it could report but our own wake.
+  private var isQuiet: Bool {
+    @inline(__always) get { backend.isIdle && timers[0].count == 0 && timers[1].count == 0 }
+  }
+
+  /// Delivers what is queued where the system need not be asked at all: a kqueue of USER knotes alone.
+  @inline(__always)
+  mutating func deliverOwn(_ events: Events) -> Int {
+    guard !ready.isEmpty && isQuiet else { return 0 }
+    pass &+= 1
+    return deliverReady(to: events, after: 0)
+  }
+
+  private mutating func harvest(_ events: Events, _ buffer: Buffer, room: Int) -> Int {
     while true {
       let reports = Int(Backend.poll(backend.waiter, UnsafeMutableBufferPointer(rebasing: buffer[..<room])))
       if reports < 0 { return reports }
@@ -205,9 +213,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Delivers what a wait brought; after a signal, what others queued meanwhile (C-026).
-  mutating func deliverAwaited(_ reports: CInt, of buffer: UnsafeMutableBufferPointer<Backend.RawEvent>, to events: Events)
-    -> Int
-  {
+  mutating func deliverAwaited(_ reports: CInt, of buffer: Buffer, to events: Events) -> Int {
     let delivered = deliver(Int(max(reports, 0)), of: buffer, to: events)
     return delivered == 0 && reports < 0 ? Int(reports) : delivered
   }

@@ -9,6 +9,7 @@
 #include <sys/event.h>
 
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { SOCKETS = 1000, STRIDE = 37 /* has no factor in common: each has its turn */, ROOM = 64 };
@@ -41,7 +42,9 @@ static void once_epoll(void *argument) {
     char byte;
     int fd = next_turn(a);
     int n = epoll_wait(a->queue, events, ROOM, -1);
+    int bytes = 0; /* which kevent tells in data */
     BENCH_REQUIRE(n == 1 && events[0].data.fd == fd);
+    BENCH_REQUIRE(ioctl(fd, FIONREAD, &bytes) == 0 && bytes == 1);
     BENCH_REQUIRE(read(events[0].data.fd, &byte, 1) == 1);
 }
 

@@ -26,10 +26,11 @@ extension LinuxBackend {
     // Linux says EPOLLHUP also of a socket that never was connected; that is no end (C-158).
     let ended = bits.has(EPOLLRDHUP)
     if failed || ended {
-      return Readiness(
-        data: available, fflags: failed ? UInt32(kq_socket_pending_error(descriptor)) : 0, flags: ended ? endOfFile : 0)
+      let error = failed ? UInt32(kq_socket_pending_error(descriptor)) : 0
+      return Readiness(data: available, fflags: error, flags: ended ? endOfFile : 0)
     }
-    return knote.pointee.isAlwaysEnough || bits.has(EPOLLIN) && isEnough(available, knote) ? Readiness(data: available) : .inactive
+    let enough = knote.pointee.isAlwaysEnough || bits.has(EPOLLIN) && isEnough(available, knote)
+    return enough ? Readiness(data: available) : .inactive
   }
 
   /// Whether as many bytes wait as the knote, or else the socket, asks for.

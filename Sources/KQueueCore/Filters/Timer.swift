@@ -4,8 +4,12 @@ import CKQueueShims
 /// TIMER (contract 6.9). A timer that runs is in the heap of its clock; one that has expired and waits for
 /// its delivery, or is disabled, is not. `data` holds the interval and `occurrence` the next expiry, in ns.
 extension KQueue where Backend: ~Copyable {
-  /// Timers shorter than this are looked at no more often, though each expiry counts.
-  private static var finest: UInt64 { 100_000 }
+  /// The least time between two wake-ups for timers, in ns: what Linux takes for the slack of a sleep, too,
+  /// and up to four times as much where they are dense. It bounds what they cost, also a timer of 1 ns; each
+  /// expiry counts all the same.
+  private static func wakeSpacing(after expired: Int) -> UInt64 {
+    50_000 * UInt64(min(max(expired, 1), 4))
+  }
 
   mutating func attachTimer(_ index: UInt32, _ change: Kevent) throws(Errno) {
     let interval = try timerInterval(change, oneshot: knotes[index].pointee.has(EV_ONESHOT))
@@ -69,9 +73,7 @@ extension KQueue where Backend: ~Copyable {
     let knote = knotes[index]
     let clock = knote.pointee.clock
     guard knote.pointee.occurrence > now else { return expire(index) }
-    var deadline = knote.pointee.occurrence
-    if knote.pointee.repeats && UInt64(knote.pointee.data) < Self.finest { deadline = max(deadline, now + Self.finest) }
-    timers[clock.rawValue].insert(index, deadline: deadline, knotes)
+    timers[clock.rawValue].insert(index, deadline: knote.pointee.occurrence, knotes)
   }
 
   private mutating func expire(_ index: UInt32) {
@@ -98,10 +100,14 @@ extension KQueue where Backend: ~Copyable {
   mutating func expireTimers(_ clock: Clock) {
     armed[clock.rawValue] = 0  // it went off
     let now = backend.now(clock)
+    var expired = 0
     while let first = timers[clock.rawValue].first, first.deadline <= now {
       timers[clock.rawValue].remove(first.knote, knotes)
       expire(first.knote)
+      expired += 1
     }
+    // Not for the realtime clock, which may be set back.
+    if clock == .monotonic { nextTimerWake = now + Self.wakeSpacing(after: expired) }
   }
 
   /// Counts the expirations up to now; the timer runs on from there.
