@@ -3,7 +3,7 @@ import PackageDescription
 
 // The ordinary build: tests and Swift users. The shipped library is the same sources as Embedded Swift; see CMakeLists.txt.
 
-let headers: [CSetting] = [.define("_GNU_SOURCE"), .headerSearchPath("../CKQueue/include")]
+let headers: [CSetting] = [.headerSearchPath("../CKQueue/include")]
 let core: Target.Dependency = "KQueueCore"
 
 let package = Package(
@@ -17,10 +17,21 @@ let package = Package(
       name: "KQueueABI", dependencies: [core, "KQueueLinux", "CKQueue", "CKQueueShims"],
       exclude: ["libkqueue.map"]),
 
+    // kq, the tool.
+    .target(name: "CKqShims"),
+    .executableTarget(name: "kq", dependencies: ["CKqShims", "CKQueue", "KQueueABI"]),
+
     // The contract's cases, run against the ordinary build here and against the installed library by ctest.
     .executableTarget(
       name: "contract", dependencies: ["KQueueABI"], path: "Tests/C/Contract",
       cSettings: [.define("_GNU_SOURCE"), .headerSearchPath("../../../Sources/CKQueue/include")]),
     .testTarget(name: "ContractTests", dependencies: ["contract"]),
+
+    // The core's semantics over a platform made of plain values.
+    .target(name: "Support", dependencies: [core, "CKQueue", "CKQueueShims"], path: "Tests/Support"),
+    .testTarget(name: "KQueueCoreTests", dependencies: [core, "Support", "CKQueue", "CKQueueShims"]),
+
+    // The source tree itself: imports, conditions, lengths.
+    .testTarget(name: "LayeringTests"),
   ]
 )

@@ -44,11 +44,12 @@ function(add_embedded_swift_module name)
   endif()
   separate_arguments(more NATIVE_COMMAND "${KQUEUE_SWIFT_FLAGS}")
 
+  # With -Onone, -g has the 6.3 compiler write the object twice, and stop; line tables it can do.
   file(MAKE_DIRECTORY ${folder})
   add_custom_command(
     OUTPUT ${products}
     COMMAND ${KQUEUE_SWIFTC} -enable-experimental-feature Embedded -swift-version 6 -wmo
-      $<IF:$<CONFIG:Debug>,-Onone,-O> $<$<CONFIG:Debug,RelWithDebInfo>:-g>
+      $<IF:$<CONFIG:Debug>,-Onone,-O> $<$<CONFIG:Debug>:-gline-tables-only> $<$<CONFIG:RelWithDebInfo>:-g>
       -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE ${hardening} ${reproducible} ${more}
       -I ${folder} ${includes} -module-name ${name} ${kind} -c -o ${object} ${module_SOURCES}
     DEPENDS ${module_SOURCES} ${needs} ${headers}

@@ -22,20 +22,28 @@ static int result(long value) {
     return value < 0 ? -errno : (int)value;
 }
 
+/* A new descriptor of ours, to be closed in a forked child. */
+static int own(int descriptor) {
+    if (descriptor < 0)
+        return -errno;
+    kq_own(descriptor);
+    return descriptor;
+}
+
 int kq_epoll_create(void) {
-    return result(epoll_create1(EPOLL_CLOEXEC));
+    return own(epoll_create1(EPOLL_CLOEXEC));
 }
 
 int kq_eventfd(void) {
-    return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    return own(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 int kq_timerfd(clockid_t clock) {
-    return result(timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK));
+    return own(timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK));
 }
 
 int kq_inotify(void) {
-    return result(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    return own(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
 }
 
 /* High enough for programs that use low numbers, low enough for a small table in the kernel. */
@@ -51,7 +59,9 @@ int kq_move_high(int descriptor) {
     if (descriptor >= base)
         return descriptor;
     int high = fcntl(descriptor, F_DUPFD_CLOEXEC, base);
-    if (high < 0)
+    if (high >= 0)
+        kq_own(high);
+    else
         return descriptor; /* the upper half is full: a low number serves as well */
     kq_close_descriptor(descriptor);
     return high;

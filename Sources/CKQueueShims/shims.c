@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include "include/kqueue_shims.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -18,18 +17,54 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-void *kq_map(size_t bytes) {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return NULL;
+/* Unknown until the first mapping; then whether the system wipes. */
+static atomic_int wipes = -1;
+
+static void find_out_wiping(void *memory, size_t bytes) {
+    const char *setting = getenv("KQUEUE_NO_WIPEONFORK"); /* for the tests: be as on an old kernel */
+    bool allowed = setting == NULL || setting[0] == '\0' || setting[0] == '0';
 #ifdef MADV_WIPEONFORK
-    (void)madvise(memory, bytes, MADV_WIPEONFORK);
+    atomic_store(&wipes, allowed && madvise(memory, bytes, MADV_WIPEONFORK) == 0);
+#else
+    (void)memory, (void)bytes;
+    atomic_store(&wipes, false && allowed);
+#endif
+}
+
+bool kq_wipes(void) {
+    return atomic_load_explicit(&wipes, memory_order_relaxed) == true;
+}
+
+void *kq_map_inherited(size_t bytes) {
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void *kq_map(size_t bytes) {
+    void *memory = kq_map_inherited(bytes);
+    if (memory == NULL)
+        return NULL;
+    if (atomic_load_explicit(&wipes, memory_order_relaxed) < 0)
+        find_out_wiping(memory, bytes);
+#ifdef MADV_WIPEONFORK
+    else if (kq_wipes() && madvise(memory, bytes, MADV_WIPEONFORK) == -1) {
+        kq_unmap(memory, bytes); /* a child must never see it */
+        return NULL;
+    }
 #endif
     return memory;
 }
 
+int kq_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
+    return pthread_atfork(prepare, parent, child);
+}
+
 void kq_unmap(void *memory, size_t bytes) {
     (void)munmap(memory, bytes);
+}
+
+int kq_process(void) {
+    return (int)syscall(SYS_getpid);
 }
 
 bool kq_is_open(int descriptor) {
@@ -37,20 +72,16 @@ bool kq_is_open(int descriptor) {
 }
 
 void kq_close_descriptor(int descriptor) {
+    kq_disown(descriptor);
+#ifdef __SANITIZE_THREAD__
+    (void)kq_next_close(descriptor); /* which must see it, or takes the next user of the number for a racer */
+#else
     (void)syscall(SYS_close, descriptor); /* close() is ours, and a cancellation point */
+#endif
 }
 
-int kq_next_close(int descriptor) {
-    typedef int close_function(int);
-    static _Atomic(close_function *) next;
-    close_function *function = atomic_load_explicit(&next, memory_order_relaxed);
-    if (function == NULL) {
-        function = (close_function *)dlsym(RTLD_NEXT, "close");
-        if (function == NULL)
-            return (int)syscall(SYS_close, descriptor);
-        atomic_store_explicit(&next, function, memory_order_relaxed);
-    }
-    return function(descriptor);
+int kq_renumber(int descriptor, int number) {
+    return syscall(SYS_dup3, descriptor, number, O_CLOEXEC) == -1 ? -errno : number;
 }
 
 int kq_open_flags(void) {

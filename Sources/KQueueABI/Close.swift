@@ -1,13 +1,93 @@
 import CKQueueShims
 import KQueueCore
 
-/// close(2): a kqueue among the numbers gives back what it holds before its number is free again.
-///
-/// Async-signal-safe, as POSIX has it: it takes no lock that it would have to wait for.
+// The functions that close descriptors, in front of libc's (contract 4). Each lets the library go of the
+// numbers that are about to be closed, and then calls the definition that it stands in front of.
+//
+// close, dup2, dup3, close_range and closefrom are async-signal-safe, as POSIX has close: nothing here takes a
+// lock that it would have to wait for, or memory. In a child of vfork they do nothing of their own.
+
 @c(close)
 public func exportedClose(_ descriptor: CInt) -> CInt {
-  if let registry = sharedRegistry(), registry.close(descriptor) {
-    // The numbers inside may have been closed with errno set; the caller's is close's own.
-  }
+  letGo(descriptor)
   return kq_next_close(descriptor)
+}
+
+@c(dup2)
+public func exportedDup2(_ old: CInt, _ new: CInt) -> CInt {
+  if old != new { letGo(new, replacedBy: old) }
+  return kq_next_dup2(old, new)
+}
+
+@c(dup3)
+public func exportedDup3(_ old: CInt, _ new: CInt, _ flags: CInt) -> CInt {
+  if old != new && flags & ~kq_close_on_exec() == 0 { letGo(new, replacedBy: old) }
+  return kq_next_dup3(old, new, flags)
+}
+
+@c(close_range)
+public func exportedCloseRange(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
+  if first <= last && kq_close_range_closes(flags) { letGo(from: first, through: last) }
+  return kq_next_close_range(first, last, flags)
+}
+
+@c(closefrom)
+public func exportedCloseFrom(_ first: CInt) {
+  letGo(from: CUnsignedInt(max(first, 0)), through: .max)
+  kq_next_closefrom(first)
+}
+
+// MARK: Streams and directories, whose own close does not pass through the one above
+
+@c(fclose)
+public func exportedFclose(_ stream: UnsafeMutableRawPointer?) -> CInt {
+  letGo(kq_stream_descriptor(stream))
+  return kq_next_fclose(stream)
+}
+
+@c(pclose)
+public func exportedPclose(_ stream: UnsafeMutableRawPointer?) -> CInt {
+  letGo(kq_stream_descriptor(stream))
+  return kq_next_pclose(stream)
+}
+
+@c(freopen)
+public func exportedFreopen(
+  _ path: UnsafePointer<CChar>?, _ mode: UnsafePointer<CChar>?, _ stream: UnsafeMutableRawPointer?
+) -> UnsafeMutableRawPointer? {
+  letGo(kq_stream_descriptor(stream))
+  return kq_next_freopen(path, mode, stream)
+}
+
+@c(closedir)
+public func exportedClosedir(_ directory: UnsafeMutableRawPointer?) -> CInt {
+  letGo(kq_directory_descriptor(directory))
+  return kq_next_closedir(directory)
+}
+
+// MARK: Letting go
+
+/// Lets go of a number, with errno as it was.
+@inline(__always)
+private func letGo(_ number: CInt) {
+  guard let registry = sharedRegistry(), registry.knows(number) else { return }
+  let error = kq_errno()
+  registry.letGo(number)
+  kq_set_errno(error)
+}
+
+/// Lets go of a number that becomes a duplicate of another, unless the call will fail.
+@inline(__always)
+private func letGo(_ number: CInt, replacedBy old: CInt) {
+  guard let registry = sharedRegistry(), registry.knows(number) else { return }
+  let error = kq_errno()
+  if kq_is_open(old) { registry.letGo(number) }
+  kq_set_errno(error)
+}
+
+private func letGo(from first: CUnsignedInt, through last: CUnsignedInt) {
+  guard let registry = sharedRegistry(), first <= CUnsignedInt(CInt.max) else { return }
+  let error = kq_errno()
+  registry.letGo(from: CInt(first), through: CInt(min(last, CUnsignedInt(CInt.max))))
+  kq_set_errno(error)
 }

@@ -7,7 +7,7 @@ import Synchronization
 
 @c(kqueue)
 public func exportedKqueue() -> CInt {
-  returning { () throws(Errno) in try makeKQueue() }
+  returning { () throws(Errno) in try makeKQueue(copies: false) }
 }
 
 @c(kqueue1)
@@ -20,7 +20,7 @@ public func exportedKqueue1(_ flags: CInt) -> CInt {
 @c(kqueuex)
 public func exportedKqueuex(_ flags: CUnsignedInt) -> CInt {
   guard flags & ~(KQUEUE_CLOEXEC | KQUEUE_CPONFORK) == 0 else { return failing(EINVAL) }
-  return exportedKqueue()
+  return returning { () throws(Errno) in try makeKQueue(copies: flags & KQUEUE_CPONFORK != 0) }
 }
 
 @c(kevent)
@@ -49,7 +49,7 @@ private func callKevent(
   _ kq: CInt, _ changelist: UnsafePointer<Kevent>?, _ nchanges: CInt, _ eventlist: UnsafeMutablePointer<Kevent>?,
   _ nevents: CInt, _ timeout: UnsafePointer<timespec>?
 ) throws(Errno) -> CInt {
-  guard let handle = sharedRegistry()?.find(kq) else { throw Errno(kq_is_open(kq) ? EINVAL : EBADF) }
+  guard let handle = sharedRegistry()?.find(kq) else { throw Errno(isForeign(kq) ? EINVAL : EBADF) }
   guard nchanges >= 0 && nevents >= 0 else { throw Errno(EINVAL) }
   guard (changelist != nil || nchanges == 0) && (eventlist != nil || nevents == 0) else { throw Errno(EFAULT) }
   let written = try handle.kevent(
@@ -57,6 +57,12 @@ private func callKevent(
     UnsafeMutableBufferPointer(start: eventlist, count: Int(nevents)), timeout,
     cancelled: { Parked<NativeBackend>.abandon($0!) })
   return CInt(truncatingIfNeeded: written)
+}
+
+/// Whether a number that names no kqueue of ours is open all the same. What is left open of a parent's kqueue in
+/// a child whose fork ran no handler does not count.
+private func isForeign(_ number: CInt) -> Bool {
+  kq_is_open(number) && !kq_owns(number)
 }
 
 // MARK: errno

@@ -4,19 +4,70 @@ import Synchronization
 
 /// Where the process's kqueues are, once it has made one.
 private let registryAddress = Atomic<UInt>(0)
+private let handlesForks = Atomic<Bool>(false)
 
 @inline(__always)
 func sharedRegistry() -> KQueueRegistry<NativeBackend>? {
   KQueueRegistry(address: registryAddress.load(ordering: .acquiring))
 }
 
-/// Makes a kqueue, and before the first one the registry. Of two threads that do so, one wins.
-func makeKQueue() throws(Errno) -> CInt {
-  if let registry = sharedRegistry() { return try registry.create() }
+/// Makes a kqueue, and before the first one what all of them need.
+/// - Throws: EMFILE, ENFILE, ENOMEM.
+func makeKQueue(copies: Bool) throws(Errno) -> CInt {
+  try handleForks()
+  if let registry = sharedRegistry() {
+    // A fork that ran no handler may have left it empty.
+    if !registry.isOwn { registry.adopt() }
+    return try registry.create(copies: copies)
+  }
   kq_trace_start()
   let fresh = try KQueueRegistry<NativeBackend>()
   let swap = registryAddress.compareExchange(
     expected: 0, desired: fresh.address, ordering: .acquiringAndReleasing)
   if !swap.exchanged { fresh.discard() }
-  return try sharedRegistry().unsafelyUnwrapped.create()
+  return try sharedRegistry().unsafelyUnwrapped.create(copies: copies)
+}
+
+// MARK: Forks
+
+/// What the parent wrote down for the child; ordinary memory, so that the child has it.
+nonisolated(unsafe) private var copies = ForkedCopies<NativeBackend>.none
+
+private func handleForks() throws(Errno) {
+  if handlesForks.exchange(true, ordering: .acquiringAndReleasing) { return }
+  let error = kq_at_fork(prepareFork, resumeParent, startChild)
+  guard error == 0 else {
+    handlesForks.store(false, ordering: .releasing)
+    throw Errno(error)
+  }
+}
+
+private func prepareFork() {
+  kq_own_prepare_fork()
+  copies = .none
+  // In a process that only inherited the handlers there is nothing to copy, and nothing to lock.
+  if let registry = sharedRegistry(), registry.isOwn { copies = .take(registry) }
+}
+
+private func resumeParent() {
+  if let registry = sharedRegistry(), registry.isOwn { copies.release(registry) }
+}
+
+/// Calls nothing that is not async-signal-safe: other threads of the parent may have been anywhere.
+private func startChild() {
+  kq_own_close_in_child()
+  // Where the system does not empty our memory the child leaves it behind.
+  if !kq_wipes() { registryAddress.store(0, ordering: .releasing) }
+  restoreCopies()
+}
+
+private func restoreCopies() {
+  guard copies.isAny else { return }
+  if sharedRegistry() == nil {
+    guard let fresh = try? KQueueRegistry<NativeBackend>() else { return }
+    registryAddress.store(fresh.address, ordering: .releasing)
+  }
+  let registry = sharedRegistry().unsafelyUnwrapped
+  registry.adopt()
+  copies.restore(registry)
 }

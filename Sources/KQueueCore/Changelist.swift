@@ -18,7 +18,7 @@ extension KQueue where Backend: ~Copyable {
     } catch {
       guard filter.watchesDescriptor && (error.code == EBADF || error.code == ENOENT) else { throw error }
       // The number was closed unseen, so this knote is gone; the number may be another file's (C-123 to C-125).
-      try? remove(index, filter)
+      drop(knotes[index].pointee.descriptor)
       try create(change, filter)
     }
   }
@@ -34,6 +34,7 @@ extension KQueue where Backend: ~Copyable {
 
   private mutating func create(_ change: Kevent, _ filter: Filter) throws(Errno) {
     guard change.has(EV_ADD) else { throw Errno(filter.watchesDescriptor && !isOpen(change.ident) ? EBADF : ENOENT) }
+    if change.has(EV_FORCEONESHOT) { try backend.prepareWake() }
     let index = try knotes.allocate()
     knotes[index].pointee.register(change, filter)
     do throws(Errno) {
@@ -43,12 +44,13 @@ extension KQueue where Backend: ~Copyable {
       throw error
     }
     do throws(Errno) {
+      if filter.watchesDescriptor { try track(knotes[index].pointee.descriptor) }
       try attach(index, change, filter)
     } catch {
       discard(index, filter)
       throw error
     }
-    if change.has(EV_FORCEONESHOT) { try force(index) }
+    if change.has(EV_FORCEONESHOT) { force(index) }
   }
 
   private mutating func attach(_ index: UInt32, _ change: Kevent, _ filter: Filter) throws(Errno) {
@@ -61,6 +63,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   private mutating func modify(_ index: UInt32, _ change: Kevent, _ filter: Filter) throws(Errno) {
+    if change.has(EV_FORCEONESHOT) { try backend.prepareWake() }
     let before = knotes[index].pointee
     knotes[index].pointee.enable(change)
     do throws(Errno) {
@@ -78,12 +81,12 @@ extension KQueue where Backend: ~Copyable {
     }
     if !change.has(EV_KEEPUDATA) { knotes[index].pointee.udata = change.udata }
     if knotes[index].pointee.isDisabled { deactivate(index) }
-    if change.has(EV_FORCEONESHOT) { try force(index) }
+    if change.has(EV_FORCEONESHOT) { force(index) }
+    if knotes[index].pointee.status.contains(.forced) { activate(index) }
   }
 
   /// EV_FORCEONESHOT: delivers the knote once, whatever its condition.
-  private mutating func force(_ index: UInt32) throws(Errno) {
-    try backend.prepareWake()
+  private mutating func force(_ index: UInt32) {
     knotes[index].pointee.flags |= UInt16(EV_ONESHOT)
     knotes[index].pointee.status.insert(.forced)
     activate(index)

@@ -5,6 +5,8 @@ import Synchronization
 struct DescriptorRecord: ~Copyable {
   /// The slot of the kqueue that the number names, or 0.
   let kqueue: Atomic<UInt>
+  /// The kqueues that have knotes on the number; see `Watchers`.
+  let watchers: Atomic<UInt>
 }
 
 /// Descriptor number -> what refers to it: two levels of pages that are mapped when first needed.
@@ -13,6 +15,7 @@ struct DescriptorRecord: ~Copyable {
 /// are an empty table.
 struct DescriptorTable: ~Copyable {
   private static var pageBits: Int { 12 }
+  private static var pageSize: Int { 1 << pageBits }
   private static var pageCount: Int { 1 << (31 - pageBits) }
 
   private let pages: Atomic<UInt>
@@ -20,12 +23,8 @@ struct DescriptorTable: ~Copyable {
   /// The record of a number, or nil where the table has none.
   @inline(__always)
   func find(_ number: CInt) -> UnsafeMutablePointer<DescriptorRecord>? {
-    guard let pages = UnsafeMutablePointer<Atomic<UInt>>(bitPattern: pages.load(ordering: .acquiring)) else {
-      return nil
-    }
-    let address = pages[Int(number) >> Self.pageBits].load(ordering: .acquiring)
-    guard let page = UnsafeMutablePointer<DescriptorRecord>(bitPattern: address) else { return nil }
-    return page + (Int(number) & (1 << Self.pageBits - 1))
+    guard let page = page(Int(number) >> Self.pageBits) else { return nil }
+    return page + (Int(number) & (Self.pageSize - 1))
   }
 
   /// The record of a number, made where there is none.
@@ -33,8 +32,28 @@ struct DescriptorTable: ~Copyable {
   func make(_ number: CInt) throws(Errno) -> UnsafeMutablePointer<DescriptorRecord> {
     let pages = try Self.publish(Atomic<UInt>.self, count: Self.pageCount, pages)
     let place = pages + Int(number) >> Self.pageBits
-    let page = try Self.publish(DescriptorRecord.self, count: 1 << Self.pageBits, place.pointee)
-    return page + (Int(number) & (1 << Self.pageBits - 1))
+    let page = try Self.publish(DescriptorRecord.self, count: Self.pageSize, place.pointee)
+    return page + (Int(number) & (Self.pageSize - 1))
+  }
+
+  /// Calls `body` with each number of a range that has a record. Async-signal-safe where `body` is.
+  func forEach(from first: CInt, through last: CInt, _ body: (CInt) -> Void) {
+    var number = Int(first)
+    while number <= Int(last) {
+      let end = (number >> Self.pageBits + 1) << Self.pageBits
+      if page(number >> Self.pageBits) != nil {
+        for each in number..<min(end, Int(last) + 1) { body(CInt(each)) }
+      }
+      number = end
+    }
+  }
+
+  @inline(__always)
+  private func page(_ place: Int) -> UnsafeMutablePointer<DescriptorRecord>? {
+    guard let pages = UnsafeMutablePointer<Atomic<UInt>>(bitPattern: pages.load(ordering: .acquiring)) else {
+      return nil
+    }
+    return UnsafeMutablePointer(bitPattern: pages[place].load(ordering: .acquiring))
   }
 
   /// What an address leads to, mapped now where it is 0. Of two threads that map, one wins.

@@ -9,13 +9,17 @@ extension KQueue where Backend: ~Copyable {
   /// - Parameter delivered: how many entries the eventlist holds already.
   /// - Returns: how many it holds now.
   mutating func deliver(_ reports: Int, of buffer: Buffer, to events: Events) -> Int {
-    var delivered = 0
+    var (delivered, stale) = (0, 0)
     let direct = ready.isEmpty
     pass &+= 1
     for place in 0..<reports {
       switch Backend.decode(buffer[place]) {
       case .knote(let token, let reported):
-        guard let knote = knotes.find(token), !knote.pointee.isDisabled else { continue }
+        guard let knote = knotes.find(token) else {
+          stale += 1
+          continue
+        }
+        if knote.pointee.isDisabled { continue }
         if !unsettled.isEmpty { unsettled.remove(token.index, knotes) }
         if direct && delivered < events.count {
           deliver(token.index, reported, to: events, &delivered)
@@ -24,10 +28,19 @@ extension KQueue where Backend: ~Copyable {
         }
       case .wake: wakePending = false
       case .timer(let clock): expireTimers(clock)
-      case .more(let source): gather(source)
+      case .more(let source): gather(source, &stale)
       }
     }
+    noteStale(stale)
     return deliverReady(to: events, after: delivered)
+  }
+
+  /// Follows reports of knotes that are gone. Now and then one was under way when its knote was removed; one
+  /// that comes again and again is of an entry that nobody can remove.
+  @inline(__always)
+  private mutating func noteStale(_ reports: Int) {
+    stalePasses = reports == 0 ? 0 : stalePasses + 1
+    if stalePasses == 3 { backend.rebuild(knotes) }
   }
 
   /// Queues a knote with the readiness that the system reported, for this pass.
@@ -37,11 +50,15 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Queues the knotes of reports that stand elsewhere.
-  private mutating func gather(_ source: UInt32) {
+  private mutating func gather(_ source: UInt32, _ stale: inout Int) {
     guard let buffer = try? buffers.take(1) else { return }  // reported again next time
     for place in 0..<backend.gather(source, knotes, buffer) {
       guard case .knote(let token, let reported) = Backend.decode(buffer[place]) else { continue }
-      guard let knote = knotes.find(token), !knote.pointee.isDisabled else { continue }
+      guard let knote = knotes.find(token) else {
+        stale += 1
+        continue
+      }
+      if knote.pointee.isDisabled { continue }
       unsettled.remove(token.index, knotes)
       if knote.pointee.status.contains(.recorded) { activate(token.index) } else { queue(token.index, reported) }
     }
@@ -67,6 +84,7 @@ extension KQueue where Backend: ~Copyable {
     let readiness = sample(index, reported)
     guard readiness.isActive else {
       if readiness.isUnsettled { unsettled.append(index, knotes) }
+      if readiness.isGone { lose(index, wasReported: reported != nil) }
       return
     }
     write(knotes[index], readiness, to: events.baseAddress.unsafelyUnwrapped + delivered)

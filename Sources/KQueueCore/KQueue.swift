@@ -16,10 +16,15 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// Timers that are due before this time wait for it: many that lie close together cost one wake-up.
   var nextTimerWake: UInt64 = 0
   var buffers = BufferPool<Backend.RawEvent>()
+  /// Where closes of descriptors come from, and how many of them were seen to.
+  var tracking: KQueueHandle<Backend>?
+  var seenClosed: UInt32 = 0
   /// Threads inside `wait`; the memory outlives them.
   var waiters = 0
   /// A wake has been asked for and no `wait` has reported it yet.
   var wakePending = false
+  /// Passes one after another that had reports of knotes that are gone.
+  var stalePasses = 0
   /// Counts the passes over the ready list, so that a reading of one is not taken for another's.
   var pass: UInt32 = 1
 
@@ -30,6 +35,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
 
   /// Gives back everything but the kqueue's own descriptor.
   mutating func close() {
+    untrackAll()
     backend.close()
     knotes.removeAll()
     table.removeAll()
@@ -47,8 +53,12 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   mutating func flush() -> Bool {
     armTimers()
     guard (ready.held > 0) != wakePending else { return false }
-    wakePending.toggle()
-    if !wakePending { backend.takeBackWake() }
+    if wakePending {
+      wakePending = false
+      backend.takeBackWake()
+    } else {
+      wakePending = (try? backend.prepareWake()) != nil
+    }
     return wakePending
   }
 
@@ -101,8 +111,10 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
 
   /// Frees a knote that no platform knows of, or not any more.
   mutating func discard(_ index: UInt32, _ filter: Filter) {
+    let number = knotes[index].pointee.descriptor
     deactivate(index)
     table.remove(index, filter, knotes)
     knotes.free(index)
+    if filter.watchesDescriptor { untrack(number) }
   }
 }

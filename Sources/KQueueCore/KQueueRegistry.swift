@@ -8,10 +8,15 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   typealias Slot = KQueueSlot<Backend>
 
   struct State: ~Copyable {
-    /// Slots without a kqueue. Only `takeSlot` takes from it, under the lock; anybody may add.
-    let freeSlots: Atomic<UInt>
+    /// Slots without a kqueue, and links of chains; taken under the lock.
+    let freeSlots: FreeStack<Slot>
+    let freeWatchers: FreeStack<Watcher<Backend>>
     var lock: kq_lock
     let descriptors: DescriptorTable
+    /// All slots there are, in blocks; each block's first slot leads to the next block.
+    var blocks: UnsafeMutablePointer<Slot>?
+    /// The process that all this belongs to.
+    var process: CInt
   }
 
   let state: UnsafeMutablePointer<State>
@@ -19,6 +24,18 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// - Throws: ENOMEM.
   public init() throws(Errno) {
     state = try Arena.map(State.self, count: 1)
+    adopt()
+  }
+
+  /// Makes an empty registry this process's: a new one, or one that a fork emptied.
+  public func adopt() {
+    kq_own_start()
+    state.pointee.process = kq_process()
+  }
+
+  /// Whether the registry is this process's, and not empty memory or a parent's.
+  public var isOwn: Bool {
+    state.pointee.process == kq_process()
   }
 
   /// Gives back a registry that never was used.
@@ -47,75 +64,133 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   }
 
   /// Makes a kqueue.
+  /// - Parameters:
+  ///   - copies: whether a forked child gets a copy (KQUEUE_CPONFORK).
+  ///   - number: the descriptor number that it must have, which is taken from whatever has it; nil: any.
   /// - Returns: its descriptor.
   /// - Throws: EMFILE, ENFILE, ENOMEM.
-  public func create() throws(Errno) -> CInt {
+  public func create(copies: Bool = false, as number: CInt? = nil) throws(Errno) -> CInt {
+    if Backend.closesGoUnseen { reap() }
     let handle = KQueueHandle(slot: try takeSlot(), registry: self)
     handle.lock()
     defer { handle.unlock() }
     do throws(Errno) {
-      return try open(handle)
+      return try open(handle, copies, number)
     } catch {
       giveBack(handle.slot)
       throw error
     }
   }
 
-  private func open(_ handle: KQueueHandle<Backend>) throws(Errno) -> CInt {
+  private func open(_ handle: KQueueHandle<Backend>, _ copies: Bool, _ wanted: CInt?) throws(Errno) -> CInt {
     var queue = try KQueue<Backend>()
-    let number = queue.backend.descriptor
     let record: UnsafeMutablePointer<DescriptorRecord>
+    let number: CInt
     do throws(Errno) {
+      if let wanted { try queue.backend.renumber(wanted) }
+      number = queue.backend.descriptor
       record = try state.pointee.descriptors.make(number)
+      if queue.backend.validates { try queue.backend.prepareWake() }  // by which it is known again
     } catch {
       queue.close()
-      kq_close_descriptor(number)
+      kq_close_descriptor(queue.backend.descriptor)
       throw error
     }
+    queue.tracking = handle
+    queue.seenClosed = handle.slot.pointee.closedNumbers.count.load(ordering: .acquiring)
+    handle.slot.pointee.watchSets.store(queue.backend.watchSets, ordering: .relaxed)
     handle.queue.initialize(to: queue)
     handle.slot.pointee.isInitialised = true
     handle.slot.pointee.number = number + 1
+    handle.slot.pointee.isInUse.store(true, ordering: .releasing)
+    handle.slot.pointee.copies.store(copies, ordering: .relaxed)
     // A number that still names a kqueue was closed unseen.
     let stale = record.pointee.kqueue.exchange(UInt(bitPattern: handle.slot), ordering: .acquiringAndReleasing)
     if let slot = UnsafeMutablePointer<Slot>(bitPattern: stale) { KQueueHandle(slot: slot, registry: self).close() }
     return number
   }
 
-  /// Forgets a kqueue whose number is about to be closed, and frees it. Async-signal-safe.
-  /// - Returns: whether the number named one.
+  /// Lets go of a number that is about to be closed: its knotes in every kqueue, and the kqueue that it is.
+  /// Async-signal-safe.
+  @inline(never)
+  public func letGo(_ number: CInt) {
+    // A child of vfork has the parent's memory, and descriptors of its own.
+    guard knows(number), state.pointee.process == kq_process() else { return }
+    letGo(number, state.pointee.descriptors.find(number).unsafelyUnwrapped)
+  }
+
+  /// Whether anything refers to a number. Async-signal-safe.
   @inline(__always)
-  public func close(_ number: CInt) -> Bool {
+  public func knows(_ number: CInt) -> Bool {
     guard number >= 0, let record = state.pointee.descriptors.find(number) else { return false }
-    guard record.pointee.kqueue.load(ordering: .relaxed) != 0 else { return false }
+    return record.pointee.watchers.load(ordering: .relaxed) | record.pointee.kqueue.load(ordering: .relaxed) != 0
+  }
+
+  /// Likewise for each number of a range.
+  public func letGo(from first: CInt, through last: CInt) {
+    state.pointee.descriptors.forEach(from: first, through: last) { letGo($0) }
+  }
+
+  private func letGo(_ number: CInt, _ record: UnsafeMutablePointer<DescriptorRecord>) {
+    takeWatchers(record) { slot in
+      Backend.forget(number, slot.pointee.watchSets.load(ordering: .relaxed))
+      slot.pointee.closedNumbers.leave(number)
+    }
     let address = record.pointee.kqueue.exchange(0, ordering: .acquiringAndReleasing)
-    guard let slot = UnsafeMutablePointer<Slot>(bitPattern: address) else { return false }
+    guard let slot = UnsafeMutablePointer<Slot>(bitPattern: address) else { return }
+    kq_disown(number)
     KQueueHandle(slot: slot, registry: self).close()
-    return true
+  }
+
+  /// Forgets the number of a kqueue that was closed unseen.
+  func forget(_ slot: UnsafeMutablePointer<Slot>) {
+    let number = slot.pointee.number - 1
+    kq_disown(number)
+    _ = state.pointee.descriptors.find(number)?.pointee.kqueue.compareExchange(
+      expected: UInt(bitPattern: slot), desired: 0, ordering: .acquiringAndReleasing)
+  }
+
+  /// Frees the kqueues that were closed unseen.
+  public func reap() {
+    forEachSlot { handle in
+      guard handle.slot.pointee.isInUse.load(ordering: .acquiring) else { return }
+      handle.lock()
+      let isOpen = handle.slot.pointee.isInitialised && handle.slot.pointee.number != 0
+      if isOpen && handle.queue.pointee.backend.validates && !handle.queue.pointee.backend.isAlive {
+        handle.closeUnseen()
+      } else {
+        handle.unlock()
+      }
+    }
   }
 
   // MARK: Slots
 
   private static var slotsAtOnce: Int { 8 }
 
+  /// Calls `body` with every slot that there ever was. Nobody else may make kqueues meanwhile.
+  func forEachSlot(_ body: (KQueueHandle<Backend>) -> Void) {
+    var block = state.pointee.blocks
+    while let slots = block {
+      for place in 0..<Self.slotsAtOnce { body(KQueueHandle(slot: slots + place, registry: self)) }
+      block = slots.pointee.nextBlock
+    }
+  }
+
   private func takeSlot() throws(Errno) -> UnsafeMutablePointer<Slot> {
     kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
-    if state.pointee.freeSlots.load(ordering: .acquiring) == 0 { try makeSlots() }
-    while true {
-      let address = state.pointee.freeSlots.load(ordering: .acquiring)
-      guard let slot = UnsafeMutablePointer<Slot>(bitPattern: address) else { bug("no free slot") }
-      // Nobody else takes, so what stands first stays in the list, and its successor is right.
-      let next = UInt(bitPattern: slot.pointee.nextFree)
-      let swap = state.pointee.freeSlots.compareExchange(
-        expected: address, desired: next, ordering: .acquiringAndReleasing)
-      if swap.exchanged { return slot }
-    }
+    if let slot = state.pointee.freeSlots.pop() { return slot }
+    try makeSlots()
+    return state.pointee.freeSlots.pop().unsafelyUnwrapped
   }
 
   private func makeSlots() throws(Errno) {
     let slots = try Arena.map(Slot.self, count: Self.slotsAtOnce)
     do throws(Errno) {
       let queues = try Arena.map(KQueue<Backend>.self, count: Self.slotsAtOnce)
+      slots.pointee.nextBlock = state.pointee.blocks
+      state.pointee.blocks = slots
       for place in 0..<Self.slotsAtOnce {
         slots[place].queue = queues + place
         giveBack(slots + place)
@@ -128,13 +203,6 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
 
   /// Adds a slot to the free ones. Async-signal-safe.
   func giveBack(_ slot: UnsafeMutablePointer<Slot>) {
-    var first = state.pointee.freeSlots.load(ordering: .relaxed)
-    while true {
-      slot.pointee.nextFree = UnsafeMutablePointer(bitPattern: first)
-      let swap = state.pointee.freeSlots.compareExchange(
-        expected: first, desired: UInt(bitPattern: slot), ordering: .acquiringAndReleasing)
-      if swap.exchanged { return }
-      first = swap.original
-    }
+    state.pointee.freeSlots.push(slot)
   }
 }

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Slots are never unmapped, only used again, so a thread that holds a stale pointer to one can still take
 /// its lock and find that the kqueue it meant is gone. All-zero bytes are a free slot.
-public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable {
+public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stackable {
   var lock: kq_lock
   /// Asks whoever holds the lock to close the kqueue: a closer may be a signal handler and never waits.
   let closing: Atomic<Bool>
@@ -15,9 +15,18 @@ public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   let isLeftover: Atomic<Bool>
   /// The kqueue's number, or 0: free (0 as a number is stored as 1, and so on).
   var number: CInt
+  /// A hint, to be read without the lock: the slot was used at some time.
+  let isInUse: Atomic<Bool>
   /// Whether `queue` is initialised: from creation until the last waiter has left after the close.
   var isInitialised: Bool
   var nextFree: UnsafeMutablePointer<KQueueSlot>?
+  /// The next block of slots, where this is the first of one.
+  var nextBlock: UnsafeMutablePointer<KQueueSlot>?
+  /// A forked child gets a copy of the kqueue (KQUEUE_CPONFORK).
+  let copies: Atomic<Bool>
+  /// What `PlatformBackend.forget` needs to know of the kqueue.
+  let watchSets: Atomic<UInt64>
+  let closedNumbers: ClosedNumbers
   var queue: UnsafeMutablePointer<KQueue<Backend>>
 }
 
@@ -61,6 +70,14 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     unlock()
   }
 
+  /// Removes the knotes on numbers that were closed meanwhile. The lock is held.
+  @inline(__always)
+  func seeToClosed() {
+    if slot.pointee.closedNumbers.count.load(ordering: .acquiring) != queue.pointee.seenClosed {
+      queue.pointee.reclaim(slot.pointee.closedNumbers)
+    }
+  }
+
   /// Whether the number is this kqueue's still. The lock is held.
   @inline(__always)
   func isOpen(as number: CInt) -> Bool {
@@ -71,6 +88,14 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   func close() {
     slot.pointee.closing.store(true, ordering: .sequentiallyConsistent)
     closeIfAsked()
+  }
+
+  /// Closes a kqueue whose number was closed unseen. The lock is held, and dropped.
+  @inline(never)
+  func closeUnseen() {
+    registry.forget(slot)
+    retire()
+    unlock()
   }
 
   @inline(never)
@@ -86,6 +111,8 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   private func retire() {
     guard slot.pointee.isInitialised else { return }
     slot.pointee.number = 0
+    // A number that was watched here may be closed later; by then the sets' numbers may be the program's.
+    slot.pointee.watchSets.store(0, ordering: .releasing)
     slot.pointee.isLeftover.store(true, ordering: .sequentiallyConsistent)
     if queue.pointee.waiters > 0 { queue.pointee.backend.wakeAll() }
     freeIfLeft()

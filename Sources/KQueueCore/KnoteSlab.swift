@@ -7,6 +7,8 @@ public struct KnoteSlab<PlatformState: BitwiseCopyable>: ~Copyable {
   private var places = ChunkedArray<Knote<PlatformState>>()
   /// Places ever used; those behind it are untouched memory.
   private(set) var used = 0
+  /// How many places there are to go through for all knotes; free ones are all zeroes but for their links.
+  public var capacity: Int { used }
   /// Knotes that are registered.
   private(set) var count = 0
   private var firstFree: UInt32 = 0

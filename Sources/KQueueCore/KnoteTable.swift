@@ -21,6 +21,12 @@ struct KnoteTable: ~Copyable {
     }
   }
 
+  /// A knote on a descriptor number, where there is one.
+  func first<S>(on number: CInt, _ knotes: borrowing KnoteSlab<S>) -> UInt32? {
+    guard let first = descriptors.existing(Int(number)), first.pointee != 0 else { return nil }
+    return first.pointee - 1
+  }
+
   /// - Throws: ENOMEM.
   mutating func insert<S>(_ index: UInt32, _ filter: Filter, _ knotes: borrowing KnoteSlab<S>) throws(Errno) {
     let knote = knotes[index]

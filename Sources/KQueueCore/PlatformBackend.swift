@@ -20,6 +20,9 @@ public protocol PlatformBackend: ~Copyable {
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   init() throws(Errno)
 
+  /// Gives the kqueue's own descriptor another number. Only before anything is watched.
+  mutating func renumber(_ number: CInt) throws(Errno)
+
   /// Closes everything that was opened but the kqueue's own descriptor, which its closer closes.
   mutating func close()
 
@@ -43,6 +46,31 @@ public protocol PlatformBackend: ~Copyable {
   /// Ends the watch. It is over also where this throws.
   /// - Throws: EBADF where the number was closed unseen, ENOENT where it names another file by now.
   mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno)
+
+  /// Ends the watch of a knote whose number was closed after `forget`: the kernel knows of nothing any more.
+  mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes)
+
+  /// Whether closes may go unseen in this process.
+  static var closesGoUnseen: Bool { get }
+
+  /// Whether closes may go unseen, so that descriptors must be looked at before they are believed.
+  var validates: Bool { get }
+
+  /// Whether the kqueue's own descriptor is what it was. Asked only where closes may go unseen.
+  var isAlive: Bool { get }
+
+  /// Makes anew what the kernel watches with, under the same descriptor: it reports what nobody can remove,
+  /// since the number it was entered under is closed and a duplicate keeps it alive.
+  ///
+  /// Knotes that cannot be entered again are left for `sample` to find gone.
+  mutating func rebuild(_ knotes: borrowing Knotes)
+
+  /// What `forget` needs to know, or 0 where nothing watches descriptors.
+  var watchSets: UInt64 { get }
+
+  /// Ends all that the kernel has of a number in these sets, before the number is closed: a duplicate would
+  /// keep it alive there. Async-signal-safe.
+  static func forget(_ number: CInt, _ watchSets: UInt64)
 
   /// What an event for the knote would say now.
   /// - Parameter reported: what `decode` gave in this pass, or nil where the descriptor must be asked.
@@ -102,6 +130,13 @@ public protocol PlatformBackend: ~Copyable {
   ) -> Int
 }
 
+extension PlatformBackend where Self: ~Copyable {
+  public static var closesGoUnseen: Bool { false }
+  public var validates: Bool { Self.closesGoUnseen }
+  public var isAlive: Bool { true }
+  public mutating func rebuild(_ knotes: borrowing Knotes) {}
+}
+
 /// Runs in a thread that is cancelled while it waits.
 public typealias CancelHandler = @convention(c) (UnsafeMutableRawPointer?) -> Void
 
@@ -133,6 +168,8 @@ public struct Readiness: BitwiseCopyable {
   public var isActive: Bool
   /// Nothing to deliver, and nothing will be reported when that changes: look again at the next call.
   public private(set) var isUnsettled = false
+  /// Nothing to deliver, now or later.
+  public private(set) var isGone = false
   public var data: Int
   public var fflags: UInt32
   /// EV_EOF, EV_OOBAND.
@@ -151,6 +188,13 @@ public struct Readiness: BitwiseCopyable {
     data = 0
     fflags = 0
     flags = 0
+  }
+
+  /// The number does not name the file any more that the knote is on.
+  public static var gone: Readiness {
+    var readiness = Readiness.inactive
+    readiness.isGone = true
+    return readiness
   }
 
   public static var unsettled: Readiness {

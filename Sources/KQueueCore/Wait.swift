@@ -17,6 +17,11 @@ extension KQueueHandle where Backend: ~Copyable {
       unlock()
       throw Errno(EBADF)
     }
+    seeToClosed()
+    if queue.pointee.backend.validates && !queue.pointee.backend.isAlive {
+      closeUnseen()
+      throw Errno(kq_is_open(number) ? EINVAL : EBADF)
+    }
     do throws(Errno) {
       var result = try applyAll(changes, events)
       if result == nil { result = events.isEmpty ? 0 : try collect(events, timeout, cancelled) }
@@ -99,7 +104,11 @@ extension KQueueHandle where Backend: ~Copyable {
       let (delivered, asked) = queue.pointee.collectNow(events, buffer, poll: deadline.isAtOnce)
       if delivered != 0 || asked && deadline.isAtOnce { return try finish(delivered, buffer) }
 
-      let left = deadline.left(queue.pointee.backend)
+      if queue.pointee.backend.validates && !queue.pointee.backend.isAlive {
+        queue.pointee.buffers.give(back: buffer)
+        throw Errno(EBADF)
+      }
+      let left = sliced(deadline.left(queue.pointee.backend))
       guard let reports = park(&parked, left, min(events.count, buffer.count), cancelled) else {
         parked.unmapBuffer()
         throw Errno(EBADF)
@@ -107,6 +116,12 @@ extension KQueueHandle where Backend: ~Copyable {
       let count = queue.pointee.deliverAwaited(reports, of: buffer, to: events)
       if count != 0 || reports == 0 && deadline.isOver(queue.pointee.backend) { return try finish(count, buffer) }
     }
+  }
+
+  /// Where a close of the kqueue would go unseen, a waiter looks for it now and then.
+  @inline(__always)
+  private func sliced(_ nanoseconds: Int64?) -> Int64? {
+    queue.pointee.backend.validates ? min(nanoseconds ?? .max, 50_000_000) : nanoseconds
   }
 
   @inline(__always)
@@ -130,7 +145,9 @@ extension KQueueHandle where Backend: ~Copyable {
       Backend.wait(waiter, buffer, nanoseconds: nanoseconds, cancelled: cancelled, context: $0)
     }
     lock()
-    return leave() ? reports : nil
+    guard leave() else { return nil }
+    seeToClosed()
+    return reports
   }
 }
 
@@ -171,8 +188,9 @@ extension KQueue where Backend: ~Copyable {
 
   /// Delivers what is queued, together with what the system has by now, without waiting.
   ///
-  /// The system is asked where it must be: to keep the order of activation among its reports and the queued
-  /// knotes of ours, and not when queued knotes that it reported earlier fill the eventlist anyway.
+  /// The system is asked for all that it has where something is queued that it will not report again: only so
+  /// are they delivered in the order of their activation, and a second edge joins the first (contract 3.4, 3.6).
+  /// What it reports again it also hands out in turn, so there the eventlist's room is enough.
   /// - Parameter poll: ask it even where nothing is queued.
   /// - Returns: how many were delivered or a negative errno, and whether the system was asked.
   mutating func collectNow(_ events: Events, _ buffer: Buffer, poll: Bool) -> (delivered: Int, asked: Bool) {
@@ -182,11 +200,8 @@ extension KQueue where Backend: ~Copyable {
       armTimers()
       return (harvest(events, buffer, room: min(events.count, buffer.count)), true)
     }
-    if !isQuiet && (ready.recorded > 0 || ready.count < events.count) {
-      return (harvest(events, buffer, room: buffer.count), true)
-    }
-    pass &+= 1
-    return (deliverReady(to: events, after: 0), false)
+    let room = ready.held > 0 ? buffer.count : min(events.count, buffer.count)
+    return (harvest(events, buffer, room: room), true)
   }
 
   /// Whether the system has nothing that it could report but our own wake.

@@ -15,6 +15,19 @@ struct EpollSet: BitwiseCopyable {
     descriptor = try Errno.check(kq_move_high(kq_epoll_create()))
   }
 
+  /// The same set under another number.
+  func renumbered(_ number: CInt) throws(Errno) -> EpollSet {
+    if number == descriptor { return self }
+    try Errno.check(kq_renumber(descriptor, number))
+    kq_close_descriptor(descriptor)
+    kq_own(number)
+    return EpollSet(descriptor: number)
+  }
+
+  private init(descriptor: CInt) {
+    self.descriptor = descriptor
+  }
+
   /// - Throws: EBADF, EEXIST, EPERM (cannot be polled), ELOOP, EINVAL, ENOMEM.
   func add(_ descriptor: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {
     try control(EPOLL_CTL_ADD, descriptor, events, token)

@@ -83,6 +83,16 @@ struct InotifyWatches: ~Copyable {
     descriptor = fresh
   }
 
+  /// Enters it into a set that takes another's place.
+  func enter(_ set: EpollSet) {
+    if descriptor >= 0 { try? set.add(descriptor, EPOLLIN.rawValue, EpollToken.source(.files)) }
+  }
+
+  /// Whether a knote's number names the file that it was registered for: one inode has one watch.
+  func isSameFile(_ knote: LinuxKnotePointer) -> Bool {
+    kq_inotify_watch(descriptor, knote.pointee.descriptor, Self.mask) == knote.pointee.platform.watch
+  }
+
   mutating func close() {
     if descriptor >= 0 { kq_close_descriptor(descriptor) }
     descriptor = -1

@@ -10,18 +10,27 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
 
   public static var filters: FilterSet { [FilterSet(.read), FilterSet(.write)] }
 
-  let main: EpollSet
+  var main: EpollSet
   /// For the second knote of a descriptor; see `LinuxKnote.Place`.
   var side: EpollSet?
-  private var wakeDescriptor = WakeDescriptor()
-  private var monotonicTimer = TimerDescriptor()
-  private var realtimeTimer = TimerDescriptor()
+  var wakeDescriptor = WakeDescriptor()
+  var monotonicTimer = TimerDescriptor()
+  var realtimeTimer = TimerDescriptor()
   var files = InotifyWatches()
+  /// Whether closes may go unseen; see `Identity.swift`.
+  public let validates: Bool
   /// Knotes that the kernel reports.
   var watched = 0
 
+  public static var closesGoUnseen: Bool { !kq_is_interposed() }
+
   public init() throws(Errno) {
+    validates = Self.closesGoUnseen
     main = try EpollSet()
+  }
+
+  public mutating func renumber(_ number: CInt) throws(Errno) {
+    main = try main.renumbered(number)
   }
 
   public mutating func close() {

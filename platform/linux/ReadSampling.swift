@@ -11,7 +11,7 @@ extension LinuxBackend {
     case KQ_KIND_DATAGRAM: return sampleDatagram(descriptor, bits)
     case KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH: return sampleBytes(descriptor, bits)
     case KQ_KIND_PIPE_WRITE: return .inactive
-    case KQ_KIND_TTY: return sampleBytes(descriptor, bits)
+    case KQ_KIND_TTY: return sampleTerminal(descriptor, bits)
     case KQ_KIND_EVENTFD: return sampleCounter(descriptor, bits)
     default: return sampleOther(descriptor, bits)
     }
@@ -41,7 +41,7 @@ extension LinuxBackend {
     }
     let least = Int(kq_socket_low_water(knote.pointee.descriptor))
     let isPacket = knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_KIND_PACKET_STREAM
-    knote.pointee.platform.isPlain = least <= 1 && !isPacket
+    knote.pointee.platform.isPlain = least <= 1 && !isPacket && !validates
     return available >= least || isPacket
   }
 
@@ -69,6 +69,14 @@ extension LinuxBackend {
     let bytes = Int(max(kq_readable_bytes(descriptor), 0))
     if bits.has(EPOLLHUP) { return Readiness(data: bytes, flags: endOfFile) }
     return bits.has(EPOLLIN) && bytes > 0 ? Readiness(data: bytes) : .inactive
+  }
+
+  /// A terminal's end of input (^D) is something to read of which no byte is counted.
+  private func sampleTerminal(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
+    let readiness = sampleBytes(descriptor, bits)
+    guard !readiness.isActive && bits.has(EPOLLIN) else { return readiness }
+    let now = UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLIN.rawValue)), 0))
+    return now.has(EPOLLIN) ? Readiness(data: 0) : .inactive
   }
 
   private func sampleCounter(_ descriptor: CInt, _ bits: UInt32) -> Readiness {

@@ -17,13 +17,18 @@ extension LinuxBackend {
 
   @inline(never)
   private func sampleClosely(_ index: UInt32, _ knote: LinuxKnotePointer, _ reported: UInt32?) -> Readiness {
+    if validates && !isSameFile(knote) { return .gone }
     switch knote.pointee.platform.place {
     case .file, .always: return sampleUnpollable(knote)
     case .main, .side, .none: break
     }
-    guard let bits = reported ?? polled(knote) else { return .inactive }
+    guard let bits = reported ?? polled(knote) else { return .gone }
     var readiness = knote.pointee.isRead ? sampleRead(knote, bits) : sampleWrite(knote, bits)
     if knote.pointee.has(EV_CLEAR) && readiness.isActive && isOldNews(knote, readiness) { readiness = .inactive }
+    // A close by a raw system call: seen where there is nothing left to tell, or nothing left at all.
+    if !readiness.isActive || !kq_is_open(knote.pointee.descriptor) {
+      if reported != nil && !isSameFile(knote) { return .gone }
+    }
     followUp(index, knote, wasReported: reported != nil, isActive: readiness.isActive)
     return readiness
   }
@@ -50,8 +55,9 @@ extension LinuxBackend {
       if knote.pointee.platform.isMuted && isLevel { setMuted(false, index, knote) }
       return
     }
-    let onlyEdges = knote.pointee.has(EV_CLEAR) && !knote.pointee.has(EV_ONESHOT | EV_DISPATCH)
-    guard wasReported && !knote.pointee.platform.isMuted && !onlyEdges else { return }
+    // An entry that reports once did so, now or in an earlier pass; one by edges needs nothing.
+    let reportsOnce = knote.pointee.has(EV_ONESHOT | EV_DISPATCH)
+    guard !knote.pointee.platform.isMuted && (reportsOnce || wasReported && isLevel) else { return }
     // Gone in the meantime, taken by another thread or process: the kernel will be quiet by itself.
     if isLevel, let bits = polled(knote), bits == 0 { return }
     setMuted(true, index, knote)

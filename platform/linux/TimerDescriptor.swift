@@ -12,14 +12,23 @@ struct TimerDescriptor: BitwiseCopyable {
   mutating func open(_ clock: Clock, in set: EpollSet) throws(Errno) {
     guard descriptor < 0 else { return }
     let fresh = try Errno.check(kq_move_high(kq_timerfd(clock == .realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC)))
-    let source: EpollSource = clock == .realtime ? .realtimeTimer : .monotonicTimer
     do throws(Errno) {
-      try set.add(fresh, EPOLLIN.rawValue | EPOLLET.rawValue, EpollToken.source(source))
+      try Self.add(fresh, clock, set)
     } catch {
       kq_close_descriptor(fresh)
       throw error
     }
     descriptor = fresh
+  }
+
+  /// Enters it into a set that takes another's place.
+  func enter(_ clock: Clock, _ set: EpollSet) {
+    if descriptor >= 0 { try? Self.add(descriptor, clock, set) }
+  }
+
+  private static func add(_ descriptor: CInt, _ clock: Clock, _ set: EpollSet) throws(Errno) {
+    let source: EpollSource = clock == .realtime ? .realtimeTimer : .monotonicTimer
+    try set.add(descriptor, EPOLLIN.rawValue | EPOLLET.rawValue, EpollToken.source(source))
   }
 
   func arm(_ deadline: UInt64?) {

@@ -5,17 +5,24 @@ import KQueueCore
 struct WakeDescriptor: BitwiseCopyable {
   private(set) var descriptor: CInt = -1
 
+  private static var events: UInt32 { EPOLLIN.rawValue | EPOLLET.rawValue }
+
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func open(in set: EpollSet) throws(Errno) {
     guard descriptor < 0 else { return }
     let fresh = try Errno.check(kq_move_high(kq_eventfd()))
     do throws(Errno) {
-      try set.add(fresh, EPOLLIN.rawValue | EPOLLET.rawValue, EpollToken.source(.wake))
+      try set.add(fresh, Self.events, EpollToken.source(.wake))
     } catch {
       kq_close_descriptor(fresh)
       throw error
     }
     descriptor = fresh
+  }
+
+  /// Enters it into a set that takes another's place.
+  func enter(_ set: EpollSet) {
+    if descriptor >= 0 { try? set.add(descriptor, Self.events, EpollToken.source(.wake)) }
   }
 
   func signal() {

@@ -45,6 +45,27 @@ extension LinuxBackend {
     }
   }
 
+  public mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes) {
+    let knote = knotes[index]
+    switch knote.pointee.platform.place {
+    case .main, .side: watched -= 1
+    case .file: files.remove(index, knotes)
+    case .always, .none: break
+    }
+    knote.pointee.platform.place = .none
+  }
+
+  /// The two sets, each as its descriptor + 1.
+  public var watchSets: UInt64 {
+    UInt64(main.descriptor + 1) | UInt64((side?.descriptor ?? -1) + 1) << 32
+  }
+
+  public static func forget(_ number: CInt, _ watchSets: UInt64) {
+    _ = kq_epoll_control(CInt(truncatingIfNeeded: watchSets) - 1, EPOLL_CTL_DEL, number, 0, 0)
+    let side = CInt(truncatingIfNeeded: watchSets >> 32)
+    if side != 0 { _ = kq_epoll_control(side - 1, EPOLL_CTL_DEL, number, 0, 0) }
+  }
+
   private func requireOpen(_ descriptor: CInt) throws(Errno) {
     if !kq_is_open(descriptor) { throw Errno(EBADF) }
   }
@@ -69,7 +90,14 @@ extension LinuxBackend {
     let knote = knotes[index]
     let place: LinuxKnote.Place = hasSiblingInMain(knote, knotes) ? .side : .main
     let set = place == .main ? main : try openSide()
-    try set.add(knote.pointee.descriptor, knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
+    let token = EpollToken.knote(index, knote.pointee.generation)
+    do throws(Errno) {
+      try set.add(knote.pointee.descriptor, knote.pointee.epollEvents, token)
+    } catch {
+      guard error.code == EEXIST else { throw error }
+      // Left by a close that nobody saw, of a file that is back under its number: taken over.
+      try set.modify(knote.pointee.descriptor, knote.pointee.epollEvents, token)
+    }
     knote.pointee.platform.place = place
   }
 

@@ -21,6 +21,27 @@
 void *kq_map(size_t bytes);
 void kq_unmap(void *memory, size_t bytes);
 
+/* Whether memory of kq_map is empty in a forked child by itself. */
+bool kq_wipes(void);
+/* Zeroed memory that a forked child inherits. */
+void *kq_map_inherited(size_t bytes);
+
+/* The descriptors that are ours: noted, forgotten, asked for. */
+void kq_own(int descriptor);
+void kq_disown(int descriptor);
+bool kq_owns(int descriptor);
+/* Begins the list for this process. */
+void kq_own_start(void);
+/* In the parent before a fork; in the child after it: closes them all. */
+void kq_own_prepare_fork(void);
+void kq_own_close_in_child(void);
+
+/* Has functions run around each fork(2) from now on; once. */
+int kq_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+/* Gives a descriptor another number, which need not be free; a negative errno. */
+int kq_renumber(int descriptor, int number);
+
 /* A lock whose unlocked state is all zeroes, so that fresh memory holds a usable one. */
 struct kq_lock {
     pthread_mutex_t mutex;
@@ -53,16 +74,45 @@ static inline uint64_t kq_clock(clockid_t clock) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* The process's number, asked of the kernel: a child of vfork must not see its parent's. Keeps errno. */
+int kq_process(void);
+
 /* Whether a descriptor number is open. */
 bool kq_is_open(int descriptor);
 
 /* Stops the process: an invariant of the library is broken. */
 _Noreturn void kq_bug(const char *what);
 
+/* Closes a descriptor of ours. */
 void kq_close_descriptor(int descriptor);
 
-/* The close(2) that ours stands in front of: libc's, or another library's. */
+/*
+ * The definitions that ours stand in front of, in the order of linking: another
+ * library's or libc's, or the system call where there is none.
+ */
 int kq_next_close(int descriptor);
+int kq_next_dup2(int old, int new_number);
+int kq_next_dup3(int old, int new_number, int flags);
+int kq_next_close_range(unsigned first, unsigned last, int flags);
+void kq_next_closefrom(int first);
+int kq_next_fclose(void *stream);
+int kq_next_pclose(void *stream);
+void *kq_next_freopen(const char *path, const char *mode, void *stream);
+int kq_next_closedir(void *directory);
+
+/*
+ * Whether the program's close is ours: not where the library was loaded with
+ * dlopen, built without, or linked behind libc.
+ */
+bool kq_is_interposed(void);
+
+/* The descriptor behind a stream or a directory, or -1. */
+int kq_stream_descriptor(void *stream);
+int kq_directory_descriptor(void *directory);
+
+int kq_close_on_exec(void); /* O_CLOEXEC */
+/* Whether these flags of close_range(2) leave anything to close now. */
+bool kq_close_range_closes(int flags);
 
 /* O_CLOEXEC and O_NONBLOCK, the flags of kqueue1(). */
 int kq_open_flags(void);

@@ -3,7 +3,9 @@ import CKQueue
 /// READ and WRITE: the condition is the descriptor's, so the platform has it (contract 6.1, 6.2).
 extension KQueue where Backend: ~Copyable {
   mutating func attachDescriptor(_ index: UInt32) throws(Errno) {
-    guard try backend.attach(index, knotes) == .recorded else { return }
+    let backing = try backend.attach(index, knotes)
+    publishWatchSets()
+    guard backing == .recorded else { return }
     do throws(Errno) {
       try backend.prepareWake()
     } catch {

@@ -15,6 +15,7 @@ extension KQueueHandle where Backend: ~Copyable {
     case NOTE_DEBUG: entry.data = exchange(KQ_SETTING_DEBUG, entry.data)
     case NOTE_DEBUG_PREFIX: kq_trace_prefix(entry.udata?.assumingMemoryBound(to: CChar.self))
     case NOTE_DEBUG_FUNC: kq_trace_function(entry.udata)
+    case NOTE_INTERPOSED: entry.data = Backend.closesGoUnseen ? 0 : 1
     case NOTE_FILE_POLL_INTERVAL: throw Errno(ENOSYS)
     default: throw Errno(EINVAL)
     }

@@ -85,15 +85,41 @@ extension KQueue where Backend: ~Copyable {
     timers[knotes[index].pointee.clock.rawValue].remove(index, knotes)
   }
 
-  /// Follows EV_ENABLE and EV_DISABLE: the phase goes on, and what ticked meanwhile is not counted (C-310).
+  /// Has a timer go on from where another is.
+  mutating func restoreTimer(_ index: UInt32, from old: Knote<Backend.KnoteState>) {
+    stopTimer(index)
+    deactivate(index)
+    knotes[index].pointee.status.remove(.active)
+    knotes[index].pointee.occurrence = old.occurrence
+    if old.isDisabled { knotes[index].pointee.ticksBeforePause = old.ticksBeforePause }
+    resumeTimer(index)
+  }
+
+  /// Follows EV_ENABLE and EV_DISABLE: the phase goes on, and what ticks meanwhile is not counted (C-310).
   private mutating func resumeTimer(_ index: UInt32) {
     let knote = knotes[index]
-    if knote.pointee.isDisabled { return stopTimer(index) }
-    if knote.pointee.status.contains(.active) { return activate(index) }
-    guard knote.pointee.link == 0 && !knote.pointee.isSpent else { return }
+    let runs = knote.pointee.link != 0 || knote.pointee.status.contains(.queued)
+    if runs && knote.pointee.isDisabled { pause(index, knote) }
+    if !runs && !knote.pointee.isDisabled && !knote.pointee.isSpent { resume(index, knote) }
+  }
+
+  private mutating func pause(_ index: UInt32, _ knote: KnoteSlab<Backend.KnoteState>.Pointer) {
+    stopTimer(index)
+    deactivate(index)
+    guard knote.pointee.repeats else { return }
+    let ticks = knote.pointee.skipTicks(until: backend.now(.monotonic))
+    knote.pointee.ticksBeforePause = UInt32(clamping: ticks)
+    if ticks > 0 { knote.pointee.status.insert(.active) }
+  }
+
+  private mutating func resume(_ index: UInt32, _ knote: KnoteSlab<Backend.KnoteState>.Pointer) {
     let now = backend.now(knote.pointee.clock)
-    if knote.pointee.repeats { knote.pointee.skipTicks(until: now) }
-    run(index, now)
+    if knote.pointee.repeats {
+      knote.pointee.skipTicks(until: now)
+      knote.pointee.occurrence -= UInt64(knote.pointee.ticksBeforePause) * UInt64(knote.pointee.data)
+      knote.pointee.ticksBeforePause = 0
+    }
+    if knote.pointee.status.contains(.active) { activate(index) } else { run(index, now) }
   }
 
   /// Queues the timers of a clock whose time has come.
@@ -139,6 +165,12 @@ extension Knote {
 
   fileprivate var repeats: Bool {
     clock == .monotonic && !has(EV_ONESHOT)
+  }
+
+  /// What a timer had counted when it was disabled. It then stands in no list, so the link is free.
+  fileprivate var ticksBeforePause: UInt32 {
+    get { previous }
+    set { previous = newValue }
   }
 
   /// An absolute timer that was delivered: nothing to come, but it is there to be deleted (C-306).

@@ -162,6 +162,8 @@ struct kevent {
 #define NOTE_DEBUG_FUNC          7 /* udata: void (*)(const char *), NULL resets */
 #define NOTE_FILE_POLL_INTERVAL  8 /* data: ns between samples, where files are sampled */
 
+#define NOTE_INTERPOSED          64 /* data: 1 where the program's close() tells the library, else 0 */
+
 /* kqueuex(): flags. */
 #define KQUEUE_CLOEXEC    0x00000001U /* always in force, flag or no flag */
 #define KQUEUE_CPONFORK   0x00000002U

@@ -1,0 +1,155 @@
+/*
+ * The closing functions that ours stand in front of.
+ *
+ * They are looked up when the library is loaded, because dlsym(3) is nothing for
+ * a signal handler. Before that, and where nothing else defines one, the system
+ * call serves.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#define _GNU_SOURCE
+#include "include/kqueue_shims.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC 4U
+#endif
+
+/* A static program may have no dlsym. */
+#pragma weak dlsym
+#pragma weak dladdr
+
+static struct {
+    int (*close)(int);
+    int (*dup2)(int, int);
+    int (*dup3)(int, int, int);
+    int (*close_range)(unsigned, unsigned, int);
+    void (*closefrom)(int);
+    int (*fclose)(void *);
+    int (*pclose)(void *);
+    void *(*freopen)(const char *, const char *, void *);
+    int (*closedir)(void *);
+} next;
+
+/* ISO C has no cast from an object's address to a function's; POSIX has dlsym. */
+#define LOOK_UP(name) (*(void **)&next.name = dlsym(RTLD_NEXT, #name))
+
+__attribute__((constructor)) static void look_up(void) {
+    if (dlsym == NULL)
+        return;
+    LOOK_UP(close);
+    LOOK_UP(dup2);
+    LOOK_UP(dup3);
+    LOOK_UP(close_range);
+    LOOK_UP(closefrom);
+    LOOK_UP(fclose);
+    LOOK_UP(pclose);
+    LOOK_UP(freopen);
+    LOOK_UP(closedir);
+}
+
+static bool find_out_interposed(void) {
+    const char *setting = getenv("KQUEUE_VALIDATE"); /* for the tests: be as if loaded with dlopen */
+    Dl_info used, own;
+    if (setting != NULL && setting[0] != '\0' && setting[0] != '0')
+        return false;
+    if (dlsym == NULL || dladdr == NULL)
+        return true; /* a static program: what is linked is what is used */
+    void *close_in_use = dlsym(RTLD_DEFAULT, "close");
+    return close_in_use != NULL && dladdr(close_in_use, &used) != 0 &&
+           dladdr((void *)&next, &own) != 0 && used.dli_fbase == own.dli_fbase;
+}
+
+bool kq_is_interposed(void) {
+    static atomic_int known; /* 0: not yet, 1: no, 2: yes */
+    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+    if (answer == 0) {
+        answer = find_out_interposed() ? 2 : 1;
+        atomic_store_explicit(&known, answer, memory_order_relaxed);
+    }
+    return answer == 2;
+}
+
+int kq_next_close(int descriptor) {
+    return next.close != NULL ? next.close(descriptor) : (int)syscall(SYS_close, descriptor);
+}
+
+int kq_next_dup2(int old, int new_number) {
+    if (next.dup2 != NULL)
+        return next.dup2(old, new_number);
+    if (old == new_number)
+        return fcntl(old, F_GETFD) == -1 ? -1 : old;
+    return (int)syscall(SYS_dup3, old, new_number, 0);
+}
+
+int kq_next_dup3(int old, int new_number, int flags) {
+    return next.dup3 != NULL ? next.dup3(old, new_number, flags)
+                             : (int)syscall(SYS_dup3, old, new_number, flags);
+}
+
+int kq_next_close_range(unsigned first, unsigned last, int flags) {
+    return next.close_range != NULL ? next.close_range(first, last, flags)
+                                    : (int)syscall(SYS_close_range, first, last, flags);
+}
+
+void kq_next_closefrom(int first) {
+    if (next.closefrom != NULL)
+        next.closefrom(first);
+    else
+        (void)syscall(SYS_close_range, first < 0 ? 0 : first, UINT_MAX, 0);
+}
+
+int kq_next_fclose(void *stream) {
+    if (next.fclose == NULL)
+        kq_bug("fclose is nowhere to be found");
+    return next.fclose(stream);
+}
+
+int kq_next_pclose(void *stream) {
+    if (next.pclose == NULL)
+        kq_bug("pclose is nowhere to be found");
+    return next.pclose(stream);
+}
+
+void *kq_next_freopen(const char *path, const char *mode, void *stream) {
+    if (next.freopen == NULL)
+        kq_bug("freopen is nowhere to be found");
+    return next.freopen(path, mode, stream);
+}
+
+int kq_next_closedir(void *directory) {
+    if (next.closedir == NULL)
+        kq_bug("closedir is nowhere to be found");
+    return next.closedir(directory);
+}
+
+int kq_stream_descriptor(void *stream) {
+    int error = errno;
+    int descriptor = stream == NULL ? -1 : fileno(stream);
+    errno = error; /* a stream over memory has none, and that is no error */
+    return descriptor;
+}
+
+int kq_directory_descriptor(void *directory) {
+    return directory == NULL ? -1 : dirfd(directory);
+}
+
+int kq_close_on_exec(void) {
+    return O_CLOEXEC;
+}
+
+bool kq_close_range_closes(int flags) {
+    return ((unsigned)flags & CLOSE_RANGE_CLOEXEC) == 0;
+}

@@ -1,0 +1,108 @@
+/*
+ * Which descriptors are the library's, for a forked child to close.
+ *
+ * Everything else lies in memory that the child finds empty; these bits lie in
+ * ordinary memory on purpose. All functions are async-signal-safe.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#define _GNU_SOURCE
+#include "include/kqueue_shims.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+enum {
+    WORD_BITS = 64,
+    PAGE_WORDS = 512,
+    PAGE_BITS = WORD_BITS * PAGE_WORDS,
+    PAGES = INT_MAX / PAGE_BITS + 1,
+};
+
+typedef _Atomic uint64_t word;
+
+static _Atomic(word *) pages[PAGES];
+static atomic_int owner;         /* the process whose descriptors these are */
+static atomic_int forking;       /* the process that forks at present */
+static atomic_int highest_page = -1;
+
+static word *page_of(int descriptor, bool make) {
+    _Atomic(word *) *place = &pages[descriptor / PAGE_BITS];
+    word *page = atomic_load(place);
+    if (page != NULL || !make)
+        return page;
+    word *fresh = mmap(NULL, PAGE_WORDS * sizeof(word), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (fresh == MAP_FAILED)
+        return NULL; /* then the child keeps a descriptor that exec closes */
+    if (!atomic_compare_exchange_strong(place, &page, fresh)) {
+        munmap((void *)fresh, PAGE_WORDS * sizeof(word));
+        return page;
+    }
+    int highest = atomic_load(&highest_page);
+    while (highest < descriptor / PAGE_BITS &&
+           !atomic_compare_exchange_weak(&highest_page, &highest, descriptor / PAGE_BITS))
+        continue;
+    return fresh;
+}
+
+static word *word_of(int descriptor, bool make) {
+    word *page = descriptor < 0 ? NULL : page_of(descriptor, make);
+    return page == NULL ? NULL : &page[descriptor % PAGE_BITS / WORD_BITS];
+}
+
+static uint64_t bit_of(int descriptor) {
+    return UINT64_C(1) << descriptor % WORD_BITS;
+}
+
+void kq_own(int descriptor) {
+    word *word = word_of(descriptor, true);
+    if (word != NULL)
+        atomic_fetch_or(word, bit_of(descriptor));
+}
+
+void kq_disown(int descriptor) {
+    word *word = word_of(descriptor, false);
+    if (word != NULL)
+        atomic_fetch_and(word, ~bit_of(descriptor));
+}
+
+bool kq_owns(int descriptor) {
+    word *word = word_of(descriptor, false);
+    return word != NULL && (atomic_load(word) & bit_of(descriptor)) != 0;
+}
+
+/* Closes a number unless it was closed unseen and names a file of the program's now. */
+static void close_own(int descriptor) {
+    struct stat status;
+    if (fstat(descriptor, &status) == 0 && (status.st_mode & S_IFMT) == 0)
+        kq_close_descriptor(descriptor);
+}
+
+static void take_all(void (*each)(int)) {
+    for (int p = 0; p <= atomic_load(&highest_page); p++) {
+        word *page = atomic_load(&pages[p]);
+        for (int w = 0; page != NULL && w < PAGE_WORDS; w++) {
+            uint64_t bits = atomic_exchange(&page[w], 0);
+            for (; bits != 0 && each != NULL; bits &= bits - 1)
+                each(p * PAGE_BITS + w * WORD_BITS + __builtin_ctzll(bits));
+        }
+    }
+}
+
+void kq_own_start(void) {
+    int process = kq_process();
+    /* Bits of another process came through a fork that ran no handler. */
+    if (atomic_exchange(&owner, process) != process)
+        take_all(NULL);
+}
+
+void kq_own_prepare_fork(void) {
+    atomic_store(&forking, kq_process());
+}
+
+void kq_own_close_in_child(void) {
+    take_all(atomic_load(&owner) == atomic_load(&forking) ? close_own : NULL);
+}

@@ -1,0 +1,130 @@
+import CKQueue
+import CKQueueShims
+import Synchronization
+
+/// What a forked child gets of its parent's kqueues: nothing, but copies of those made with KQUEUE_CPONFORK
+/// (contract 5).
+///
+/// The parent writes them down before the fork, with their locks held so that each is whole; the child, whose
+/// memory of them is empty, makes them anew.
+public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
+  /// A knote, or with `number` alone the kqueue that the knotes behind it belong to.
+  private struct Entry: BitwiseCopyable {
+    var number: CInt
+    var isKnote: Bool
+    var knote: Knote<Backend.KnoteState>
+  }
+
+  private let entries: UnsafeMutablePointer<Entry>?
+  private let room: Int
+  private let count: Int
+
+  private init(entries: UnsafeMutablePointer<Entry>?, room: Int, count: Int) {
+    self.entries = entries
+    self.room = room
+    self.count = count
+  }
+
+  /// Whether there is a kqueue to copy.
+  public var isAny: Bool {
+    count > 0
+  }
+
+  public static var none: ForkedCopies {
+    ForkedCopies(entries: nil, room: 0, count: 0)
+  }
+
+  /// Before the fork: locks the kqueues that are copied, and writes them down.
+  public static func take(_ registry: KQueueRegistry<Backend>) -> ForkedCopies {
+    var room = 0
+    registry.forEachSlot { handle in
+      guard handle.slot.pointee.copies.load(ordering: .acquiring) else { return }
+      handle.lock()
+      if handle.isCopied { room += handle.queue.pointee.knotes.count + 1 } else { handle.unlock() }
+    }
+    guard room > 0, let memory = kq_map_inherited(MemoryLayout<Entry>.stride * room) else {
+      return ForkedCopies(entries: nil, room: 0, count: 0)
+    }
+    let entries = memory.bindMemory(to: Entry.self, capacity: room)
+    var count = 0
+    registry.forEachSlot { handle in
+      if handle.isCopied { write(handle, entries, &count) }
+    }
+    return ForkedCopies(entries: entries, room: room, count: count)
+  }
+
+  private static func write(
+    _ handle: KQueueHandle<Backend>, _ entries: UnsafeMutablePointer<Entry>, _ count: inout Int
+  ) {
+    handle.seeToClosed()
+    let number = handle.slot.pointee.number - 1
+    let slab = UnsafePointer(handle.queue)
+    entries[count].number = number
+    entries[count].isKnote = false
+    count += 1
+    for place in 0..<UInt32(slab.pointee.knotes.used) {
+      let knote = slab.pointee.knotes[place]
+      guard knote.pointee.status.contains(.live) else { continue }
+      entries[count] = Entry(number: number, isKnote: true, knote: knote.pointee)
+      count += 1
+    }
+  }
+
+  /// In the parent after the fork: goes on.
+  public func release(_ registry: KQueueRegistry<Backend>) {
+    registry.forEachSlot { handle in
+      if handle.isCopied { handle.unlock() }
+    }
+    discard()
+  }
+
+  /// In the child: makes the kqueues anew, under their numbers. What cannot be had there is left out.
+  public func restore(_ registry: KQueueRegistry<Backend>) {
+    guard let entries else { return }
+    var kqueue: KQueueHandle<Backend>?
+    for place in 0..<count {
+      if entries[place].isKnote {
+        kqueue?.restore(entries[place].knote)
+      } else {
+        kqueue = (try? registry.create(copies: true, as: entries[place].number)).flatMap { registry.find($0) }
+      }
+    }
+    discard()
+  }
+
+  private func discard() {
+    if let entries { kq_unmap(entries, MemoryLayout<Entry>.stride * room) }
+  }
+}
+
+extension KQueueHandle where Backend: ~Copyable {
+  /// Whether a child gets a copy. Between the handlers of a fork the lock is held where this is so.
+  fileprivate var isCopied: Bool {
+    slot.pointee.copies.load(ordering: .relaxed) && slot.pointee.isInitialised && slot.pointee.number != 0
+  }
+
+  fileprivate func restore(_ knote: Knote<Backend.KnoteState>) {
+    lock()
+    try? queue.pointee.restore(knote)
+    flushAndUnlock()
+  }
+}
+
+extension KQueue where Backend: ~Copyable {
+  /// Registers a copy of a parent's knote, with what it had recorded.
+  fileprivate mutating func restore(_ old: Knote<Backend.KnoteState>) throws(Errno) {
+    guard let filter = Filter(rawValue: old.filter) else { return }
+    let disable = old.isDisabled ? UInt16(EV_DISABLE) : 0
+    let time = filter == .timer ? NOTE_NSECONDS.bits : 0
+    try apply(
+      Kevent(
+        ident: old.ident, filter: old.filter, flags: old.flags | disable, fflags: old.fflags | time, data: old.data,
+        udata: old.udata))
+    guard let index = table.find(filter, old.ident, knotes) else { return }
+    if filter == .timer { restoreTimer(index, from: old) }
+    if old.status.contains(.active) {
+      knotes[index].pointee.status.insert(.active)
+      activate(index)
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import CKQueue
+import CKqShims
+
+func printHelp() {
+  say(
+    """
+    Usage: kq demo
+           kq watch timer MS [--count N]
+           kq watch read FILE [--count N]
+           kq --help | --version
+
+    Shows kqueue(2) at work, as the library in use does it.
+
+      demo               watches a socket, a pipe, a file, a timer and a user event,
+                         makes each of them fire, and says what comes; takes about 2 s
+      watch timer MS     says when a timer of MS milliseconds expires
+      watch read FILE    says when FILE can be read; - is standard input
+
+      -n, --count N      ends after N events, not when interrupted
+      -h, --help         prints this and ends
+      -V, --version      prints the version of the library in use and ends
+
+    Exit status: 0; 1 where something failed, or an event that demo expected did
+    not come; 2 for a command line that cannot be understood.
+    """)
+}
+
+/// The version is the library's, since the tool has none of its own.
+func printVersion() throws(Failure) {
+  let queue = try Queue()
+  let answer = try queue.ask(NOTE_VERSION_STR)
+  guard let text = answer.udata else { throw Failure("asking the library for its version", EINVAL) }
+  say("kq (libkqueue) \(String(cString: text.assumingMemoryBound(to: CChar.self)))")
+}

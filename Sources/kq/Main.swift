@@ -1,0 +1,54 @@
+import CKqShims
+
+// The entry point. Embedded Swift has no CommandLine, and the ordinary build wants its own `main`.
+#if hasFeature(Embedded)
+  @c(main)
+  public func main(_ count: CInt, _ words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
+    run(count, words)
+  }
+#else
+  @main
+  struct Main {
+    static func main() {
+      exit(run(CommandLine.argc, CommandLine.unsafeArgv))
+    }
+  }
+#endif
+
+/// Exit statuses, as `kq --help` tells them.
+enum Status {
+  static var success: CInt { 0 }
+  static var failure: CInt { 1 }
+  static var misuse: CInt { 2 }
+}
+
+/// The whole program: what the command line says is done. Returns the exit status.
+func run(_ count: CInt, _ words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
+  tool_line_buffered()
+  let command: Command
+  do throws(Misuse) {
+    command = try Command(Words(count, words))
+  } catch {
+    return complain(error)
+  }
+  do throws(Failure) {
+    let status = try perform(command)
+    // Lines that did not get out (a full disk, say) are a failure like any other.
+    try check(tool_flush(), "writing the output")
+    return status
+  } catch {
+    return complain(error)
+  }
+}
+
+private func perform(_ command: Command) throws(Failure) -> CInt {
+  switch command {
+  case .help: printHelp()
+  case .version: try printVersion()
+  case .demo:
+    var demo = Demo(queue: try Queue(), scene: try Scene())
+    return try demo.run() ? Status.success : Status.failure
+  case .watch(let subject, let count): try watch(subject, count: count)
+  }
+  return Status.success
+}

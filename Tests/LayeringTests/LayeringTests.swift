@@ -1,0 +1,279 @@
+import Foundation
+import Testing
+
+/// Who may import whom, and what stands where: the layout that lets a platform or a filter be added in one place.
+@Suite struct LayeringTests {
+  static let tree = SourceTree(
+    root: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent())
+
+  @Test func sourcesAreThere() {
+    #expect(Self.tree.swift.count > 30)
+    #expect(Self.tree.c.count > 5)
+    #expect(Self.tree.imports.count > 50)
+    #expect(Self.tree.functions.count > 200)
+  }
+
+  @Test(arguments: Rule.all) func holds(_ rule: Rule) {
+    let violations = rule.violations(Self.tree)
+    #expect(violations.isEmpty, "\(violations.joined(separator: "\n"))")
+  }
+
+  /// Each rule sees what it forbids, and nothing in the same file without it.
+  @Test(arguments: Sample.all) func sees(_ sample: Sample) throws {
+    let root = FileManager.default.temporaryDirectory.appendingPathComponent("layering-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: root) }
+    try Sample.write(Sample.lawful, to: "Sources/KQueueCore/PlatformBackend.swift", in: root)
+    try Sample.write(sample.lawful, to: sample.path, in: root)
+    for rule in Rule.all { #expect(rule.violations(SourceTree(root: root)) == [], "\(rule.name)") }
+
+    try Sample.write(sample.unlawful, to: sample.path, in: root)
+    let broken = Rule.all.filter { !$0.violations(SourceTree(root: root)).isEmpty }.map(\.name)
+    #expect(broken == [sample.rule])
+  }
+}
+
+// MARK: Rules
+
+struct Rule: CustomTestStringConvertible, Sendable {
+  let name: String
+  let violations: @Sendable (SourceTree) -> [String]
+  var testDescription: String { name }
+
+  static let all = [
+    Rule(name: "imports", violations: imports),
+    Rule(name: "conditions", violations: conditions),
+    Rule(name: "C", violations: cFiles),
+    Rule(name: "function length", violations: functionLength),
+    Rule(name: "one protocol", violations: oneProtocol),
+  ]
+
+  /// What the Swift files of a folder may import. Shipped sources are Embedded Swift too: nothing else is there.
+  static let importable: [String: Set<String>] = [
+    "Sources/KQueueCore": ["CKQueue", "CKQueueShims", "Synchronization"],
+    "platform/linux": ["KQueueCore", "CKQueue", "CKQueueShims", "CKQueueShims.Linux"],
+    "platform/posix": ["KQueueCore", "CKQueue", "CKQueueShims", "CKQueueShims.POSIX"],
+    "Sources/KQueueABI": [
+      "KQueueCore", "KQueueLinux", "KQueuePOSIX", "CKQueue", "CKQueueShims", "Synchronization",
+    ],
+    "Sources/KQueue": ["CKQueue"],
+    "Sources/kq": ["CKQueue", "CKqShims"],
+  ]
+
+  @Sendable static func imports(_ tree: SourceTree) -> [String] {
+    let unknown = tree.swift.filter { importable[$0.folder] == nil }.map { "\($0.path): no rule for \($0.folder)" }
+    return unknown
+      + tree.imports.filter { !(importable[$0.file.folder]?.contains($0.module) ?? true) }
+      .map { "\($0.file.path):\($0.line): imports \($0.module)" }
+  }
+
+  /// One file chooses the platform. kq's entry point differs between the two builds.
+  @Sendable static func conditions(_ tree: SourceTree) -> [String] {
+    tree.swift.flatMap { file in
+      file.lines.enumerated().compactMap { number, line in
+        let text = line.trimmingCharacters(in: .whitespaces)
+        guard text.hasPrefix("#if") || text.hasPrefix("#elseif") else { return nil }
+        if file.path == "Sources/KQueueABI/NativeBackend.swift" { return nil }
+        if file.path == "Sources/kq/Main.swift" && text == "#if hasFeature(Embedded)" { return nil }
+        return "\(file.path):\(number + 1): \(text)"
+      }
+    }
+  }
+
+  /// The C library is met in the shims alone; the public header needs three of its headers.
+  @Sendable static func cFiles(_ tree: SourceTree) -> [String] {
+    let header = "Sources/CKQueue/include/sys/event.h"
+    let elsewhere = tree.c.filter {
+      !["Sources/CKQueueShims", "Sources/CKqShims"].contains($0.folder) && $0.path != header
+        && $0.path != "Sources/CKQueue/include/module.modulemap"
+    }
+    let allowed = ["<sys/types.h>", "<stdint.h>", "<time.h>"]
+    let included = tree.c.filter { $0.path == header }.flatMap { file in
+      file.lines.filter { $0.hasPrefix("#include") && !allowed.contains(String($0.dropFirst(9))) }
+        .map { "\(file.path): \($0)" }
+    }
+    return elsewhere.map { "\($0.path): C outside of the shims" } + included
+  }
+
+  @Sendable static func functionLength(_ tree: SourceTree) -> [String] {
+    tree.functions.filter { $0.lines > 60 }.map { "\($0.file.path):\($0.line): \($0.lines) lines" }
+  }
+
+  /// The whole contract with a platform stands in one file.
+  @Sendable static func oneProtocol(_ tree: SourceTree) -> [String] {
+    let home = "Sources/KQueueCore/PlatformBackend.swift"
+    let pattern = /\b(protocol|extension)\s+PlatformBackend\b/
+    let places = tree.swift.filter { $0.lines.contains { $0.contains(pattern) } }.map(\.path)
+    let missing = places.contains(home) ? [] : ["\(home): no protocol PlatformBackend"]
+    return missing + places.filter { $0 != home }.map { "\($0): a part of PlatformBackend" }
+  }
+}
+
+// MARK: The sources
+
+struct SourceFile: Sendable {
+  let path: String
+  /// Without comments and the contents of strings.
+  let lines: [String]
+
+  /// The two folders that the path begins with.
+  var folder: String { path.split(separator: "/").prefix(2).joined(separator: "/") }
+}
+
+struct SourceTree: Sendable {
+  let swift: [SourceFile]
+  let c: [SourceFile]
+
+  /// Reads the shipped sources: what is under Sources and platform.
+  init(root: URL) {
+    var swift: [SourceFile] = []
+    var c: [SourceFile] = []
+    for folder in ["Sources", "platform"] {
+      let names = FileManager.default.enumerator(atPath: root.appendingPathComponent(folder).path)
+      for case let name as String in names ?? .init() {
+        let path = "\(folder)/\(name)"
+        guard let text = try? String(contentsOf: root.appendingPathComponent(path), encoding: .utf8) else { continue }
+        switch URL(fileURLWithPath: name).pathExtension {
+        case "swift": swift.append(SourceFile(path: path, lines: Self.codeLines(text)))
+        case "c", "h", "modulemap", "S", "cpp", "cc":
+          c.append(SourceFile(path: path, lines: text.components(separatedBy: "\n")))
+        default: break
+        }
+      }
+    }
+    self.swift = swift
+    self.c = c
+  }
+
+  struct Import {
+    let file: SourceFile
+    let line: Int
+    let module: String
+  }
+
+  var imports: [Import] {
+    // Attributes and access, the kind of what is imported where it is one declaration, the module.
+    let pattern = /^\s*(?:@\w+(?:\([^)]*\))?\s+|[a-z]+\s+)*import\s+(?:[a-z]+\s+)?([\w.]+)/
+    return swift.flatMap { file in
+      file.lines.enumerated().compactMap { number, line in
+        line.firstMatch(of: pattern).map { Import(file: file, line: number + 1, module: String($0.1)) }
+      }
+    }
+  }
+
+  struct Function {
+    let file: SourceFile
+    let line: Int
+    let lines: Int
+  }
+
+  /// Every function with a body, from the line of its name to its last.
+  var functions: [Function] {
+    let pattern = /^\s*(?:(?:@\w+(?:\([^)]*\))?|[a-z]+(?:\(\w+\))?)\s+)*(?:func\s|init[?(<]|deinit\b|subscript[(<])/
+    return swift.flatMap { file in
+      file.lines.indices.compactMap { start in
+        guard file.lines[start].contains(pattern), let end = Self.end(ofFunctionAt: start, in: file.lines) else {
+          return nil
+        }
+        return Function(file: file, line: start + 1, lines: end - start + 1)
+      }
+    }
+  }
+
+  /// The line with the closing brace; nil where there is no body, as in a protocol.
+  private static func end(ofFunctionAt start: Int, in lines: [String]) -> Int? {
+    let declaration = /^\s*(?:@\w+|[a-z]+\s)*\s*(?:func|var|let|init|deinit|subscript|associatedtype|struct|enum)\b/
+    var parentheses = 0
+    var braces = 0
+    for number in start..<lines.count {
+      if number > start && braces == 0 && parentheses == 0 && lines[number].contains(declaration) { return nil }
+      for character in lines[number] {
+        switch character {
+        case "(", "[": parentheses += 1
+        case ")", "]": parentheses -= 1
+        case "{" where parentheses == 0 || braces > 0: braces += 1
+        case "}" where braces > 0:
+          braces -= 1
+          if braces == 0 { return number }
+        case "}" where parentheses == 0: return nil
+        default: break
+        }
+      }
+    }
+    return nil
+  }
+
+  /// The lines of a Swift file with comments and the contents of strings left out.
+  private static func codeLines(_ text: String) -> [String] {
+    let noise = /\/\/[^\n]*|\/\*(?s:.*?)\*\/|"""(?s:.*?)"""|"(?:\\.|[^"\\\n])*"/
+    let code = text.replacing(noise) { match in
+      let newlines = String(repeating: "\n", count: match.output.filter { $0 == "\n" }.count)
+      return match.output.hasPrefix("\"") ? "\"\(newlines)\"" : newlines
+    }
+    return code.components(separatedBy: "\n")
+  }
+}
+
+// MARK: Samples
+
+/// A file in a version that is right and one that breaks one rule.
+struct Sample: CustomTestStringConvertible, Sendable {
+  let rule: String
+  let path: String
+  let lawful: String
+  let unlawful: String
+  var testDescription: String { "\(rule): \(path)" }
+
+  static let lawful = "import CKQueue\npublic protocol PlatformBackend {\n  func wake()\n  var x: Int { get }\n}\n"
+
+  init(_ rule: String, _ path: String, _ lawful: String, _ unlawful: String) {
+    self.rule = rule
+    self.path = path
+    self.lawful = lawful
+    self.unlawful = unlawful
+  }
+
+  static func write(_ text: String, to path: String, in root: URL) throws {
+    let file = root.appendingPathComponent(path)
+    try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try text.write(to: file, atomically: true, encoding: .utf8)
+  }
+
+  private static func function(ofLines count: Int) -> String {
+    "@inline(never)\nfunc long(_ f: () -> Void = {}) -> Int {\n"
+      + String(repeating: "  if a { b = \"}\" } // }\n", count: count - 2) + "}\nfunc short() {}\n"
+  }
+
+  static let all = [
+    Sample("imports", "Sources/KQueueCore/Arena.swift", "import Synchronization\n", "import Foundation\n"),
+    Sample("imports", "Sources/KQueueCore/Filters/User.swift", "import CKQueue\n", "import KQueueLinux\n"),
+    Sample("imports", "Sources/KQueueCore/Wait.swift", "import CKQueueShims\n", "import CKQueueShims.Linux\n"),
+    Sample("imports", "platform/linux/EpollSet.swift", "import CKQueueShims.Linux\n", "@_exported import Glibc\n"),
+    Sample("imports", "platform/posix/Poll.swift", "import KQueueCore\n", "import KQueueLinux\n"),
+    Sample("imports", "platform/linux/Timer.swift", "// import Dispatch\n", "private import Dispatch\n"),
+    Sample("imports", "Sources/KQueueABI/Exports.swift", "import KQueueLinux\n", "import struct Foundation.URL\n"),
+    Sample("imports", "Sources/KQueue/KernelQueue.swift", "import CKQueue\n", "import KQueueCore\n"),
+    Sample("imports", "Sources/kq/Main.swift", "import CKqShims\n", "import CKQueueShims\n"),
+    Sample("imports", "platform/linux/Wake.swift", "let text = \"import X\"\n", "@testable import KQueueABI\n"),
+    Sample("conditions", "Sources/KQueueABI/Close.swift", "// #if os(Linux)\n", "  #if os(Linux)\n  #endif\n"),
+    Sample("conditions", "platform/linux/Wake.swift", "let a = \"\"\"\n  #if A\n  \"\"\"\n", "#if A\n#endif\n"),
+    Sample("conditions", "Sources/kq/Main.swift", "#if hasFeature(Embedded)\n#endif\n", "#if os(Linux)\n#endif\n"),
+    Sample("C", "Sources/CKQueue/include/sys/event.h", "#include <time.h>\n", "#include <sys/epoll.h>\n"),
+    Sample("function length", "Sources/KQueueCore/KQueue.swift", function(ofLines: 60), function(ofLines: 61)),
+    Sample("function length", "platform/posix/Poll.swift", "struct A {}\n", "struct A {\n\(function(ofLines: 99))}"),
+    Sample("one protocol", "platform/linux/Wake.swift", "struct L: PlatformBackend {}", "extension PlatformBackend {}"),
+    Sample("one protocol", "Sources/KQueueCore/PlatformBackend.swift", lawful, "protocol Platform {}"),
+  ]
+
+  /// C where none may be.
+  @Test static func straysAreSeen() throws {
+    let root = FileManager.default.temporaryDirectory.appendingPathComponent("layering-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: root) }
+    let strays = ["platform/linux/epoll.c", "Sources/KQueueCore/module.modulemap", "Sources/CKQueue/include/more.h"]
+    for path in strays { try write("#include <sys/epoll.h>\n", to: path, in: root) }
+    try write("#include <sys/epoll.h>\n", to: "Sources/CKQueueShims/shims.c", in: root)
+    #expect(Rule.cFiles(SourceTree(root: root)).count == strays.count)
+    try write("import CKQueue\n", to: "Sources/Stray/Stray.swift", in: root)
+    #expect(Rule.imports(SourceTree(root: root)).count == 1)
+  }
+}

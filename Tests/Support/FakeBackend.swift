@@ -1,0 +1,215 @@
+import CKQueue
+import CKQueueShims
+import KQueueCore
+import Synchronization
+
+/// A platform with no descriptor, no sleep, and a time that the test sets.
+public struct FakeBackend: PlatformBackend, ~Copyable {
+  public typealias KnoteState = FakeKnote
+  public typealias RawEvent = FakeReport
+  public typealias Waiter = Unmanaged<FakeEventSet>
+
+  public static var filters: FilterSet { [FilterSet(.read), FilterSet(.write)] }
+
+  private static let lastNumber = Atomic<CInt>(1 << 20)
+  private let kernel: FakeEventSet
+
+  public init() throws(Errno) {
+    guard let system = FakeSystem.current else { throw Errno(ENXIO) }
+    try system.check(.create)
+    let number = Self.lastNumber.add(1, ordering: .relaxed).newValue
+    kernel = FakeEventSet(system, number)
+    system.sets.append(kernel)
+  }
+
+  public mutating func renumber(_ number: CInt) throws(Errno) {
+    try kernel.system.check(.renumber)
+    kernel.number = number
+  }
+
+  public mutating func close() {
+    kernel.close()
+  }
+
+  public var descriptor: CInt { kernel.number }
+  public var waiter: Waiter { Unmanaged.passUnretained(kernel) }
+  public var isIdle: Bool { kernel.entries.isEmpty }
+
+  // MARK: Descriptors
+
+  public mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    let key = FakeKey(knotes[index])
+    kernel.log(.attach(key.descriptor, key.filter))
+    if knotes[index].pointee.platform.isAttached { kernel.violate("attach of an attached knote") }
+    try kernel.system.check(.attach)
+    guard let descriptor = kernel.system.descriptors[key.descriptor] else { throw Errno(EBADF) }
+    knotes[index].pointee.platform.isAttached = true
+    kernel.put(key, FakeEntry(index, knotes[index]))
+    return descriptor.backing
+  }
+
+  public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    let key = FakeKey(knotes[index])
+    kernel.log(.update(key.descriptor, key.filter))
+    if !knotes[index].pointee.platform.isAttached { kernel.violate("update of a knote that is not attached") }
+    try kernel.system.check(.update)
+    try kernel.requireWatched(key)
+    kernel.put(key, FakeEntry(index, knotes[index]))
+  }
+
+  public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    let key = FakeKey(knotes[index])
+    kernel.log(.detach(key.descriptor, key.filter))
+    if !knotes[index].pointee.platform.isAttached { kernel.violate("detach of a knote that is not attached") }
+    knotes[index].pointee.platform.isAttached = false
+    defer { kernel.remove(key) }
+    try kernel.requireWatched(key)
+  }
+
+  public mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes) {
+    let key = FakeKey(knotes[index])
+    kernel.log(.abandon(key.descriptor, key.filter))
+    if !knotes[index].pointee.platform.isAttached { kernel.violate("abandon of a knote that is not attached") }
+    if kernel.entries[key] != nil { kernel.violate("abandon of what was not forgotten") }
+    knotes[index].pointee.platform.isAttached = false
+  }
+
+  public var watchSets: UInt64 {
+    UInt64(UInt(bitPattern: waiter.toOpaque()))
+  }
+
+  public static func forget(_ number: CInt, _ watchSets: UInt64) {
+    guard let set = UnsafeRawPointer(bitPattern: UInt(watchSets)) else { return }
+    let kernel = Unmanaged<FakeEventSet>.fromOpaque(set).takeUnretainedValue()
+    kernel.forget(number)
+  }
+
+  public mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
+    let knote = knotes[index]
+    if !knote.pointee.platform.isAttached { kernel.violate("sample of a knote that is not attached") }
+    guard let descriptor = kernel.system.descriptors[knote.pointee.descriptor] else { return .inactive }
+    if reported == nil { kernel.noteInquiry() }
+    if descriptor.isUnsettled { return .unsettled }
+    let isRead = knote.pointee.filter == Filter.read.rawValue
+    let amount = isRead ? descriptor.bytes : descriptor.room
+    let ends = isRead && descriptor.isAtEnd
+    let enough = knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 ? knote.pointee.data : 1
+    // What was reported in this pass is taken on trust, as a platform does that saves the question.
+    guard amount >= enough || ends || reported != nil && enough == 1 else {
+      kernel.rearm(FakeKey(knote))
+      return .inactive
+    }
+    return Readiness(data: amount, flags: ends ? UInt16(EV_EOF) : 0)
+  }
+
+  // MARK: Time
+
+  public func now(_ clock: Clock) -> UInt64 {
+    kernel.system.now(clock)
+  }
+
+  public mutating func prepareTimer(_ clock: Clock) throws(Errno) {
+    try kernel.prepareTimer(clock)
+  }
+
+  public mutating func arm(_ clock: Clock, _ deadline: UInt64?) {
+    kernel.arm(clock, deadline)
+  }
+
+  // MARK: Waking and waiting
+
+  public mutating func prepareWake() throws(Errno) {
+    try kernel.prepareWake()
+  }
+
+  public func wake() {
+    kernel.wake()
+  }
+
+  public func takeBackWake() {
+    kernel.takeBackWake()
+  }
+
+  public func wakeAll() {
+    kernel.wakeAll()
+  }
+
+  public static func poll(_ waiter: Waiter, _ buffer: UnsafeMutableBufferPointer<FakeReport>) -> CInt {
+    waiter.takeUnretainedValue().poll(buffer)
+  }
+
+  public static func wait(
+    _ waiter: Waiter, _ buffer: UnsafeMutableBufferPointer<FakeReport>, nanoseconds: Int64?,
+    cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
+  ) -> CInt {
+    waiter.takeUnretainedValue().wait(buffer, nanoseconds)
+  }
+
+  public static func decode(_ event: FakeReport) -> Report {
+    switch event.kind {
+    case .knote: .knote(event.token, 1)
+    case .wake: .wake
+    case .monotonic: .timer(.monotonic)
+    case .realtime: .timer(.realtime)
+    case .changes: .more(7)
+    }
+  }
+
+  public mutating func gather(
+    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<FakeReport>
+  ) -> Int {
+    kernel.log(.gather)
+    if source != 7 { kernel.violate("gather of what was not reported") }
+    let tokens = kernel.takeChanges(buffer.count)
+    for (place, token) in tokens.enumerated() { buffer[place] = FakeReport(token) }
+    return tokens.count
+  }
+}
+
+/// What the fake platform keeps with a knote.
+public struct FakeKnote: BitwiseCopyable {
+  var isAttached: Bool
+}
+
+/// One report, as `poll` and `wait` write it.
+public struct FakeReport: BitwiseCopyable {
+  enum Kind: UInt8 {
+    case knote
+    case wake
+    case monotonic
+    case realtime
+    case changes
+  }
+
+  let kind: Kind
+  let token: KnoteToken
+
+  init(_ token: KnoteToken) {
+    kind = .knote
+    self.token = token
+  }
+
+  init(_ source: FakeSource) {
+    switch source {
+    case .wake, .entry: kind = .wake
+    case .timer(.monotonic): kind = .monotonic
+    case .timer(.realtime): kind = .realtime
+    case .changes: kind = .changes
+    }
+    token = KnoteToken(index: 0, generation: 0)
+  }
+}
+
+extension FakeKey {
+  fileprivate init(_ knote: UnsafeMutablePointer<Knote<FakeKnote>>) {
+    self.init(descriptor: knote.pointee.descriptor, filter: knote.pointee.filter)
+  }
+}
+
+extension FakeEntry {
+  fileprivate init(_ index: UInt32, _ knote: UnsafeMutablePointer<Knote<FakeKnote>>) {
+    self.init(
+      token: KnoteToken(index: index, generation: knote.pointee.generation), isEdge: knote.pointee.has(EV_CLEAR),
+      isOnce: knote.pointee.has(EV_ONESHOT | EV_DISPATCH), isOff: knote.pointee.isDisabled)
+  }
+}
