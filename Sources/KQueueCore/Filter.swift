@@ -36,5 +36,8 @@ public struct FilterSet: OptionSet, Sendable {
   }
 
   /// Those that need nothing of a platform but time and waking.
-  static let core: FilterSet = [FilterSet(.timer), FilterSet(.user), FilterSet(.libkqueue)]
+  ///
+  /// Not a stored constant or an array literal: those take the runtime's locks in the ordinary build, which a
+  /// forked child may find taken.
+  static var core: FilterSet { FilterSet(.timer).union(FilterSet(.user)).union(FilterSet(.libkqueue)) }
 }

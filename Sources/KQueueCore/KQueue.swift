@@ -39,7 +39,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     backend.close()
     knotes.removeAll()
     table.removeAll()
-    for clock in Clock.allCases { timers[clock.rawValue].removeAll() }
+    timers[Clock.monotonic.rawValue].removeAll()
+    timers[Clock.realtime.rawValue].removeAll()
     buffers.removeAll()
     ready = ReadyList()
     unsettled = ReadyList(mark: .unsettled)

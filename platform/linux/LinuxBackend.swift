@@ -8,7 +8,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   public typealias RawEvent = EpollReport
   public typealias Waiter = CInt
 
-  public static var filters: FilterSet { [FilterSet(.read), FilterSet(.write)] }
+  public static var filters: FilterSet { FilterSet(.read).union(FilterSet(.write)) }
 
   var main: EpollSet
   /// For the second knote of a descriptor; see `LinuxKnote.Place`.
