@@ -11,6 +11,8 @@ function(add_localised_archive target)
 
   file(STRINGS ${archive_MAP} public REGEX "^ +[a-z][a-z0-9_]*;$")
   string(REGEX REPLACE "[ ;]" "" public "${public}")
+  # Of streams and directories a static program has but one definition, which must stay libc's.
+  list(REMOVE_ITEM public fclose freopen pclose closedir)
   list(TRANSFORM public PREPEND --keep-global-symbol=)
 
   set(joined ${CMAKE_CURRENT_BINARY_DIR}/${target}.o)

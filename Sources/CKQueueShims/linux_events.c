@@ -56,12 +56,11 @@ int kq_move_high(int descriptor) {
         return descriptor;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 2 < HIGHEST_BASE)
         base = (int)(limit.rlim_cur / 2);
-    if (descriptor >= base)
+    int high = descriptor < base ? fcntl(descriptor, F_DUPFD_CLOEXEC, base) : descriptor;
+    kq_own_inside(high < 0 ? descriptor : high);
+    if (high == descriptor)
         return descriptor;
-    int high = fcntl(descriptor, F_DUPFD_CLOEXEC, base);
-    if (high >= 0)
-        kq_own(high);
-    else
+    if (high < 0)
         return descriptor; /* the upper half is full: a low number serves as well */
     kq_close_descriptor(descriptor);
     return high;

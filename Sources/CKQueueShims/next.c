@@ -23,8 +23,8 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
-#ifndef CLOSE_RANGE_CLOEXEC
-#define CLOSE_RANGE_CLOEXEC 4U
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2U
 #endif
 
 /* A static program may have no dlsym. */
@@ -151,5 +151,5 @@ int kq_close_on_exec(void) {
 }
 
 bool kq_close_range_closes(int flags) {
-    return ((unsigned)flags & CLOSE_RANGE_CLOEXEC) == 0;
+    return ((unsigned)flags & ~CLOSE_RANGE_UNSHARE) == 0; /* an unknown one fails, CLOEXEC closes later */
 }

@@ -63,6 +63,39 @@ void kq_own(int descriptor) {
         atomic_fetch_or(word, bit_of(descriptor));
 }
 
+static atomic_int lowest_inside = INT_MAX;
+static atomic_uint lost;
+
+void kq_own_inside(int descriptor) {
+    int lowest = atomic_load(&lowest_inside);
+    while (descriptor < lowest &&
+           !atomic_compare_exchange_weak(&lowest_inside, &lowest, descriptor))
+        continue;
+    kq_own(descriptor);
+}
+
+bool kq_is_inside(int descriptor) {
+    return descriptor >= atomic_load_explicit(&lowest_inside, memory_order_relaxed) &&
+           kq_owns(descriptor);
+}
+
+void kq_lose(int descriptor) {
+    kq_disown(descriptor);
+    atomic_fetch_add(&lost, 1);
+}
+
+void kq_lose_range(int first, int last) {
+    int lowest = atomic_load(&lowest_inside);
+    for (int p = (first > lowest ? first : lowest) / PAGE_BITS; p <= atomic_load(&highest_page); p++)
+        for (int d = p * PAGE_BITS; atomic_load(&pages[p]) != NULL && d < (p + 1) * PAGE_BITS; d++)
+            if (d >= first && d <= last && kq_is_inside(d))
+                kq_lose(d);
+}
+
+unsigned kq_lost(void) {
+    return atomic_load_explicit(&lost, memory_order_relaxed);
+}
+
 void kq_disown(int descriptor) {
     word *word = word_of(descriptor, false);
     if (word != NULL)
@@ -99,10 +132,19 @@ void kq_own_start(void) {
         take_all(NULL);
 }
 
+/* glibc may run the handlers of two forks at a time. */
+static pthread_mutex_t one_fork = PTHREAD_MUTEX_INITIALIZER;
+
 void kq_own_prepare_fork(void) {
+    pthread_mutex_lock(&one_fork);
     atomic_store(&forking, kq_process());
 }
 
+void kq_own_resume_parent(void) {
+    pthread_mutex_unlock(&one_fork);
+}
+
 void kq_own_close_in_child(void) {
+    one_fork = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER; /* it was taken by the parent's thread */
     take_all(atomic_load(&owner) == atomic_load(&forking) ? close_own : NULL);
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/event.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -104,6 +105,11 @@ static atomic_bool settings[] = {
 
 bool kq_exchange_setting(enum kq_setting setting, bool value) {
     return atomic_exchange(&settings[setting], value);
+}
+
+bool kq_is_allowed(int descriptor) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == -1 || (rlim_t)descriptor < limit.rlim_cur;
 }
 
 _Noreturn void kq_bug(const char *what) {

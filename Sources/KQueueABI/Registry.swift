@@ -43,7 +43,7 @@ private func handleForks() throws(Errno) {
 }
 
 private func prepareFork() {
-  kq_own_prepare_fork()
+  kq_own_prepare_fork()  // from here on other forks wait
   copies = .none
   // In a process that only inherited the handlers there is nothing to copy, and nothing to lock.
   if let registry = sharedRegistry(), registry.isOwn { copies = .take(registry) }
@@ -51,6 +51,7 @@ private func prepareFork() {
 
 private func resumeParent() {
   if let registry = sharedRegistry(), registry.isOwn { copies.release(registry) }
+  kq_own_resume_parent()
 }
 
 /// Calls nothing that is not async-signal-safe: other threads of the parent may have been anywhere.

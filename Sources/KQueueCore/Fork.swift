@@ -40,7 +40,9 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     registry.forEachSlot { handle in
       guard handle.slot.pointee.copies.load(ordering: .acquiring) else { return }
       handle.lock()
-      if handle.isCopied { room += handle.queue.pointee.knotes.count + 1 } else { handle.unlock() }
+      guard handle.isCopied else { return handle.unlock() }
+      handle.slot.pointee.isHeldForFork.store(true, ordering: .relaxed)
+      room += handle.queue.pointee.knotes.count + 1
     }
     guard room > 0, let memory = kq_map_inherited(MemoryLayout<Entry>.stride * room) else {
       return ForkedCopies(entries: nil, room: 0, count: 0)
@@ -48,7 +50,7 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     let entries = memory.bindMemory(to: Entry.self, capacity: room)
     var count = 0
     registry.forEachSlot { handle in
-      if handle.isCopied { write(handle, entries, &count) }
+      if handle.isHeldForFork { write(handle, entries, &count) }
     }
     return ForkedCopies(entries: entries, room: room, count: count)
   }
@@ -73,7 +75,9 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   /// In the parent after the fork: goes on.
   public func release(_ registry: KQueueRegistry<Backend>) {
     registry.forEachSlot { handle in
-      if handle.isCopied { handle.unlock() }
+      guard handle.isHeldForFork else { return }
+      handle.slot.pointee.isHeldForFork.store(false, ordering: .relaxed)
+      handle.unlock()
     }
     discard()
   }
@@ -98,7 +102,11 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
 }
 
 extension KQueueHandle where Backend: ~Copyable {
-  /// Whether a child gets a copy. Between the handlers of a fork the lock is held where this is so.
+  fileprivate var isHeldForFork: Bool {
+    slot.pointee.isHeldForFork.load(ordering: .relaxed)
+  }
+
+  /// Whether a child gets a copy. The lock is held.
   fileprivate var isCopied: Bool {
     slot.pointee.copies.load(ordering: .relaxed) && slot.pointee.isInitialised && slot.pointee.number != 0
   }

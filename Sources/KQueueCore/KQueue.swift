@@ -16,6 +16,10 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// Timers that are due before this time wait for it: many that lie close together cost one wake-up.
   var nextTimerWake: UInt64 = 0
   var buffers = BufferPool<Backend.RawEvent>()
+  /// The program closed a descriptor inside: every call on the kqueue fails with EBADF from now on.
+  var isBroken = false
+  /// How many descriptors inside any kqueue were lost when this one was last found whole.
+  var seenLost = kq_lost()
   /// Where closes of descriptors come from, and how many of them were seen to.
   var tracking: KQueueHandle<Backend>?
   var seenClosed: UInt32 = 0
@@ -75,7 +79,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     if clock == .monotonic && deadline != 0 { deadline = max(deadline, nextTimerWake) }
     guard deadline != armed[clock.rawValue] else { return }
     armed[clock.rawValue] = deadline
-    backend.arm(clock, deadline == 0 ? nil : deadline)
+    if !backend.arm(clock, deadline == 0 ? nil : deadline) { isBroken = true }
   }
 
   /// Queues a knote that may have something to deliver; a disabled one waits for EV_ENABLE.

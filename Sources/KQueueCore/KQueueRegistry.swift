@@ -156,7 +156,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
       guard handle.slot.pointee.isInUse.load(ordering: .acquiring) else { return }
       handle.lock()
       let isOpen = handle.slot.pointee.isInitialised && handle.slot.pointee.number != 0
-      if isOpen && handle.queue.pointee.backend.validates && !handle.queue.pointee.backend.isAlive {
+      if isOpen && handle.isClosedUnseen() {
         handle.closeUnseen()
       } else {
         handle.unlock()

@@ -24,6 +24,8 @@ public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stack
   var nextBlock: UnsafeMutablePointer<KQueueSlot>?
   /// A forked child gets a copy of the kqueue (KQUEUE_CPONFORK).
   let copies: Atomic<Bool>
+  /// A fork is under way that locked the slot, to copy the kqueue.
+  let isHeldForFork: Atomic<Bool>
   /// What `PlatformBackend.forget` needs to know of the kqueue.
   let watchSets: Atomic<UInt64>
   let closedNumbers: ClosedNumbers
@@ -58,9 +60,18 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     let backend = UnsafePointer(queue)
     slot.pointee.wakers.add(1, ordering: .relaxed)
     unlock()
-    backend.pointee.backend.wake()
+    let woke = backend.pointee.backend.wake()
+    if !woke { noteBroken() }
     slot.pointee.wakers.subtract(1, ordering: .sequentiallyConsistent)
     if slot.pointee.isLeftover.load(ordering: .sequentiallyConsistent) { freeLeftover() }
+  }
+
+  /// The wake descriptor is gone. The kqueue is there still, as its wakers keep it.
+  @inline(never)
+  private func noteBroken() {
+    lock()
+    queue.pointee.isBroken = true
+    unlock()
   }
 
   @inline(never)
@@ -90,6 +101,15 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     closeIfAsked()
   }
 
+  /// Whether the number was closed unseen. The lock is held.
+  @inline(__always)
+  func isClosedUnseen() -> Bool {
+    guard queue.pointee.backend.validates, !queue.pointee.backend.isAlive else { return false }
+    if !kq_is_open(slot.pointee.number - 1) || queue.pointee.backend.isReplaced { return true }
+    queue.pointee.isBroken = true  // it is what it was, but something inside is gone
+    return false
+  }
+
   /// Closes a kqueue whose number was closed unseen. The lock is held, and dropped.
   @inline(never)
   func closeUnseen() {
@@ -113,6 +133,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     slot.pointee.number = 0
     // A number that was watched here may be closed later; by then the sets' numbers may be the program's.
     slot.pointee.watchSets.store(0, ordering: .releasing)
+    slot.pointee.copies.store(false, ordering: .relaxed)
     slot.pointee.isLeftover.store(true, ordering: .sequentiallyConsistent)
     if queue.pointee.waiters > 0 { queue.pointee.backend.wakeAll() }
     freeIfLeft()

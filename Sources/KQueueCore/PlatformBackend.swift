@@ -59,6 +59,12 @@ public protocol PlatformBackend: ~Copyable {
   /// Whether the kqueue's own descriptor is what it was. Asked only where closes may go unseen.
   var isAlive: Bool { get }
 
+  /// Whether the kqueue's number names something else by now. Asked where it is not alive.
+  var isReplaced: Bool { get }
+
+  /// Whether everything inside is open still. Asked where some kqueue lost something, or a call on it failed.
+  var isIntact: Bool { get }
+
   /// Makes anew what the kernel watches with, under the same descriptor: it reports what nobody can remove,
   /// since the number it was entered under is closed and a duplicate keeps it alive.
   ///
@@ -86,7 +92,8 @@ public protocol PlatformBackend: ~Copyable {
   mutating func prepareTimer(_ clock: Clock) throws(Errno)
 
   /// Has `wait` report `.timer` at a time of the clock; nil: not at all.
-  mutating func arm(_ clock: Clock, _ deadline: UInt64?)
+  /// - Returns: whether it can; not where the program closed what is needed for it.
+  mutating func arm(_ clock: Clock, _ deadline: UInt64?) -> Bool
 
   // MARK: Waking and waiting
 
@@ -95,7 +102,8 @@ public protocol PlatformBackend: ~Copyable {
   mutating func prepareWake() throws(Errno)
 
   /// Has one `wait` report `.wake`, and the kqueue's descriptor readable until then. Async-signal-safe.
-  func wake()
+  /// - Returns: as `arm`.
+  func wake() -> Bool
 
   /// Undoes a `wake` that no `wait` has reported yet; one may report it all the same.
   func takeBackWake()
@@ -134,6 +142,8 @@ extension PlatformBackend where Self: ~Copyable {
   public static var closesGoUnseen: Bool { false }
   public var validates: Bool { Self.closesGoUnseen }
   public var isAlive: Bool { true }
+  public var isReplaced: Bool { false }
+  public var isIntact: Bool { true }
   public mutating func rebuild(_ knotes: borrowing Knotes) {}
 }
 

@@ -18,9 +18,13 @@ extension KQueueHandle where Backend: ~Copyable {
       throw Errno(EBADF)
     }
     seeToClosed()
-    if queue.pointee.backend.validates && !queue.pointee.backend.isAlive {
+    if isClosedUnseen() {
       closeUnseen()
       throw Errno(kq_is_open(number) ? EINVAL : EBADF)
+    }
+    if queue.pointee.seesItselfBroken() {
+      unlock()
+      throw Errno(EBADF)
     }
     do throws(Errno) {
       var result = try applyAll(changes, events)
@@ -179,6 +183,16 @@ public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
 }
 
 extension KQueue where Backend: ~Copyable {
+  /// Whether the program closed what the kqueue needs inside, as a daemon's closefrom does (F7).
+  @inline(__always)
+  mutating func seesItselfBroken() -> Bool {
+    if seenLost != kq_lost() {
+      seenLost = kq_lost()
+      isBroken = isBroken || !backend.isIntact
+    }
+    return isBroken
+  }
+
   typealias Buffer = UnsafeMutableBufferPointer<Backend.RawEvent>
 
   /// A buffer that is large enough for everything that could be reported, or for the eventlist.

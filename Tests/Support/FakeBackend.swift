@@ -112,8 +112,9 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     try kernel.prepareTimer(clock)
   }
 
-  public mutating func arm(_ clock: Clock, _ deadline: UInt64?) {
+  public mutating func arm(_ clock: Clock, _ deadline: UInt64?) -> Bool {
     kernel.arm(clock, deadline)
+    return true
   }
 
   // MARK: Waking and waiting
@@ -122,8 +123,9 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     try kernel.prepareWake()
   }
 
-  public func wake() {
+  public func wake() -> Bool {
     kernel.wake()
+    return true
   }
 
   public func takeBackWake() {

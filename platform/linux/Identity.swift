@@ -24,6 +24,21 @@ extension LinuxBackend {
     isEntered(wakeDescriptor.descriptor, in: main)
   }
 
+  public var isReplaced: Bool {
+    let kind = kq_kind(main.descriptor)
+    return kind >= 0 && kind != CInt(KQ_KIND_OTHER.rawValue)
+  }
+
+  public var isIntact: Bool {
+    isKept(wakeDescriptor.descriptor) && isKept(monotonicTimer.descriptor) && isKept(realtimeTimer.descriptor)
+      && isKept(files.descriptor) && isKept(side?.descriptor ?? -1)
+  }
+
+  /// Whether a descriptor of ours, where there is one, is what it was.
+  private func isKept(_ descriptor: CInt) -> Bool {
+    descriptor < 0 || isEntered(descriptor, in: main)
+  }
+
   private func isEntered(_ descriptor: CInt, in set: EpollSet) -> Bool {
     let result = kq_epoll_control(set.descriptor, EPOLL_CTL_ADD, descriptor, EPOLLET.rawValue, 0)
     if result == 0 { _ = kq_epoll_control(set.descriptor, EPOLL_CTL_DEL, descriptor, 0, 0) }
@@ -32,17 +47,23 @@ extension LinuxBackend {
 
   public mutating func rebuild(_ knotes: borrowing Knotes) {
     guard let fresh = try? EpollSet(high: ()) else { return }  // tried again when it is reported again
-    if let old = side {
-      side = nil
-      kq_close_descriptor(old.descriptor)
-    }
-    let old = main
-    main = fresh
+    for place in 0..<UInt32(knotes.capacity) { leaveIfGone(knotes[place]) }
+    let (oldMain, oldSide) = (main, side)
+    (main, side) = (fresh, nil)
     enterOwn()
     for place in 0..<UInt32(knotes.capacity) { enterAgain(place, knotes) }
+    if let oldSide { kq_close_descriptor(oldSide.descriptor) }
     // Whoever waits on the old set must come back to wait on the new one.
-    wakeDescriptor.signalAll(in: old)
-    if let renumbered = try? fresh.renumbered(old.descriptor) { main = renumbered }
+    wakeDescriptor.signalAll(in: oldMain)
+    if let renumbered = try? fresh.renumbered(oldMain.descriptor) { main = renumbered }
+  }
+
+  /// A number that names another file by now must not be taken for the one that was registered.
+  private mutating func leaveIfGone(_ knote: LinuxKnotePointer) {
+    let place = knote.pointee.platform.place
+    guard (place == .main || place == .side) && !isSameFile(knote) else { return }
+    knote.pointee.platform.place = .none
+    watched -= 1
   }
 
   private mutating func enterOwn() {

@@ -7,7 +7,7 @@ import KQueueCore
 struct InotifyWatches: ~Copyable {
   typealias Knotes = KnoteSlab<LinuxKnote>
 
-  private var descriptor: CInt = -1
+  private(set) var descriptor: CInt = -1
   /// Knotes by watch.
   private var knotesOfWatch = HashIndex()
 

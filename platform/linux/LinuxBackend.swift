@@ -61,7 +61,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     }
   }
 
-  public mutating func arm(_ clock: Clock, _ deadline: UInt64?) {
+  public mutating func arm(_ clock: Clock, _ deadline: UInt64?) -> Bool {
     switch clock {
     case .monotonic: monotonicTimer.arm(deadline)
     case .realtime: realtimeTimer.arm(deadline)
@@ -74,7 +74,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     try wakeDescriptor.open(in: main)
   }
 
-  public func wake() {
+  public func wake() -> Bool {
     wakeDescriptor.signal()
   }
 

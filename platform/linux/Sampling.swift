@@ -20,15 +20,13 @@ extension LinuxBackend {
     if validates && !isSameFile(knote) { return .gone }
     switch knote.pointee.platform.place {
     case .file, .always: return sampleUnpollable(knote)
-    case .main, .side, .none: break
+    case .none: return .gone
+    case .main, .side: break
     }
     guard let bits = reported ?? polled(knote) else { return .gone }
     var readiness = knote.pointee.isRead ? sampleRead(knote, bits) : sampleWrite(knote, bits)
     if knote.pointee.has(EV_CLEAR) && readiness.isActive && isOldNews(knote, readiness) { readiness = .inactive }
-    // A close by a raw system call: seen where there is nothing left to tell, or nothing left at all.
-    if !readiness.isActive || !kq_is_open(knote.pointee.descriptor) {
-      if reported != nil && !isSameFile(knote) { return .gone }
-    }
+    if reported != nil && mayBeGone(knote, readiness) && !isSameFile(knote) { return .gone }
     followUp(index, knote, wasReported: reported != nil, isActive: readiness.isActive)
     return readiness
   }
@@ -40,6 +38,16 @@ extension LinuxBackend {
     let end: UInt8 = (readiness.flags & endOfFile != 0 ? 1 : 0) | (readiness.fflags != 0 ? 2 : 0)
     defer { knote.pointee.platform.toldEnd = end }
     return end != 0 && end == knote.pointee.platform.toldEnd
+  }
+
+  /// Whether to look for a close by a raw system call, which nobody sees: where there is nothing left to tell,
+  /// and always but on sockets, of which a server has too many events for a call each.
+  private func mayBeGone(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Bool {
+    guard readiness.isActive else { return true }
+    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
+    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM: return !kq_is_open(knote.pointee.descriptor)
+    default: return true
+    }
   }
 
   /// The bits that the descriptor has now, or nil where it is closed.

@@ -6,7 +6,7 @@ import KQueueCore
 ///
 /// One on CLOCK_REALTIME follows steps of that clock by itself.
 struct TimerDescriptor: BitwiseCopyable {
-  private var descriptor: CInt = -1
+  private(set) var descriptor: CInt = -1
 
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func open(_ clock: Clock, in set: EpollSet) throws(Errno) {
@@ -31,9 +31,9 @@ struct TimerDescriptor: BitwiseCopyable {
     try set.add(descriptor, EPOLLIN.rawValue | EPOLLET.rawValue, EpollToken.source(source))
   }
 
-  func arm(_ deadline: UInt64?) {
-    guard descriptor >= 0 else { return }
-    _ = kq_timerfd_arm(descriptor, deadline ?? 0)
+  /// - Returns: whether it could be.
+  func arm(_ deadline: UInt64?) -> Bool {
+    descriptor < 0 || kq_timerfd_arm(descriptor, deadline ?? 0) == 0
   }
 
   mutating func close() {

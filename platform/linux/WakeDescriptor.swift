@@ -25,8 +25,10 @@ struct WakeDescriptor: BitwiseCopyable {
     if descriptor >= 0 { try? set.add(descriptor, Self.events, EpollToken.source(.wake)) }
   }
 
-  func signal() {
-    _ = kq_eventfd_signal(descriptor)
+  /// - Returns: whether it could be.
+  @discardableResult
+  func signal() -> Bool {
+    kq_eventfd_signal(descriptor) >= 0
   }
 
   func takeBack() {

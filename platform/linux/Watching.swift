@@ -22,6 +22,7 @@ extension LinuxBackend {
     let knote = knotes[index]
     knote.pointee.platform.isPlain = false
     knote.pointee.platform.toldEnd = 0
+    if knote.pointee.platform.place == .none { return try refuseGone(knote.pointee.descriptor) }
     guard let set = set(of: knote) else { return try requireOpen(knote.pointee.descriptor) }
     knote.pointee.platform.isMuted = false
     try set.modify(
@@ -41,7 +42,7 @@ extension LinuxBackend {
       files.remove(index, knotes)
       try requireOpen(knote.pointee.descriptor)
     case .always: try requireOpen(knote.pointee.descriptor)
-    case .none: break
+    case .none: try refuseGone(knote.pointee.descriptor)
     }
   }
 
@@ -64,6 +65,11 @@ extension LinuxBackend {
     _ = kq_epoll_control(CInt(truncatingIfNeeded: watchSets) - 1, EPOLL_CTL_DEL, number, 0, 0)
     let side = CInt(truncatingIfNeeded: watchSets >> 32)
     if side != 0 { _ = kq_epoll_control(side - 1, EPOLL_CTL_DEL, number, 0, 0) }
+  }
+
+  /// What a change says of a number that was closed unseen: that it is closed, or another file's.
+  private func refuseGone(_ descriptor: CInt) throws(Errno) {
+    throw Errno(kq_is_open(descriptor) ? ENOENT : EBADF)
   }
 
   private func requireOpen(_ descriptor: CInt) throws(Errno) {

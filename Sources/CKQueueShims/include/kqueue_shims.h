@@ -30,10 +30,20 @@ void *kq_map_inherited(size_t bytes);
 void kq_own(int descriptor);
 void kq_disown(int descriptor);
 bool kq_owns(int descriptor);
+/*
+ * Those inside a kqueue, which a program knows nothing of but may close all the
+ * same; how often that happened.
+ */
+void kq_own_inside(int descriptor);
+bool kq_is_inside(int descriptor);
+void kq_lose(int descriptor);
+void kq_lose_range(int first, int last);
+unsigned kq_lost(void);
 /* Begins the list for this process. */
 void kq_own_start(void);
-/* In the parent before a fork; in the child after it: closes them all. */
+/* In the parent before a fork and after it; in the child after it: closes them all. */
 void kq_own_prepare_fork(void);
+void kq_own_resume_parent(void);
 void kq_own_close_in_child(void);
 
 /* Has functions run around each fork(2) from now on; once. */
@@ -79,6 +89,9 @@ int kq_process(void);
 
 /* Whether a descriptor number is open. */
 bool kq_is_open(int descriptor);
+
+/* Whether a number is below the limit for descriptors, so that dup2(2) can make it. */
+bool kq_is_allowed(int descriptor);
 
 /* Stops the process: an invariant of the library is broken. */
 _Noreturn void kq_bug(const char *what);

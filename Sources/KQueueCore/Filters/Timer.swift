@@ -91,8 +91,11 @@ extension KQueue where Backend: ~Copyable {
     deactivate(index)
     knotes[index].pointee.status.remove(.active)
     knotes[index].pointee.occurrence = old.occurrence
-    if old.isDisabled { knotes[index].pointee.ticksBeforePause = old.ticksBeforePause }
-    resumeTimer(index)
+    if old.isDisabled {
+      knotes[index].pointee.ticksBeforePause = old.ticksBeforePause
+    } else if !knotes[index].pointee.isSpent {
+      run(index, backend.now(knotes[index].pointee.clock))
+    }
   }
 
   /// Follows EV_ENABLE and EV_DISABLE: the phase goes on, and what ticks meanwhile is not counted (C-310).

@@ -4,6 +4,7 @@
  *
  *   contract            all
  *   contract C-145 ...  these (a prefix such as C-14 names several)
+ *                       (F7: what went wrong in the field, by number)
  *   contract --list     statement and title of each, a line each
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -18,7 +19,8 @@ static const struct contract_case *const tables[] = {
     call_cases,  wait_cases,        change_cases,      robust_cases,     abi_cases,
     generic_cases, order_cases,     sharing_cases,     kq_cases,         read_cases,
     read_socket_cases, read_object_cases, read_write_cases, write_cases, write_object_cases,
-    timer_cases, user_cases,        libkqueue_cases,
+    timer_cases, user_cases,        libkqueue_cases,   kq_closing_cases, closing_cases,
+    closing_call_cases, forking_cases, fork_copy_cases, field_cases,
 };
 
 _Noreturn void contract_fail(const char *file, int line, const char *format, ...) {
@@ -50,16 +52,28 @@ void contract_equal(const char *file, int line, const char *what, long long got,
                       (unsigned long long)got, want, (unsigned long long)want);
 }
 
-/* Runs one case in a child; the exit status, or STATUS_FAILED where it died. */
-static int run_case(const struct contract_case *test) {
+/* In a process of its own: runs the case, and ends. */
+static _Noreturn void run_here(const struct contract_case *test) {
+    alarm((unsigned)(test->seconds ? test->seconds : DEFAULT_SECONDS));
+    test->run();
+    fflush(stdout);
+    exit(0); /* with atexit handlers: leak checkers report there */
+}
+
+/*
+ * Runs one case in a child; the exit status, or STATUS_FAILED where it died.  The
+ * child starts the program anew, so a case never is a forked process of somebody
+ * else's state, such as a language runtime's.
+ */
+static int run_case(size_t table, size_t place) {
+    char name[48];
+    snprintf(name, sizeof name, "%zu:%zu", table, place);
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
         setpgid(0, 0);
-        alarm((unsigned)(test->seconds ? test->seconds : DEFAULT_SECONDS));
-        test->run();
-        fflush(stdout);
-        exit(0); /* with atexit handlers: leak checkers report there */
+        execl("/proc/self/exe", "contract", "--case", name, (char *)NULL);
+        run_here(&tables[table][place]); /* no /proc */
     }
     int status = 0;
     while (waitpid(child, &status, 0) == -1 && errno == EINTR)
@@ -81,6 +95,9 @@ static bool selected(const struct contract_case *test, int argc, char **argv) {
 int main(int argc, char **argv) {
     int passed = 0, failed = 0, skipped = 0;
     bool list = argc > 1 && strcmp(argv[1], "--list") == 0;
+    size_t table, place;
+    if (argc == 3 && strcmp(argv[1], "--case") == 0 && sscanf(argv[2], "%zu:%zu", &table, &place) == 2)
+        run_here(&tables[table][place]);
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
         for (const struct contract_case *test = tables[t]; test->statement; test++) {
             if (list) {
@@ -89,7 +106,7 @@ int main(int argc, char **argv) {
             }
             if (!selected(test, argc, argv))
                 continue;
-            int status = run_case(test);
+            int status = run_case(t, (size_t)(test - tables[t]));
             const char *word = status == 0 ? "ok" : status == STATUS_SKIPPED ? "skip" : "FAIL";
             printf("%-4s %s %s\n", word, test->statement, test->title);
             passed += status == 0;

@@ -1,0 +1,166 @@
+#!/bin/sh
+# kq as a newcomer runs it.
+#
+#   kq-test.sh PATH-OF-KQ
+#
+# SPDX-License-Identifier: BSD-2-Clause
+kq=$1
+[ -x "$kq" ] || { echo "usage: kq-test.sh PATH-OF-KQ" >&2; exit 2; }
+
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 1' HUP INT TERM
+out=$folder/out
+err=$folder/err
+failures=0
+
+# Runs kq with the arguments; its output is left in the files, its exit status in $status.
+run() {
+    timeout 10 "$kq" "$@" >"$out" 2>"$err" </dev/null
+    status=$?
+}
+
+fail() {
+    echo "FAILED: $1 (exit status $status)"
+    sed 's/^/  out: /' "$out"
+    sed 's/^/  err: /' "$err"
+    failures=$((failures + 1))
+}
+
+# exits STATUS WHAT
+exits() {
+    [ "$status" -eq "$1" ] || fail "$2: not exit status $1"
+}
+
+# says PATTERN [FILE]: a line matches the basic regular expression.
+says() {
+    grep -q -e "$1" "${2:-$out}" || fail "no line like '$1'"
+}
+
+# lines COUNT PATTERN
+lines() {
+    [ "$(grep -c -e "$2" "$out")" -eq "$1" ] || fail "not $1 lines like '$2'"
+}
+
+silent() {
+    [ ! -s "$1" ] || fail "$2"
+}
+
+demo() {
+    run demo
+    exits 0 demo
+    silent "$err" 'demo: something on stderr'
+    lines 1 'connection pending on 127\.0\.0\.1:[1-9]'
+    lines 1 'pipe [0-9]* can be read: 5 bytes$'
+    lines 1 'pipe [0-9]* is at its end'
+    lines 1 'file [0-9]* can be read: 16 bytes$'
+    lines 1 'file [0-9]* can be read: 17 bytes$'
+    lines 1 'user event 1 was triggered, with flags 0x2a$'
+    says 'timer 1 has expired$'
+    says 'timer 1 has expired \(twice\|[0-9]* times\) since the last look$'
+    says '^Summary: [0-9]* events in '
+    for source in 'listening socket' pipe file timer 'user event'; do
+        says "[1-9] from $source"
+    done
+    says '^Everything came that was expected'
+}
+
+information() {
+    for option in --version -V; do
+        run "$option"
+        exits 0 "$option"
+        says '^kq (libkqueue) [0-9][0-9.]*$'
+    done
+    for option in --help -h 'watch --help'; do
+        run $option
+        exits 0 "$option"
+        says '^Usage: kq demo'
+    done
+}
+
+# misuse ARGUMENT...: told on stderr, exit status 2.
+misuse() {
+    run "$@"
+    exits 2 "kq $*"
+    silent "$out" "kq $*: something on stdout"
+    says 'kq --help' "$err"
+}
+
+usage_errors() {
+    misuse
+    misuse nonsense
+    misuse --nonsense
+    misuse demo more
+    misuse demo --count 3
+    misuse watch
+    misuse watch nonsense
+    misuse watch timer
+    misuse watch timer 10 20
+    misuse watch timer 0
+    misuse watch timer -- -5
+    misuse watch timer 10 --count
+    misuse watch timer 10 --count none
+    misuse watch timer 10 --count 0
+    misuse watch read
+}
+
+watch_timer() {
+    run watch timer 10 --count 3
+    exits 0 'watch timer'
+    lines 3 ' s  timer 1 has expired'
+    # getopt stops at the first operand where this is set, unless told otherwise.
+    POSIXLY_CORRECT=1
+    export POSIXLY_CORRECT
+    run watch timer 10 -n 2
+    unset POSIXLY_CORRECT
+    exits 0 'watch timer, POSIXLY_CORRECT'
+    lines 2 ' s  timer 1 has expired'
+}
+
+watch_read() {
+    printf 'hello' | timeout 10 "$kq" watch read - >"$out" 2>"$err"
+    status=$?
+    exits 0 'watch read -'
+    says 'pipe 0 can be read: 5 bytes'
+    says 'the other end is closed'
+
+    printf 'hello\n' >"$folder/file"
+    run watch read "$folder/file" -n 1
+    exits 0 'watch read FILE'
+    says 'file [0-9]* can be read: 6 bytes'
+
+    timeout 10 "$kq" watch read - >"$out" 2>"$err" <&-
+    status=$?
+    exits 1 'watch read - without standard input'
+    says 'standard input: ' "$err"
+
+    run watch read "$folder/missing"
+    exits 1 'watch read of no file'
+    says "$folder/missing: No such file" "$err"
+}
+
+# A file that grows while it is watched.
+watch_growth() {
+    : >"$folder/log"
+    timeout 10 "$kq" watch read "$folder/log" --count 2 >"$out" 2>"$err" &
+    watcher=$!
+    sleep 0.3
+    printf 'first' >>"$folder/log"
+    sleep 0.3
+    printf 'second' >>"$folder/log"
+    wait "$watcher"
+    status=$?
+    exits 0 'watch read of a file that grows'
+    says 'file [0-9]* can be read: 5 bytes'
+    says 'file [0-9]* can be read: 6 bytes'
+}
+
+demo
+information
+usage_errors
+watch_timer
+watch_read
+watch_growth
+
+[ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
+echo "kq: all well"

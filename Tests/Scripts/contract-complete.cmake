@@ -1,0 +1,23 @@
+# Each case of the program CONTRACT is in exactly one of CONTRACT_GROUPS, prefixes of statements.
+#
+# SPDX-License-Identifier: BSD-2-Clause
+cmake_minimum_required(VERSION 3.25)
+execute_process(COMMAND ${CONTRACT} --list OUTPUT_VARIABLE list COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "\n[^ \n]+ " statements "\n${list}")
+foreach(statement IN LISTS statements)
+  set(runs 0)
+  foreach(group IN LISTS CONTRACT_GROUPS)
+    string(FIND "${statement}" "\n${group}" place)
+    if(place EQUAL 0)
+      math(EXPR runs "${runs} + 1")
+    endif()
+  endforeach()
+  if(NOT runs EQUAL 1)
+    message(SEND_ERROR "${runs} tests run the cases of${statement}")
+  endif()
+endforeach()
+list(LENGTH statements count)
+if(count EQUAL 0)
+  message(FATAL_ERROR "no cases")
+endif()
+message(STATUS "${count} cases")

@@ -1,0 +1,66 @@
+# The header in one language: alone and first, by both names, used, and among the C library's own headers.
+#
+# SPDX-License-Identifier: BSD-2-Clause
+. "$(dirname "$0")/common.sh"
+standard=$1
+case $standard in
+  # A struct and a function called kevent are each other's shadow in C++.
+  c++*) suffix=cpp compilers="c++ clang++" warnings="-Wall -Wextra -Wundef" ;;
+  *) suffix=c compilers="$CC clang" warnings="-Wall -Wextra -Wundef -Wshadow -Wstrict-prototypes" ;;
+esac
+
+cat >use.inc <<'END'
+int use(int kq, int fd, struct kevent *list);
+int use(int kq, int fd, struct kevent *list) {
+    int i = 0;
+    if (fd >= 0)
+        EV_SET(&list[i++], fd, EVFILT_READ, EV_ADD | EV_CLEAR, NOTE_LOWAT, 5, NULL);
+    else
+        EV_SET(list, fd, EVFILT_USER, EV_ADD, NOTE_FFCOPY | NOTE_TRIGGER, 0, list);
+    return kevent(kq, list, 1, NULL, 0, NULL) + kqueue() + kqueue1(0) + kqueuex(KQUEUE_CLOEXEC);
+}
+END
+
+# The C library's headers that have names such as NOTE_ and EV_ near them, before and after.
+others='sys/types.h sys/socket.h sys/stat.h sys/wait.h sys/ioctl.h sys/time.h sys/mman.h sys/param.h sys/select.h
+  sys/epoll.h sys/eventfd.h sys/inotify.h sys/signalfd.h sys/timerfd.h sys/uio.h sys/un.h netinet/in.h
+  fcntl.h poll.h signal.h time.h unistd.h errno.h stdio.h stdlib.h string.h pthread.h'
+
+include_others() { for other in $others; do echo "#include <$other>"; done; }
+
+# Each source is named after what it shows.
+printf '#include <sys/event.h>\n' >alone.$suffix
+printf '#include <kqueue/sys/event.h>\n' >alone-by-long-name.$suffix
+printf '#include <sys/event.h>\n#include <stddef.h>\n#include "use.inc"\n' >first.$suffix
+printf '#include <sys/event.h>\n#include <kqueue/sys/event.h>\n#include <sys/event.h>\n' >twice.$suffix
+{ printf '#include <sys/event.h>\n'; include_others; printf '#include "use.inc"\n'; } >before-others.$suffix
+{ include_others; printf '#include <sys/event.h>\n#include "use.inc"\n'; } >after-others.$suffix
+
+# compile COMPILER FLAGS SOURCE INCLUDE...
+compile() {
+  # shellcheck disable=SC2086 # several flags
+  "$1" -std="$standard" -pedantic $warnings -Werror $2 -fsyntax-only $4 "$3.$suffix" ||
+    fail "$1 -std=$standard $2 $3"
+}
+
+compile_all() {
+  short="-I$STAGE_INCLUDE/kqueue"
+  long="-I$STAGE_INCLUDE"
+  compile "$1" "$2" alone "$short"
+  compile "$1" "$2" alone-by-long-name "$long"
+  compile "$1" "$2" first "$short"
+  compile "$1" "$2" twice "$short $long"
+  compile "$1" "$2" before-others "$short"
+  compile "$1" "$2" after-others "$short"
+}
+
+found=
+for compiler in $compilers; do
+  command -v "$compiler" >/dev/null || continue
+  for macros in "" -D_GNU_SOURCE -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE; do
+    compile_all "$compiler" "$macros"
+  done
+  found="$found $compiler"
+done
+[ -n "$found" ] || skip "no compiler for $standard"
+echo "$standard:$found"

@@ -1,0 +1,80 @@
+# Properties of the installed files, one a run.
+#
+# SPDX-License-Identifier: BSD-2-Clause
+. "$(dirname "$0")/common.sh"
+library=$STAGE_LIB/libkqueue.so
+
+# Exactly the names of the version script are exported, and none has a version.
+check_symbols() {
+  need nm
+  public_symbols >wanted
+  nm -D --defined-only --format=posix "$library" | cut -d ' ' -f 1 | sort >got
+  same_lines wanted got "exported symbols"
+}
+
+# An archive that shows more would give its swift_retain to a Swift program.
+check_archive_symbols() {
+  need nm
+  need_archive
+  # Streams and directories are closed by libc alone in a static program.
+  public_symbols | grep -Evx 'fclose|freopen|pclose|closedir' >wanted
+  nm --extern-only --defined-only --format=posix "$STAGE_LIB/libkqueue.a" |
+    sed -n 's/^\([^ ]*\) [A-Z] .*/\1/p' | sort >got
+  same_lines wanted got "symbols of the archive"
+}
+
+# The C library and its loader alone; libcap only where it was asked for.
+check_needed() {
+  need readelf
+  readelf -dW "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' >needed
+  cat needed
+  [ -s needed ] || fail "nothing is needed, not even libc"
+  if grep -Ev '^(libc\.so\.6|libc\.musl-[a-z0-9_]+\.so\.1|ld-linux[-a-z0-9_]*\.so\.[0-9]+|libcap\.so\.2)$' needed; then
+    fail "needed beside the C library"
+  fi
+}
+
+# require PATTERN WHAT and refuse PATTERN WHAT, in what readelf says.
+require() { grep -Eq "$1" headers || fail "missing: $2"; }
+refuse() { ! grep -E "$1" headers || fail "found: $2"; }
+
+check_flags() {
+  need readelf
+  readelf -dlW "$library" >headers
+  require 'FLAGS_1.*NODELETE' "-z nodelete"
+  require 'FLAGS_1.*NOW' "-z now"
+  require '^ *GNU_RELRO ' "-z relro"
+  require '^ *GNU_STACK .* RW ' "a stack that is not executable"
+  refuse 'TEXTREL' "relocations in the code"
+  refuse '^ *(LOAD|GNU_STACK) .* RWE ' "memory both writable and executable"
+  refuse '(RPATH|RUNPATH)' "a search path"
+}
+
+check_size() {
+  need strip
+  strip -o stripped "$library"
+  size=$(wc -c <stripped)
+  echo "$size bytes"
+  [ "$size" -lt 204800 ] || fail "200 KiB or more"
+}
+
+check_soname() {
+  need readelf
+  readelf -dW "$library" | grep -q 'SONAME.*\[libkqueue\.so\.0\]' || fail "soname is not libkqueue.so.0"
+  [ -L "$library" ] || fail "libkqueue.so is no link"
+  [ -L "$library.0" ] || fail "libkqueue.so.0 is no link"
+  case $(readlink "$library.0") in
+    libkqueue.so.0.*.*) ;;
+    *) fail "libkqueue.so.0 -> $(readlink "$library.0")" ;;
+  esac
+}
+
+# What the other tests run is what was installed.
+check_found() {
+  need ldd
+  program=${WORK%/work/*}/consumer/contract
+  ldd "$program" >libraries
+  grep -F "libkqueue.so.0 => $STAGE_LIB/libkqueue.so.0 " libraries || fail "another library: $(cat libraries)"
+}
+
+"check_$(echo "$1" | tr - _)"

@@ -1,0 +1,50 @@
+# What the scripts share: the packages that a build needs, and the build.
+#
+# SPDX-License-Identifier: BSD-2-Clause
+set -eu
+cd "$(dirname "$0")/.."
+
+say() {
+  printf '\n== %s\n' "$*"
+}
+
+# As root, or through sudo where it asks for nothing.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  else
+    sudo -n "$@"
+  fi
+}
+
+# install_packages PACKAGE...: those that are absent, where this is a Debian and we may.
+install_packages() {
+  command -v apt-get >/dev/null && command -v dpkg-query >/dev/null || return 0
+  absent=
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || absent="$absent $package"
+  done
+  [ -n "$absent" ] || return 0
+  if ! as_root true 2>/dev/null; then
+    echo "Not root, so not installed:$absent" >&2
+    return 0
+  fi
+  say "Installing$absent"
+  as_root apt-get -qq update >/dev/null
+  # shellcheck disable=SC2086 # several packages
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $absent >/dev/null
+}
+
+need_tools() {
+  for tool in cmake ninja cc swiftc; do
+    command -v "$tool" >/dev/null || { echo "$tool is missing; see the README for what a build needs" >&2; exit 1; }
+  done
+}
+
+# build_library [option...]: CMake's build, in build/.
+build_library() {
+  say "Building with CMake"
+  need_tools
+  cmake -S . -B build -G Ninja -DENABLE_STATIC=ON "$@" >/dev/null
+  cmake --build build
+}
