@@ -35,8 +35,8 @@ function(add_embedded_swift_module name)
 
   # The same bytes in whichever folder it is built, and nothing written outside of it.
   set(reproducible
-    -module-cache-path ${folder}/cache -file-prefix-map ${CMAKE_CURRENT_SOURCE_DIR}=.
-    -file-prefix-map ${CMAKE_CURRENT_BINARY_DIR}=. -Xfrontend -no-clang-module-breadcrumbs)
+    -module-cache-path ${folder}/cache -file-prefix-map ${CMAKE_CURRENT_BINARY_DIR}=.
+    -file-prefix-map ${CMAKE_CURRENT_SOURCE_DIR}=. -Xfrontend -no-clang-module-breadcrumbs)
   # Only x86 has control-flow marks that are asked for here; elsewhere they come with the ABI.
   set(hardening "")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
@@ -52,7 +52,9 @@ function(add_embedded_swift_module name)
       $<IF:$<CONFIG:Debug>,-Onone,-O> $<$<CONFIG:Debug>:-gline-tables-only> $<$<CONFIG:RelWithDebInfo>:-g>
       -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE ${hardening} ${reproducible} ${more}
       -I ${folder} ${includes} -module-name ${name} ${kind} -c -o ${object} ${module_SOURCES}
+    COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash ${object}
     DEPENDS ${module_SOURCES} ${needs} ${headers}
+    WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
     COMMENT "Building Swift module ${name}"
     COMMAND_EXPAND_LISTS VERBATIM)
   set(${name}_OBJECT ${object} PARENT_SCOPE)

@@ -23,6 +23,11 @@ foreach(name LIBDIR INCLUDEDIR)
   endif()
 endforeach()
 configure_file(cmake/libkqueue.pc.in libkqueue.pc @ONLY)
+# The prefix is known when it is installed: cmake --install --prefix.
+install(CODE "
+  file(READ \"${CMAKE_CURRENT_BINARY_DIR}/libkqueue.pc\" text)
+  string(REGEX REPLACE \"^prefix=[^\\n]*\" \"prefix=\${CMAKE_INSTALL_PREFIX}\" text \"\${text}\")
+  file(WRITE \"${CMAKE_CURRENT_BINARY_DIR}/libkqueue.pc\" \"\${text}\")" COMPONENT Development)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/libkqueue.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT Development)
 

@@ -10,15 +10,16 @@ function(add_localised_archive target)
   list(POP_FRONT archive_FROM library)
 
   file(STRINGS ${archive_MAP} public REGEX "^ +[a-z][a-z0-9_]*;$")
-  string(REGEX REPLACE "[ ;]" "" public "${public}")
+  list(TRANSFORM public REPLACE "^ *([a-z0-9_]+).*$" "\\1")
   # Of streams and directories a static program has but one definition, which must stay libc's.
   list(REMOVE_ITEM public fclose freopen pclose closedir)
+  list(TRANSFORM public PREPEND --undefined= OUTPUT_VARIABLE roots)
   list(TRANSFORM public PREPEND --keep-global-symbol=)
 
   set(joined ${CMAKE_CURRENT_BINARY_DIR}/${target}.o)
   add_custom_command(
     OUTPUT ${joined}
-    COMMAND ${CMAKE_LINKER} -r -o ${joined}.all $<TARGET_OBJECTS:${library}> ${archive_FROM}
+    COMMAND ${CMAKE_LINKER} -r --gc-sections ${roots} -o ${joined}.all $<TARGET_OBJECTS:${library}> ${archive_FROM}
     COMMAND ${CMAKE_OBJCOPY} ${public} ${joined}.all ${joined}
     DEPENDS ${library} $<TARGET_OBJECTS:${library}> ${archive_FROM} ${archive_MAP}
     COMMENT "Joining the objects of ${target}"

@@ -111,27 +111,32 @@ void kq_next_closefrom(int first) {
         (void)syscall(SYS_close_range, first < 0 ? 0 : first, UINT_MAX, 0);
 }
 
+/* Another library's constructor may run before ours; and what has no system call must be found. */
+#define FIND(name) \
+    do { \
+        if (next.name == NULL) \
+            look_up(); \
+        if (next.name == NULL) \
+            kq_bug(#name " is nowhere to be found"); \
+    } while (0)
+
 int kq_next_fclose(void *stream) {
-    if (next.fclose == NULL)
-        kq_bug("fclose is nowhere to be found");
+    FIND(fclose);
     return next.fclose(stream);
 }
 
 int kq_next_pclose(void *stream) {
-    if (next.pclose == NULL)
-        kq_bug("pclose is nowhere to be found");
+    FIND(pclose);
     return next.pclose(stream);
 }
 
 void *kq_next_freopen(const char *path, const char *mode, void *stream) {
-    if (next.freopen == NULL)
-        kq_bug("freopen is nowhere to be found");
+    FIND(freopen);
     return next.freopen(path, mode, stream);
 }
 
 int kq_next_closedir(void *directory) {
-    if (next.closedir == NULL)
-        kq_bug("closedir is nowhere to be found");
+    FIND(closedir);
     return next.closedir(directory);
 }
 

@@ -6,8 +6,7 @@ extension KQueue where Backend: ~Copyable {
   typealias Events = UnsafeMutableBufferPointer<Kevent>
 
   /// Delivers what the system reported, straight to the eventlist while nothing older is queued.
-  /// - Parameter delivered: how many entries the eventlist holds already.
-  /// - Returns: how many it holds now.
+  /// - Returns: how many entries it wrote.
   mutating func deliver(_ reports: Int, of buffer: Buffer, to events: Events) -> Int {
     var (delivered, stale) = (0, 0)
     let direct = ready.isEmpty
@@ -66,6 +65,8 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Delivers from the ready list, each knote at most once, until the eventlist is full.
+  /// - Parameter start: how many entries the eventlist holds already.
+  /// - Returns: how many it holds now.
   mutating func deliverReady(to events: Events, after start: Int) -> Int {
     var delivered = start
     var left = ready.count

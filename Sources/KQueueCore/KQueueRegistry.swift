@@ -14,7 +14,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     var lock: kq_lock
     let descriptors: DescriptorTable
     /// All slots there are, in blocks; each block's first slot leads to the next block.
-    var blocks: UnsafeMutablePointer<Slot>?
+    let blocks: Atomic<UInt>
     /// The process that all this belongs to.
     var process: CInt
   }
@@ -168,9 +168,9 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
 
   private static var slotsAtOnce: Int { 8 }
 
-  /// Calls `body` with every slot that there ever was. Nobody else may make kqueues meanwhile.
+  /// Calls `body` with every slot that there ever was, but perhaps those that are being made.
   func forEachSlot(_ body: (KQueueHandle<Backend>) -> Void) {
-    var block = state.pointee.blocks
+    var block = UnsafeMutablePointer<Slot>(bitPattern: state.pointee.blocks.load(ordering: .acquiring))
     while let slots = block {
       for place in 0..<Self.slotsAtOnce { body(KQueueHandle(slot: slots + place, registry: self)) }
       block = slots.pointee.nextBlock
@@ -189,12 +189,12 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     let slots = try Arena.map(Slot.self, count: Self.slotsAtOnce)
     do throws(Errno) {
       let queues = try Arena.map(KQueue<Backend>.self, count: Self.slotsAtOnce)
-      slots.pointee.nextBlock = state.pointee.blocks
-      state.pointee.blocks = slots
       for place in 0..<Self.slotsAtOnce {
         slots[place].queue = queues + place
         giveBack(slots + place)
       }
+      slots.pointee.nextBlock = UnsafeMutablePointer(bitPattern: state.pointee.blocks.load(ordering: .relaxed))
+      state.pointee.blocks.store(UInt(bitPattern: slots), ordering: .releasing)
     } catch {
       Arena.unmap(slots, count: Self.slotsAtOnce)
       throw error

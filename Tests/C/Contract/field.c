@@ -98,11 +98,11 @@ static void memory_at_the_highest_limit(void) {
     REQUIRE_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
     new_pipe(pair);
     put(pair[1], "x");
-    long before = resident_kb();
+    long before = own_memory_kb();
     int kq = new_kqueue();
     add_read(kq, pair[0], 0);
     REQUIRE_EQ(collect(kq, &event, 1, 1000), 1);
-    long one = resident_kb() - before;
+    long one = own_memory_kb() - before;
     if (one >= 1024)
         contract_fail(__FILE__, __LINE__, "a kqueue with one knote takes %ld KiB", one);
     int highest = limit.rlim_cur > INT_MAX ? INT_MAX : (int)limit.rlim_cur - 1;
@@ -110,7 +110,7 @@ static void memory_at_the_highest_limit(void) {
     if (high == -1)
         return; /* the system has no room for it */
     add_read(kq, high, 0);
-    long both = resident_kb() - before - (long)(limit.rlim_cur / 128 / 1024); /* the kernel's own table */
+    long both = own_memory_kb() - before - (long)(limit.rlim_cur / 128 / 1024); /* the kernel's own table */
     if (both >= 1024)
         contract_fail(__FILE__, __LINE__, "with one on number %d it takes %ld KiB", high, both);
     close(high);
