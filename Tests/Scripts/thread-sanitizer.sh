@@ -40,11 +40,12 @@ gcc -fsanitize=thread -std=c11 -D_GNU_SOURCE -O1 -g -w -I"$source/Sources/CKQueu
   -I"$source/Sources/CKQueueShims/include" "$source"/Tests/C/Contract/*.c "$source"/Sources/CKQueueShims/*.c \
   memory.o KQueueABI.o KQueueLinux.o KQueueCore.o -o contract -lpthread
 
+# C-137 is not among them: the sanitizer cannot follow threads of a child that was forked from threads.
 # To close a descriptor that another thread waits on is a race to the sanitizer, and the subject of these cases.
 echo 'race:kq_next_close' >suppressions
 
 status=0
-for statements in C-02 C-09 C-107 C-11 C-129 C-133 C-137 C-315 C-331 F23; do
-  TSAN_OPTIONS="exitcode=66 die_after_fork=0 suppressions=$PWD/suppressions ${TSAN_OPTIONS-}" ./contract "$statements" || status=1
+for statements in C-02 C-09 C-107 C-11 C-129 C-133 C-315 C-331 F23; do
+  TSAN_OPTIONS="exitcode=66 suppressions=$PWD/suppressions ${TSAN_OPTIONS-}" ./contract "$statements" || status=1
 done
 exit $status
