@@ -29,17 +29,29 @@ import Testing
     #expect(result.status == 0, "\(result.output)")
   }
 
+  /// Closing and forking once more where the program's closes go unseen, as in a library that was loaded with dlopen.
+  @Test(arguments: lifecycle) func holdsWhereClosesGoUnseen(_ statement: Statement) {
+    let result = Self.run([statement.name], ["KQUEUE_VALIDATE": "1"])
+    #expect(result.status == 0, "\(result.output)")
+  }
+
+  static let lifecycle = statements.filter { ("C-111"..."C-144").contains($0.name) || $0.name.hasPrefix("F") }
+
   @Test func casesAreThere() {
-    #expect(Self.statements.count > 100)
+    #expect(Self.statements.count > 250)
+    #expect(Self.lifecycle.count > 40)
   }
 
   /// Runs the program with the cases, which the build puts beside the tests.
-  static func run(_ arguments: [String]) -> (status: Int32, output: String) {
+  static func run(
+    _ arguments: [String], _ environment: [String: String] = [:]
+  ) -> (status: Int32, output: String) {
     let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
     let process = Process()
     let pipe = Pipe()
     process.executableURL = folder.appendingPathComponent("contract")
     process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardOutput = pipe
     do { try process.run() } catch { return (127, "\(error)") }
     let output = pipe.fileHandleForReading.readDataToEndOfFile()
