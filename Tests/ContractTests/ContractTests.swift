@@ -21,8 +21,13 @@ import Testing
       if titles[parts[0]] == nil { order.append(parts[0]) }
       titles[parts[0], default: []].append(parts[1])
     }
-    return order.map { Statement(name: $0, titles: titles[$0]!) }
+    return order.filter { !amidThreads.contains($0) }.map { Statement(name: $0, titles: titles[$0]!) }
   }()
+
+  /// A gate: these fork while other threads are inside the library. In the ordinary build those may hold locks of the
+  /// Swift runtime, which the child then waits for without end; the installed library has no such runtime, and ctest
+  /// runs them against it, in every mode.
+  static let amidThreads = ["C-137", "C-138", "C-140", "F5"]
 
   @Test(arguments: statements) func holds(_ statement: Statement) {
     let result = Self.run([statement.name])
