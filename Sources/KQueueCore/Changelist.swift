@@ -55,7 +55,8 @@ extension KQueue where Backend: ~Copyable {
 
   private mutating func attach(_ index: UInt32, _ change: Kevent, _ filter: Filter) throws(Errno) {
     switch filter {
-    case .read, .write: try attachDescriptor(index)
+    case .read, .write, .empty, .except: try attachCondition(index, filter)
+    case .vnode, .proc, .procdesc, .signal, .fs: try attachOccurrences(index)
     case .timer: try attachTimer(index, change)
     case .user: try attachUser(index, change)
     case .libkqueue: throw Errno(EINVAL)
@@ -68,7 +69,8 @@ extension KQueue where Backend: ~Copyable {
     knotes[index].pointee.enable(change)
     do throws(Errno) {
       switch filter {
-      case .read, .write: try modifyDescriptor(index, change)
+      case .read, .write, .empty, .except: try modifyCondition(index, change)
+      case .vnode, .proc, .procdesc, .signal, .fs: try modifyOccurrences(index, change)
       case .timer: try modifyTimer(index, change)
       case .user: modifyUser(index, change)
       case .libkqueue: throw Errno(EINVAL)

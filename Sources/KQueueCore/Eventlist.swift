@@ -18,6 +18,10 @@ extension KQueue where Backend: ~Copyable {
           stale += 1
           continue
         }
+        if knote.pointee.status.contains(.recorded) {
+          note(token.index, backend.occurrence(token.index, knotes, reported: reported))
+          continue
+        }
         if knote.pointee.isDisabled { continue }
         if !unsettled.isEmpty { unsettled.remove(token.index, knotes) }
         if direct && delivered < events.count {
@@ -50,18 +54,22 @@ extension KQueue where Backend: ~Copyable {
 
   /// Queues the knotes of reports that stand elsewhere.
   private mutating func gather(_ source: UInt32, _ stale: inout Int) {
-    guard let buffer = try? buffers.take(1) else { return }  // reported again next time
+    guard let buffer = try? happenings.take(1) else { return }  // reported again next time
     for place in 0..<backend.gather(source, knotes, buffer) {
-      guard case .knote(let token, let reported) = Backend.decode(buffer[place]) else { continue }
-      guard let knote = knotes.find(token) else {
+      let happening = buffer[place]
+      let index = happening.token.index
+      guard let knote = knotes.find(happening.token) else {
         stale += 1
         continue
       }
-      if knote.pointee.isDisabled { continue }
-      unsettled.remove(token.index, knotes)
-      if knote.pointee.status.contains(.recorded) { activate(token.index) } else { queue(token.index, reported) }
+      if knote.pointee.status.contains(.recorded) {
+        note(index, happening)
+      } else if !knote.pointee.isDisabled {
+        unsettled.remove(index, knotes)
+        queue(index, happening.bits)
+      }
     }
-    buffers.give(back: buffer)
+    happenings.give(back: buffer)
   }
 
   /// Delivers from the ready list, each knote at most once, until the eventlist is full.
@@ -85,6 +93,7 @@ extension KQueue where Backend: ~Copyable {
     let readiness = sample(index, reported)
     guard readiness.isActive else {
       if readiness.isUnsettled { unsettled.append(index, knotes) }
+      if readiness.isPolled { lookBeforeLong(index) }
       if readiness.isGone { lose(index, wasReported: reported != nil) }
       return
     }
@@ -108,10 +117,10 @@ extension KQueue where Backend: ~Copyable {
 
   @inline(__always)
   private mutating func sample(_ index: UInt32, _ reported: UInt32?) -> Readiness {
-    let filter = Filter(rawValue: knotes[index].pointee.filter).unsafelyUnwrapped
     var readiness: Readiness
-    switch filter {
-    case .read, .write: readiness = backend.sample(index, knotes, reported: reported)
+    switch knotes[index].pointee.kind {
+    case .read, .write, .empty, .except: readiness = backend.sample(index, knotes, reported: reported)
+    case .vnode, .proc, .procdesc, .signal, .fs: readiness = sampleOccurrences(index)
     case .timer: readiness = sampleTimer(index)
     case .user: readiness = sampleUser(index)
     case .libkqueue: bug("a knote of EVFILT_LIBKQUEUE")
@@ -131,10 +140,18 @@ extension KQueue where Backend: ~Copyable {
       return
     }
     if knote.pointee.has(EV_ONESHOT) {
-      try? remove(index, Filter(rawValue: knote.pointee.filter).unsafelyUnwrapped)
+      try? remove(index, knote.pointee.kind)
       return
     }
-    if knote.pointee.has(EV_CLEAR) { knote.pointee.status.remove(.active) }
+    if knote.pointee.has(EV_CLEAR) && knote.pointee.status.contains(.recorded) { clear(index) }
     if knote.pointee.has(EV_DISPATCH) { knote.pointee.status.insert(.disabled) }
+  }
+
+  /// What is recorded starts from nothing after a delivery under EV_CLEAR.
+  private mutating func clear(_ index: UInt32) {
+    let knote = knotes[index]
+    knote.pointee.status.remove(.active)
+    if knote.pointee.kind.recordsOccurrences { knote.pointee.occurrence = 0 }
+    if knote.pointee.kind == .empty { lookBeforeLong(index) }
   }
 }

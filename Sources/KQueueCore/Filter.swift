@@ -4,22 +4,49 @@ import CKQueue
 public enum Filter: Int16 {
   case read = -1
   case write = -2
+  case vnode = -4
+  case proc = -5
+  case signal = -6
   case timer = -7
+  case procdesc = -8
+  case fs = -9
   case user = -11
   case libkqueue = -12
+  case empty = -13
+  case except = -15
 
   /// Whether ident is a descriptor number.
   @inline(__always)
   var watchesDescriptor: Bool {
     switch self {
-    case .read, .write: true
-    case .timer, .user, .libkqueue: false
+    case .read, .write, .vnode, .procdesc, .empty, .except: true
+    case .proc, .signal, .timer, .fs, .user, .libkqueue: false
     }
   }
 
   /// Flags that a knote of this filter has unasked (contract 3.2).
   var impliedFlags: UInt16 {
-    self == .timer ? UInt16(EV_CLEAR) : 0
+    switch self {
+    case .timer, .proc, .procdesc, .signal, .fs: UInt16(EV_CLEAR)
+    case .read, .write, .vnode, .user, .libkqueue, .empty, .except: 0
+    }
+  }
+
+  /// Whether a platform serves it.
+  var isPlatforms: Bool {
+    switch self {
+    case .timer, .user, .libkqueue: false
+    default: true
+    }
+  }
+
+  /// Whether its knotes record what happened, rather than ask for a condition.
+  @inline(__always)
+  var recordsOccurrences: Bool {
+    switch self {
+    case .vnode, .proc, .procdesc, .signal, .fs: true
+    case .read, .write, .empty, .except, .timer, .user, .libkqueue: false
+    }
   }
 }
 

@@ -45,7 +45,7 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
       room += handle.queue.pointee.knotes.count + 1
     }
     guard room > 0, let memory = kq_map_inherited(MemoryLayout<Entry>.stride * room) else {
-      return ForkedCopies(entries: nil, room: 0, count: 0)
+      return .none
     }
     let entries = memory.bindMemory(to: Entry.self, capacity: room)
     var count = 0
@@ -60,14 +60,13 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   ) {
     handle.seeToClosed()
     let number = handle.slot.pointee.number - 1
-    let slab = UnsafePointer(handle.queue)
+    let queue = UnsafePointer(handle.queue)
     entries[count].number = number
     entries[count].isKnote = false
     count += 1
-    for place in 0..<UInt32(slab.pointee.knotes.used) {
-      let knote = slab.pointee.knotes[place]
-      guard knote.pointee.status.contains(.live) else { continue }
-      entries[count] = Entry(number: number, isKnote: true, knote: knote.pointee)
+    var place: UInt32 = 0
+    while let index = queue.pointee.knotes.next(&place) {
+      entries[count] = Entry(number: number, isKnote: true, knote: queue.pointee.knotes[index].pointee)
       count += 1
     }
   }
@@ -121,7 +120,7 @@ extension KQueueHandle where Backend: ~Copyable {
 extension KQueue where Backend: ~Copyable {
   /// Registers a copy of a parent's knote, with what it had recorded.
   fileprivate mutating func restore(_ old: Knote<Backend.KnoteState>) throws(Errno) {
-    guard let filter = Filter(rawValue: old.filter) else { return }
+    let filter = old.kind
     let disable = old.isDisabled ? UInt16(EV_DISABLE) : 0
     let time = filter == .timer ? NOTE_NSECONDS.bits : 0
     try apply(
@@ -130,6 +129,7 @@ extension KQueue where Backend: ~Copyable {
         udata: old.udata))
     guard let index = table.find(filter, old.ident, knotes) else { return }
     if filter == .timer { restoreTimer(index, from: old) }
+    if filter.recordsOccurrences { knotes[index].pointee.occurrence = old.occurrence }
     if old.status.contains(.active) {
       knotes[index].pointee.status.insert(.active)
       activate(index)

@@ -9,6 +9,9 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var ready = ReadyList()
   /// Knotes that are not ready, and of which nobody tells when they are.
   var unsettled = ReadyList(mark: .unsettled)
+  /// Knotes of which nobody tells when they are ready, and the next time to look at them.
+  var polled = ReadyList(mark: .polled)
+  var nextLook: UInt64 = 0
   /// The timers that run, by clock.
   var timers = InlineArray<2, TimerHeap> { _ in TimerHeap() }
   /// What the platform is armed for, by clock; 0 is nothing.
@@ -16,6 +19,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// Timers that are due before this time wait for it: many that lie close together cost one wake-up.
   var nextTimerWake: UInt64 = 0
   var buffers = BufferPool<Backend.RawEvent>()
+  var happenings = BufferPool<Happening>()
   /// The program closed a descriptor inside: every call on the kqueue fails with EBADF from now on.
   var isBroken = false
   /// How many descriptors inside any kqueue were lost when this one was last found whole.
@@ -39,15 +43,17 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
 
   /// Gives back everything but the kqueue's own descriptor.
   mutating func close() {
-    untrackAll()
+    letGoOfAll()
     backend.close()
     knotes.removeAll()
     table.removeAll()
     timers[Clock.monotonic.rawValue].removeAll()
     timers[Clock.realtime.rawValue].removeAll()
     buffers.removeAll()
+    happenings.removeAll()
     ready = ReadyList()
     unsettled = ReadyList(mark: .unsettled)
+    polled = ReadyList(mark: .polled)
   }
 
   /// Brings the platform up to date before the lock is dropped: timers armed, and the descriptor readable
@@ -76,7 +82,10 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   @inline(__always)
   private mutating func armTimer(_ clock: Clock) {
     var deadline = timers[clock.rawValue].first?.deadline ?? 0
-    if clock == .monotonic && deadline != 0 { deadline = max(deadline, nextTimerWake) }
+    if clock == .monotonic {
+      if deadline != 0 { deadline = max(deadline, nextTimerWake) }
+      if !polled.isEmpty { deadline = deadline == 0 ? nextLook : min(deadline, nextLook) }
+    }
     guard deadline != armed[clock.rawValue] else { return }
     armed[clock.rawValue] = deadline
     if !backend.arm(clock, deadline == 0 ? nil : deadline) { isBroken = true }
@@ -86,6 +95,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   mutating func activate(_ index: UInt32) {
     guard !knotes[index].pointee.isDisabled else { return }
     unsettled.remove(index, knotes)
+    polled.remove(index, knotes)
     ready.append(index, knotes)
   }
 
@@ -93,6 +103,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   mutating func deactivate(_ index: UInt32) {
     ready.remove(index, knotes)
     unsettled.remove(index, knotes)
+    polled.remove(index, knotes)
   }
 
   /// Has some knotes of which nobody tells looked at again. Few at a time, so that no call takes long for them.
@@ -107,11 +118,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// - Throws: EBADF or ENOENT where its descriptor was closed unseen; it is removed all the same.
   mutating func remove(_ index: UInt32, _ filter: Filter) throws(Errno) {
     defer { discard(index, filter) }
-    switch filter {
-    case .read, .write: try backend.detach(index, knotes)
-    case .timer: stopTimer(index)
-    case .user, .libkqueue: break
-    }
+    if filter == .timer { stopTimer(index) }
+    if filter.isPlatforms { try backend.detach(index, knotes) }
   }
 
   /// Frees a knote that no platform knows of, or not any more.

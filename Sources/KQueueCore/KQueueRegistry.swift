@@ -98,7 +98,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     }
     queue.tracking = handle
     queue.seenClosed = handle.slot.pointee.closedNumbers.count.load(ordering: .acquiring)
-    handle.slot.pointee.watchSets.store(queue.backend.watchSets, ordering: .relaxed)
+    handle.slot.pointee.watchSets = queue.backend.watchSets
     handle.queue.initialize(to: queue)
     handle.slot.pointee.isInitialised = true
     handle.slot.pointee.number = number + 1
@@ -133,7 +133,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
 
   private func letGo(_ number: CInt, _ record: UnsafeMutablePointer<DescriptorRecord>) {
     takeWatchers(record) { slot in
-      Backend.forget(number, slot.pointee.watchSets.load(ordering: .relaxed))
+      Backend.forget(number, slot.pointee.watchSets)
       slot.pointee.closedNumbers.leave(number)
     }
     let address = record.pointee.kqueue.exchange(0, ordering: .acquiringAndReleasing)

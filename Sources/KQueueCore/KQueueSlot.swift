@@ -27,9 +27,19 @@ public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stack
   /// A fork is under way that locked the slot, to copy the kqueue.
   let isHeldForFork: Atomic<Bool>
   /// What `PlatformBackend.forget` needs to know of the kqueue.
-  let watchSets: Atomic<UInt64>
+  private let firstWatchSets: Atomic<UInt64>
+  private let secondWatchSets: Atomic<UInt64>
   let closedNumbers: ClosedNumbers
   var queue: UnsafeMutablePointer<KQueue<Backend>>
+
+  /// Set under the lock and read without it: a set that is there stays so until the kqueue is closed.
+  var watchSets: WatchSets {
+    get { WatchSets(firstWatchSets.load(ordering: .acquiring), secondWatchSets.load(ordering: .acquiring)) }
+    nonmutating set {
+      firstWatchSets.store(newValue.first, ordering: .releasing)
+      secondWatchSets.store(newValue.second, ordering: .releasing)
+    }
+  }
 }
 
 /// A kqueue as its callers reach it: takes the lock, and drops it while it waits.
@@ -132,7 +142,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     guard slot.pointee.isInitialised else { return }
     slot.pointee.number = 0
     // A number that was watched here may be closed later; by then the sets' numbers may be the program's.
-    slot.pointee.watchSets.store(0, ordering: .releasing)
+    slot.pointee.watchSets = WatchSets()
     slot.pointee.copies.store(false, ordering: .relaxed)
     slot.pointee.isLeftover.store(true, ordering: .sequentiallyConsistent)
     if queue.pointee.waiters > 0 { queue.pointee.backend.wakeAll() }

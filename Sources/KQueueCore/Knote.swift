@@ -18,7 +18,8 @@ public struct Knote<PlatformState: BitwiseCopyable>: BitwiseCopyable {
   /// Stored flags, as events show them: EV_ADD and CLEAR, ONESHOT, DISPATCH, RECEIPT (contract 3.3).
   public var flags: UInt16
   public var status: KnoteStatus
-  /// TIMER: the next expiry. Descriptors: the readiness reported in the pass under way.
+  /// TIMER: the next expiry. Conditions: the readiness reported in the pass under way. Filters that record: what
+  /// happened, fflags below and a value above.
   var occurrence: UInt64
   /// Neighbours in the ready list, or the next free place; 0 is none, others are index + 1.
   var next: UInt32
@@ -53,12 +54,21 @@ public struct KnoteStatus: OptionSet, BitwiseCopyable, Sendable {
   static let held = KnoteStatus(rawValue: 1 << 6)
   /// Stands in the list of those to look at again.
   static let unsettled = KnoteStatus(rawValue: 1 << 7)
+  /// Stands in the list of those to look at again before long.
+  static let polled = KnoteStatus(rawValue: 1 << 8)
+  /// The process has ended: the knote's next event is its last.
+  static let ended = KnoteStatus(rawValue: 1 << 9)
 }
 
 extension Knote {
   @inline(__always)
   public func has(_ flag: CInt) -> Bool {
     flags & UInt16(truncatingIfNeeded: flag) != 0
+  }
+
+  /// Its filter; only of a knote that is registered.
+  var kind: Filter {
+    @inline(__always) get { Filter(rawValue: filter).unsafelyUnwrapped }
   }
 
   public var isDisabled: Bool {

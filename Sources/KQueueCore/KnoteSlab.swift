@@ -7,8 +7,6 @@ public struct KnoteSlab<PlatformState: BitwiseCopyable>: ~Copyable {
   private var places = ChunkedArray<Knote<PlatformState>>()
   /// Places ever used; those behind it are untouched memory.
   private(set) var used = 0
-  /// How many places there are to go through for all knotes; free ones are all zeroes but for their links.
-  public var capacity: Int { used }
   /// Knotes that are registered.
   private(set) var count = 0
   private var firstFree: UInt32 = 0
@@ -25,6 +23,15 @@ public struct KnoteSlab<PlatformState: BitwiseCopyable>: ~Copyable {
     guard token.index < used else { return nil }
     let knote = self[token.index]
     return knote.pointee.generation == token.generation && knote.pointee.status.contains(.live) ? knote : nil
+  }
+
+  /// Goes through all knotes: the next registered one from a place on, which moves behind it.
+  public func next(_ place: inout UInt32) -> UInt32? {
+    while place < used {
+      place += 1
+      if self[place - 1].pointee.status.contains(.live) { return place - 1 }
+    }
+    return nil
   }
 
   /// A zeroed place, marked live.

@@ -30,16 +30,18 @@ public protocol PlatformBackend: ~Copyable {
   var descriptor: CInt { get }
   var waiter: Waiter { get }
 
-  // MARK: Descriptors
+  // MARK: Knotes
 
-  /// Starts to watch the descriptor of a new knote; a disabled one must not be reported.
+  /// Starts to watch what a new knote is about; a disabled one must not be reported, unless its filter records
+  /// what happens meanwhile.
   ///
-  /// The knote stands before its siblings of the same descriptor, which `link` leads to.
-  /// - Returns: whether the kernel keeps its readiness or the core must.
-  /// - Throws: EBADF, EINVAL, ELOOP, ENOMEM, EPIPE, EMFILE, ENFILE.
+  /// A knote on a descriptor stands before its siblings of the same number, which `link` leads to.
+  /// - Returns: whether the kernel keeps its readiness or the core must; of no account for filters that record.
+  /// - Throws: EBADF, EINVAL, ELOOP, ENOMEM, EPIPE, EMFILE, ENFILE, ENOTSUP, ESRCH.
   mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing
 
-  /// Follows a change of a knote's flags, fflags or status, and has its condition looked at anew.
+  /// Follows a change of a knote's flags, fflags or status, and has its condition looked at anew, or reported again
+  /// what no `wait` may have told yet.
   /// - Throws: EBADF or ENOENT as `detach`, else as `attach`; the knote is then as before for the kernel.
   mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno)
 
@@ -71,16 +73,19 @@ public protocol PlatformBackend: ~Copyable {
   /// Knotes that cannot be entered again are left for `sample` to find gone.
   mutating func rebuild(_ knotes: borrowing Knotes)
 
-  /// What `forget` needs to know, or 0 where nothing watches descriptors.
-  var watchSets: UInt64 { get }
+  /// What `forget` needs to know.
+  var watchSets: WatchSets { get }
 
   /// Ends all that the kernel has of a number in these sets, before the number is closed: a duplicate would
   /// keep it alive there. Async-signal-safe.
-  static func forget(_ number: CInt, _ watchSets: UInt64)
+  static func forget(_ number: CInt, _ watchSets: WatchSets)
 
   /// What an event for the knote would say now.
   /// - Parameter reported: what `decode` gave in this pass, or nil where the descriptor must be asked.
   mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness
+
+  /// What a report means of a knote that records what happens, and that the kernel reports by itself.
+  mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening
 
   // MARK: Time
 
@@ -131,10 +136,10 @@ public protocol PlatformBackend: ~Copyable {
   /// Reads one report.
   static func decode(_ event: RawEvent) -> Report
 
-  /// The reports behind a `.more`.
-  /// - Returns: how many were written; as many as fit means that there may be more.
+  /// What stands behind a `.more`.
+  /// - Returns: how many were written; as many as fit means that there may be more, which is reported again.
   mutating func gather(
-    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<RawEvent>
+    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int
 }
 
@@ -145,6 +150,20 @@ extension PlatformBackend where Self: ~Copyable {
   public var isReplaced: Bool { false }
   public var isIntact: Bool { true }
   public mutating func rebuild(_ knotes: borrowing Knotes) {}
+  public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening {
+    bug("a report of a knote that the platform does not report")
+  }
+}
+
+/// What a platform needs to know to forget a number without the kqueue's lock. All zeroes: nothing.
+public struct WatchSets: BitwiseCopyable {
+  public var first: UInt64
+  public var second: UInt64
+
+  public init(_ first: UInt64 = 0, _ second: UInt64 = 0) {
+    self.first = first
+    self.second = second
+  }
 }
 
 /// Runs in a thread that is cancelled while it waits.
@@ -168,6 +187,22 @@ public enum Report {
   case more(UInt32)
 }
 
+/// What befell a knote.
+public struct Happening: BitwiseCopyable {
+  public var token: KnoteToken
+  /// Of a filter that records: the NOTE_ bits that happened, wanted or not. Else bits that only `sample` understands.
+  public var bits: UInt32
+  /// A count, or a status, as the filter has it.
+  public var data: Int
+
+  @inline(__always)
+  public init(_ token: KnoteToken, bits: UInt32, data: Int = 0) {
+    self.token = token
+    self.bits = bits
+    self.data = data
+  }
+}
+
 public enum Clock: Int, CaseIterable {
   case monotonic
   case realtime
@@ -178,6 +213,8 @@ public struct Readiness: BitwiseCopyable {
   public var isActive: Bool
   /// Nothing to deliver, and nothing will be reported when that changes: look again at the next call.
   public private(set) var isUnsettled = false
+  /// Nothing to deliver, and nobody will ever tell when that changes: look again before long, also for a sleeper.
+  public private(set) var isPolled = false
   /// Nothing to deliver, now or later.
   public private(set) var isGone = false
   public var data: Int
@@ -204,6 +241,12 @@ public struct Readiness: BitwiseCopyable {
   public static var gone: Readiness {
     var readiness = Readiness.inactive
     readiness.isGone = true
+    return readiness
+  }
+
+  public static var polled: Readiness {
+    var readiness = Readiness.inactive
+    readiness.isPolled = true
     return readiness
   }
 

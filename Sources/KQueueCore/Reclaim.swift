@@ -25,8 +25,7 @@ extension KQueue where Backend: ~Copyable {
   mutating func drop(_ number: CInt) {
     while let index = table.first(on: number, knotes) {
       backend.abandon(index, knotes)
-      let filter = Filter(rawValue: knotes[index].pointee.filter).unsafelyUnwrapped
-      discard(index, filter)
+      discard(index, knotes[index].pointee.kind)
     }
   }
 
@@ -38,12 +37,12 @@ extension KQueue where Backend: ~Copyable {
   }
 
   private mutating func dropUnwatched() {
-    for place in 0..<UInt32(knotes.used) {
-      let knote = knotes[place]
-      guard knote.pointee.status.contains(.live), let filter = Filter(rawValue: knote.pointee.filter),
-        filter.watchesDescriptor, let tracking, !tracking.registry.isWatching(knote.pointee.descriptor, tracking.slot)
-      else { continue }
-      drop(knote.pointee.descriptor)
+    guard let tracking else { return }
+    var place: UInt32 = 0
+    while let index = knotes.next(&place) {
+      let number = knotes[index].pointee.descriptor
+      guard knotes[index].pointee.kind.watchesDescriptor else { continue }
+      if !tracking.registry.isWatching(number, tracking.slot) { drop(number) }
     }
   }
 
@@ -57,7 +56,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// Tells closers what to call `forget` with.
   func publishWatchSets() {
-    tracking?.slot.pointee.watchSets.store(backend.watchSets, ordering: .releasing)
+    tracking?.slot.pointee.watchSets = backend.watchSets
   }
 
   /// Has closes of a number told no more, where no knote is left on it.
@@ -66,12 +65,17 @@ extension KQueue where Backend: ~Copyable {
     tracking.registry.unwatch(number, tracking.slot)
   }
 
-  /// Has no number's close told any more: the kqueue is closed.
-  mutating func untrackAll() {
-    guard let tracking else { return }
-    for place in 0..<UInt32(knotes.used) where knotes[place].pointee.status.contains(.live) {
-      guard let filter = Filter(rawValue: knotes[place].pointee.filter), filter.watchesDescriptor else { continue }
-      tracking.registry.unwatch(knotes[place].pointee.descriptor, tracking.slot)
+  /// The kqueue is closed: no number's close is to be told any more, and what is no descriptor of the program's is
+  /// not watched any more.
+  mutating func letGoOfAll() {
+    var place: UInt32 = 0
+    while let index = knotes.next(&place) {
+      let filter = knotes[index].pointee.kind
+      if filter.watchesDescriptor {
+        tracking?.registry.unwatch(knotes[index].pointee.descriptor, tracking.unsafelyUnwrapped.slot)
+      } else if filter.isPlatforms {
+        try? backend.detach(index, knotes)
+      }
     }
   }
 }

@@ -220,7 +220,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// Whether the system has nothing that it could report but our own wake.
   private var isQuiet: Bool {
-    @inline(__always) get { backend.isIdle && timers[0].count == 0 && timers[1].count == 0 }
+    @inline(__always) get { backend.isIdle && timers[0].count == 0 && timers[1].count == 0 && polled.isEmpty }
   }
 
   /// Delivers what is queued where the system need not be asked at all: a kqueue of USER knotes alone.
@@ -241,26 +241,23 @@ extension KQueue where Backend: ~Copyable {
     }
   }
 
-  /// Delivers what a wait brought; after a signal, what others queued meanwhile (C-026).
+  /// Delivers what a wait brought; after a signal, what others queued meanwhile, and what came of the signal itself
+  /// (C-026, contract 6.8).
   mutating func deliverAwaited(_ reports: CInt, of buffer: Buffer, to events: Events) -> Int {
-    let delivered = deliver(Int(max(reports, 0)), of: buffer, to: events)
-    return delivered == 0 && reports < 0 ? Int(reports) : delivered
+    if reports >= 0 { return deliver(Int(reports), of: buffer, to: events) }
+    let delivered = harvest(events, buffer, room: min(events.count, buffer.count))
+    return delivered == 0 ? Int(reports) : delivered
   }
 
   /// Has every report made again that a thread may have taken with it.
   mutating func askAgain() {
     wakePending = false
     armed = InlineArray(repeating: 0)
-    for place in 0..<UInt32(knotes.used) where knotes[place].pointee.isWatched {
-      try? backend.update(place, knotes)
+    var place: UInt32 = 0
+    while let index = knotes.next(&place) {
+      let filter = knotes[index].pointee.kind
+      guard filter.isPlatforms, filter.recordsOccurrences || !knotes[index].pointee.isDisabled else { continue }
+      try? backend.update(index, knotes)
     }
-  }
-}
-
-extension Knote {
-  /// A live knote whose condition the platform watches.
-  fileprivate var isWatched: Bool {
-    guard status.contains(.live), let filter = Filter(rawValue: filter) else { return false }
-    return filter.watchesDescriptor && !isDisabled
   }
 }

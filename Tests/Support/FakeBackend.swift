@@ -74,12 +74,12 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     knotes[index].pointee.platform.isAttached = false
   }
 
-  public var watchSets: UInt64 {
-    UInt64(UInt(bitPattern: waiter.toOpaque()))
+  public var watchSets: WatchSets {
+    WatchSets(UInt64(UInt(bitPattern: waiter.toOpaque())))
   }
 
-  public static func forget(_ number: CInt, _ watchSets: UInt64) {
-    guard let set = UnsafeRawPointer(bitPattern: UInt(watchSets)) else { return }
+  public static func forget(_ number: CInt, _ watchSets: WatchSets) {
+    guard let set = UnsafeRawPointer(bitPattern: UInt(watchSets.first)) else { return }
     let kernel = Unmanaged<FakeEventSet>.fromOpaque(set).takeUnretainedValue()
     kernel.forget(number)
   }
@@ -158,12 +158,12 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
   }
 
   public mutating func gather(
-    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<FakeReport>
+    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
     kernel.log(.gather)
     if source != 7 { kernel.violate("gather of what was not reported") }
     let tokens = kernel.takeChanges(buffer.count)
-    for (place, token) in tokens.enumerated() { buffer[place] = FakeReport(token) }
+    for (place, token) in tokens.enumerated() { buffer[place] = Happening(token, bits: 1) }
     return tokens.count
   }
 }

@@ -24,7 +24,7 @@ struct EpollSet: BitwiseCopyable {
     return EpollSet(descriptor: number)
   }
 
-  private init(descriptor: CInt) {
+  init(descriptor: CInt) {
     self.descriptor = descriptor
   }
 
@@ -70,18 +70,21 @@ enum EpollSource: UInt32 {
   case monotonicTimer
   case realtimeTimer
   case files
-  case sideSet
+  case processes
+  case signals
+  case mounts
+  case firstSide
+  case secondSide
+  case thirdSide
+
+  static func side(_ place: Int) -> EpollSource {
+    EpollSource(rawValue: firstSide.rawValue + UInt32(truncatingIfNeeded: place)).unsafelyUnwrapped
+  }
 }
 
 /// One report of epoll_wait(2), in the kernel's layout.
 public struct EpollReport: BitwiseCopyable {
   var event: kq_epoll_event
-
-  /// A report of our own making, of a change that another facility told.
-  init(token: UInt64) {
-    event = kq_epoll_event(
-      events: 0, token: (UInt32(truncatingIfNeeded: token), UInt32(truncatingIfNeeded: token >> 32)))
-  }
 
   /// A buffer as the system call takes it.
   static func memory(_ buffer: UnsafeMutableBufferPointer<EpollReport>) -> UnsafeMutablePointer<kq_epoll_event>? {

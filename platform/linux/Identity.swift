@@ -11,10 +11,9 @@ extension LinuxBackend {
   func isSameFile(_ knote: LinuxKnotePointer) -> Bool {
     let descriptor = knote.pointee.descriptor
     switch knote.pointee.platform.place {
-    case .main: return isEntered(descriptor, in: main)
-    case .side: return isEntered(descriptor, in: side.unsafelyUnwrapped)
+    case .main, .firstSide, .secondSide, .thirdSide: return isEntered(descriptor, in: set(of: knote).unsafelyUnwrapped)
     case .file: return files.isSameFile(knote)
-    case .always: return kq_is_open(descriptor)
+    case .always, .facility: return kq_is_open(descriptor)
     case .none: return false
     }
   }
@@ -31,7 +30,12 @@ extension LinuxBackend {
 
   public var isIntact: Bool {
     isKept(wakeDescriptor.descriptor) && isKept(monotonicTimer.descriptor) && isKept(realtimeTimer.descriptor)
-      && isKept(files.descriptor) && isKept(side?.descriptor ?? -1)
+      && isKept(files.descriptor) && areSidesKept
+  }
+
+  private var areSidesKept: Bool {
+    for place in 0..<SideSets.limit where !isKept(sides.number(place) - 1) { return false }
+    return true
   }
 
   /// Whether a descriptor of ours, where there is one, is what it was.
@@ -47,12 +51,14 @@ extension LinuxBackend {
 
   public mutating func rebuild(_ knotes: borrowing Knotes) {
     guard let fresh = try? EpollSet(high: ()) else { return }  // tried again when it is reported again
-    for place in 0..<UInt32(knotes.capacity) { leaveIfGone(knotes[place]) }
-    let (oldMain, oldSide) = (main, side)
-    (main, side) = (fresh, nil)
+    var place: UInt32 = 0
+    while let index = knotes.next(&place) { leaveIfGone(knotes[index]) }
+    let (oldMain, oldSides) = (main, sides)
+    (main, sides) = (fresh, SideSets())
     enterOwn()
-    for place in 0..<UInt32(knotes.capacity) { enterAgain(place, knotes) }
-    if let oldSide { kq_close_descriptor(oldSide.descriptor) }
+    place = 0
+    while let index = knotes.next(&place) { enterAgain(index, knotes) }
+    oldSides.close()
     // Whoever waits on the old set must come back to wait on the new one.
     wakeDescriptor.signalAll(in: oldMain)
     if let renumbered = try? fresh.renumbered(oldMain.descriptor) { main = renumbered }
@@ -60,8 +66,7 @@ extension LinuxBackend {
 
   /// A number that names another file by now must not be taken for the one that was registered.
   private mutating func leaveIfGone(_ knote: LinuxKnotePointer) {
-    let place = knote.pointee.platform.place
-    guard (place == .main || place == .side) && !isSameFile(knote) else { return }
+    guard knote.pointee.platform.place.isInSet && !isSameFile(knote) else { return }
     knote.pointee.platform.place = .none
     watched -= 1
   }
@@ -76,10 +81,9 @@ extension LinuxBackend {
   private mutating func enterAgain(_ index: UInt32, _ knotes: borrowing Knotes) {
     let knote = knotes[index]
     let place = knote.pointee.platform.place
-    guard place == .main || place == .side else { return }
+    guard place.isInSet else { return }
     do throws(Errno) {
-      let set = place == .main ? main : try openSide()
-      try set.add(
+      try open(place).add(
         knote.pointee.descriptor, knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
     } catch {
       // Closed, too; its next sample or change finds that out.

@@ -39,7 +39,7 @@ struct InotifyWatches: ~Copyable {
   }
 
   /// Writes a report for each knote whose file has changed; as many as fit.
-  func gather(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<EpollReport>) -> Int {
+  func gather(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Int {
     var written = 0
     withUnsafeTemporaryAllocation(byteCount: 1000, alignment: 8) { records in
       // Room for at least one knote must be left for each record, or its news would be lost.
@@ -54,7 +54,7 @@ struct InotifyWatches: ~Copyable {
 
   private func report(
     _ records: UnsafeRawBufferPointer, _ knotes: borrowing Knotes,
-    _ buffer: UnsafeMutableBufferPointer<EpollReport>, _ written: inout Int
+    _ buffer: UnsafeMutableBufferPointer<Happening>, _ written: inout Int
   ) {
     var place = 0
     while place < records.count {
@@ -63,7 +63,7 @@ struct InotifyWatches: ~Copyable {
       place += 16 + Int(nameLength)
       _ = knotesOfWatch.find(Self.hash(watch)) { index in
         if knotes[index].pointee.platform.watch == watch && written < buffer.count {
-          buffer[written] = EpollReport(token: EpollToken.knote(index, knotes[index].pointee.generation))
+          buffer[written] = Happening(KnoteToken(index: index, generation: knotes[index].pointee.generation), bits: 0)
           written += 1
         }
         return false

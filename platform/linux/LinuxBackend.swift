@@ -11,8 +11,8 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   public static var filters: FilterSet { FilterSet(.read).union(FilterSet(.write)) }
 
   var main: EpollSet
-  /// For the second knote of a descriptor; see `LinuxKnote.Place`.
-  var side: EpollSet?
+  /// For further knotes of a descriptor; see `LinuxKnote.Place`.
+  var sides = SideSets()
   var wakeDescriptor = WakeDescriptor()
   var monotonicTimer = TimerDescriptor()
   var realtimeTimer = TimerDescriptor()
@@ -34,7 +34,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   }
 
   public mutating func close() {
-    if let side { kq_close_descriptor(side.descriptor) }
+    sides.close()
     wakeDescriptor.close()
     monotonicTimer.close()
     realtimeTimer.close()
@@ -106,37 +106,51 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     case .wake: return .wake
     case .monotonicTimer: return .timer(.monotonic)
     case .realtimeTimer: return .timer(.realtime)
-    case .files, .sideSet: return .more(low)
+    case .files, .processes, .signals, .mounts, .firstSide, .secondSide, .thirdSide: return .more(low)
     case nil: bug("an unknown entry in the epoll set")
     }
   }
 
   public mutating func gather(
-    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<EpollReport>
+    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
     switch EpollSource(rawValue: source) {
-    case .files: return files.gather(knotes, buffer)
-    case .sideSet:
-      guard let side else { return 0 }
-      return max(Int(Self.poll(side.descriptor, buffer)), 0)
+    case .files: files.gather(knotes, buffer)
+    case .firstSide: gatherSide(0, buffer)
+    case .secondSide: gatherSide(1, buffer)
+    case .thirdSide: gatherSide(2, buffer)
     default: bug("nothing to gather there")
     }
   }
 
-  /// The set for second knotes, made when first needed and nested in the main one.
+  private func gatherSide(_ place: Int, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Int {
+    guard let set = sides[place] else { return 0 }
+    return withUnsafeTemporaryAllocation(of: EpollReport.self, capacity: buffer.count) { reports in
+      var written = 0
+      for report in 0..<Int(max(Self.poll(set.descriptor, reports), 0)) {
+        guard case .knote(let token, let bits) = Self.decode(reports[report]) else { continue }
+        buffer[written] = Happening(token, bits: bits)
+        written += 1
+      }
+      return written
+    }
+  }
+
+  /// The set for a place, made when first needed.
   /// - Throws: EMFILE, ENFILE, ENOMEM.
-  mutating func openSide() throws(Errno) -> EpollSet {
-    if let side { return side }
+  mutating func open(_ place: LinuxKnote.Place) throws(Errno) -> EpollSet {
+    guard let side = place.side else { return main }
+    if let set = sides[side] { return set }
     // What it reports may have to stand in the ready list, and that wakes.
     try prepareWake()
     let fresh = try EpollSet(high: ())
     do throws(Errno) {
-      try main.add(fresh.descriptor, EPOLLIN.rawValue, EpollToken.source(.sideSet))
+      try main.add(fresh.descriptor, EPOLLIN.rawValue, EpollToken.source(.side(side)))
     } catch {
       kq_close_descriptor(fresh.descriptor)
       throw error
     }
-    side = fresh
+    sides[side] = fresh
     return fresh
   }
 }

@@ -8,18 +8,36 @@ public struct LinuxKnote: BitwiseCopyable {
   ///
   /// Each knote has an epoll entry of its own, with its own mode: an edge of one filter can then not be
   /// taken for one of another's, and a level one is not held up by an edge one. A set has one entry for each
-  /// number, so the second knote of a descriptor stands in a set of its own, nested in the first.
+  /// number, so further knotes of a descriptor stand in sets of their own, nested in the first.
   enum Place: UInt8 {
     case none
     case main
-    case side
+    case firstSide
+    case secondSide
+    case thirdSide
     /// epoll refuses it: a file, which inotify tells about.
     case file
     /// epoll refuses it: a device that is always ready.
     case always
+    /// The filter's own facility tells.
+    case facility
+
+    static func side(_ place: Int) -> Place {
+      Place(rawValue: firstSide.rawValue + UInt8(truncatingIfNeeded: place)).unsafelyUnwrapped
+    }
+
+    /// Which of the side sets it is.
+    var side: Int? {
+      let place = Int(rawValue) - Int(Place.firstSide.rawValue)
+      return 0..<SideSets.limit ~= place ? place : nil
+    }
+
+    var isInSet: Bool {
+      self == .main || side != nil
+    }
   }
 
-  /// The inotify watch of a file.
+  /// The facility's own: the inotify watch of a file, ...
   var watch: CInt
   private var placeValue: UInt8
   private var kindValue: UInt8

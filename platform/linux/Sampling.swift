@@ -20,8 +20,8 @@ extension LinuxBackend {
     if validates && !isSameFile(knote) { return .gone }
     switch knote.pointee.platform.place {
     case .file, .always: return sampleUnpollable(knote)
-    case .none: return .gone
-    case .main, .side: break
+    case .none, .facility: return .gone
+    case .main, .firstSide, .secondSide, .thirdSide: break
     }
     guard let bits = reported ?? polled(knote) else { return .gone }
     var readiness = knote.pointee.isRead ? sampleRead(knote, bits) : sampleWrite(knote, bits)

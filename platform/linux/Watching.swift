@@ -35,13 +35,13 @@ extension LinuxBackend {
     let set = set(of: knote)
     knote.pointee.platform.place = .none
     switch place {
-    case .main, .side:
+    case .main, .firstSide, .secondSide, .thirdSide:
       watched -= 1
       try set?.remove(knote.pointee.descriptor)
     case .file:
       files.remove(index, knotes)
       try requireOpen(knote.pointee.descriptor)
-    case .always: try requireOpen(knote.pointee.descriptor)
+    case .always, .facility: try requireOpen(knote.pointee.descriptor)
     case .none: try refuseGone(knote.pointee.descriptor)
     }
   }
@@ -49,22 +49,29 @@ extension LinuxBackend {
   public mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes) {
     let knote = knotes[index]
     switch knote.pointee.platform.place {
-    case .main, .side: watched -= 1
+    case .main, .firstSide, .secondSide, .thirdSide: watched -= 1
     case .file: files.remove(index, knotes)
-    case .always, .none: break
+    case .always, .facility, .none: break
     }
     knote.pointee.platform.place = .none
   }
 
-  /// The two sets, each as its descriptor + 1.
-  public var watchSets: UInt64 {
-    UInt64(main.descriptor + 1) | UInt64((side?.descriptor ?? -1) + 1) << 32
+  /// The sets, each as its descriptor + 1.
+  public var watchSets: WatchSets {
+    WatchSets(
+      UInt64(main.descriptor + 1) | UInt64(sides.number(0)) << 32,
+      UInt64(sides.number(1)) | UInt64(sides.number(2)) << 32)
   }
 
-  public static func forget(_ number: CInt, _ watchSets: UInt64) {
-    _ = kq_epoll_control(CInt(truncatingIfNeeded: watchSets) - 1, EPOLL_CTL_DEL, number, 0, 0)
-    let side = CInt(truncatingIfNeeded: watchSets >> 32)
-    if side != 0 { _ = kq_epoll_control(side - 1, EPOLL_CTL_DEL, number, 0, 0) }
+  public static func forget(_ number: CInt, _ watchSets: WatchSets) {
+    forget(number, watchSets.first)
+    if watchSets.second != 0 { forget(number, watchSets.second) }
+  }
+
+  private static func forget(_ number: CInt, _ pair: UInt64) {
+    let (first, second) = (CInt(truncatingIfNeeded: pair), CInt(truncatingIfNeeded: pair >> 32))
+    if first != 0 { _ = kq_epoll_control(first - 1, EPOLL_CTL_DEL, number, 0, 0) }
+    if second != 0 { _ = kq_epoll_control(second - 1, EPOLL_CTL_DEL, number, 0, 0) }
   }
 
   /// What a change says of a number that was closed unseen: that it is closed, or another file's.
@@ -83,19 +90,17 @@ extension LinuxBackend {
       knote.pointee.descriptor, knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
   }
 
+  /// The set that a knote's entry stands in.
   @inline(__always)
-  private func set(of knote: LinuxKnotePointer) -> EpollSet? {
-    switch knote.pointee.platform.place {
-    case .main: main
-    case .side: side
-    case .none, .file, .always: nil
-    }
+  func set(of knote: LinuxKnotePointer) -> EpollSet? {
+    let place = knote.pointee.platform.place
+    return place == .main ? main : place.side.flatMap { sides[$0] }
   }
 
   private mutating func enter(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
-    let place: LinuxKnote.Place = hasSiblingInMain(knote, knotes) ? .side : .main
-    let set = place == .main ? main : try openSide()
+    let place = freePlace(for: knote, knotes)
+    let set = try open(place)
     let token = EpollToken.knote(index, knote.pointee.generation)
     do throws(Errno) {
       try set.add(knote.pointee.descriptor, knote.pointee.epollEvents, token)
@@ -107,14 +112,20 @@ extension LinuxBackend {
     knote.pointee.platform.place = place
   }
 
-  private func hasSiblingInMain(_ knote: LinuxKnotePointer, _ knotes: borrowing Knotes) -> Bool {
+  /// The first set in which no sibling stands.
+  private func freePlace(for knote: LinuxKnotePointer, _ knotes: borrowing Knotes) -> LinuxKnote.Place {
+    var taken: UInt32 = 0
     var link = knote.pointee.link
     while link != 0 {
       let sibling = knotes[link - 1]
-      if sibling.pointee.platform.place == .main { return true }
+      taken |= 1 << UInt32(sibling.pointee.platform.place.rawValue)
       link = sibling.pointee.link
     }
-    return false
+    if taken & 1 << UInt32(LinuxKnote.Place.main.rawValue) == 0 { return .main }
+    for place in 0..<SideSets.limit where taken & 1 << UInt32(LinuxKnote.Place.side(place).rawValue) == 0 {
+      return .side(place)
+    }
+    bug("more knotes of a number than filters that epoll serves")
   }
 
   /// WRITE on a pipe that nobody reads any more is refused (C-201).

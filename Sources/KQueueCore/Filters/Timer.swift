@@ -136,7 +136,9 @@ extension KQueue where Backend: ~Copyable {
       expired += 1
     }
     // Not for the realtime clock, which may be set back.
-    if clock == .monotonic { nextTimerWake = now + Self.wakeSpacing(after: expired) }
+    guard clock == .monotonic else { return }
+    if expired > 0 { nextTimerWake = now + Self.wakeSpacing(after: expired) }
+    if !polled.isEmpty && nextLook <= now { look() }
   }
 
   /// Counts the expirations up to now; the timer runs on from there.

@@ -1,0 +1,45 @@
+import CKQueue
+
+/// READ, WRITE, EXCEPT and EMPTY: the condition is the descriptor's, so the platform has it (contract 6.1 to 6.4).
+extension KQueue where Backend: ~Copyable {
+  /// How long a condition that nobody tells of may go unseen, in ns (contract 6.4).
+  static var lookInterval: UInt64 { 25_000_000 }
+
+  mutating func attachCondition(_ index: UInt32, _ filter: Filter) throws(Errno) {
+    if filter == .empty { try backend.prepareTimer(.monotonic) }
+    let backing = try backend.attach(index, knotes)
+    publishWatchSets()
+    guard backing == .recorded else { return }
+    do throws(Errno) {
+      try backend.prepareWake()
+    } catch {
+      try? backend.detach(index, knotes)
+      throw error
+    }
+    knotes[index].pointee.status.insert(.recorded)
+    activate(index)
+  }
+
+  mutating func modifyCondition(_ index: UInt32, _ change: Kevent) throws(Errno) {
+    if change.redefines {
+      knotes[index].pointee.fflags = change.fflags
+      knotes[index].pointee.data = change.data
+    }
+    try backend.update(index, knotes)
+    if knotes[index].pointee.status.contains(.recorded) { activate(index) }
+  }
+
+  // MARK: Conditions that nobody tells of
+
+  /// Has a knote looked at before long, by whichever thread waits then.
+  mutating func lookBeforeLong(_ index: UInt32) {
+    guard !knotes[index].pointee.isDisabled else { return }
+    if polled.isEmpty { nextLook = backend.now(.monotonic) + Self.lookInterval }
+    polled.append(index, knotes)
+  }
+
+  /// Queues what is to be looked at; those with nothing to deliver come back.
+  mutating func look() {
+    while let index = polled.popFirst(knotes) { ready.append(index, knotes) }
+  }
+}

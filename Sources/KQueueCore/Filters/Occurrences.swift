@@ -1,0 +1,90 @@
+import CKQueue
+
+/// VNODE, PROC, PROCDESC, SIGNAL and FS: what happened is recorded in the knote, also while it is disabled, and
+/// handed out once somebody collects it (contract 3.2, 3.4).
+///
+/// `occurrence` has the fflags of the next event in its lower half and a value in its upper; `.active` says that
+/// there is something to tell.
+extension KQueue where Backend: ~Copyable {
+  mutating func attachOccurrences(_ index: UInt32) throws(Errno) {
+    try backend.prepareWake()
+    _ = try backend.attach(index, knotes)
+    publishWatchSets()
+    knotes[index].pointee.status.insert(.recorded)
+  }
+
+  mutating func modifyOccurrences(_ index: UInt32, _ change: Kevent) throws(Errno) {
+    if change.redefines { knotes[index].pointee.fflags = change.fflags }
+    try backend.update(index, knotes)
+    if change.redefines { narrow(index) }
+    if knotes[index].pointee.status.contains(.active) { activate(index) }
+  }
+
+  /// Drops what a new mask does not want (contract 3.1).
+  private mutating func narrow(_ index: UInt32) {
+    let knote = knotes[index]
+    guard knote.pointee.pending != 0 else { return }
+    knote.pointee.pending = knote.pointee.wanted(knote.pointee.pending)
+    if knote.pointee.pending == 0 { forgetOccurrences(index) }
+  }
+
+  /// Takes note of what the platform tells of a knote.
+  mutating func note(_ index: UInt32, _ happening: Happening) {
+    switch knotes[index].pointee.kind {
+    case .vnode: noteFile(index, happening)
+    case .proc, .procdesc: noteProcess(index, happening)
+    case .signal: noteSignal(index, happening)
+    case .fs: noteFileSystems(index, happening)
+    case .read, .write, .empty, .except: activate(index)
+    case .timer, .user, .libkqueue: bug("a platform reports what is not its own")
+    }
+  }
+
+  /// Adds to what the next event of a knote says.
+  mutating func record(_ index: UInt32, _ bits: UInt32) {
+    guard bits != 0 else { return }
+    knotes[index].pointee.pending |= bits
+    knotes[index].pointee.status.insert(.active)
+    activate(index)
+  }
+
+  mutating func forgetOccurrences(_ index: UInt32) {
+    knotes[index].pointee.occurrence = 0
+    knotes[index].pointee.status.remove(.active)
+    ready.remove(index, knotes)
+  }
+
+  func sampleOccurrences(_ index: UInt32) -> Readiness {
+    let knote = knotes[index]
+    guard knote.pointee.status.contains(.active) else { return .inactive }
+    switch knote.pointee.kind {
+    case .vnode: return sampleFile(knote.pointee)
+    case .proc, .procdesc: return sampleProcess(knote.pointee)
+    case .signal: return Readiness(data: Int(knote.pointee.value))
+    default: return Readiness(data: 0, fflags: knote.pointee.pending)
+    }
+  }
+}
+
+extension Knote {
+  /// The fflags that the next event will have.
+  var pending: UInt32 {
+    get { UInt32(truncatingIfNeeded: occurrence) }
+    set { occurrence = UInt64(value) << 32 | UInt64(newValue) }
+  }
+
+  /// A status or a count that the next event will have.
+  var value: UInt32 {
+    get { UInt32(truncatingIfNeeded: occurrence >> 32) }
+    set { occurrence = UInt64(newValue) << 32 | UInt64(pending) }
+  }
+
+  /// What of these fflags the knote asks for.
+  func wanted(_ bits: UInt32) -> UInt32 {
+    switch kind {
+    case .vnode: wantedOfFile(bits)
+    case .fs: fflags == 0 ? bits : bits & fflags
+    default: bits & fflags
+    }
+  }
+}
