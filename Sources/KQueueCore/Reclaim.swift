@@ -55,7 +55,9 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Tells closers what to call `forget` with.
-  func publishWatchSets() {
+  /// Mutating, as the compiler copies a kqueue to lend it.
+  @inline(__always)
+  mutating func publishWatchSets() {
     tracking?.slot.pointee.watchSets = backend.watchSets
   }
 

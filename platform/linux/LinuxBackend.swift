@@ -138,8 +138,13 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
 
   /// The set for a place, made when first needed.
   /// - Throws: EMFILE, ENFILE, ENOMEM.
+  @inline(__always)
   mutating func open(_ place: LinuxKnote.Place) throws(Errno) -> EpollSet {
-    guard let side = place.side else { return main }
+    place == .main ? main : try openSide(place.side.unsafelyUnwrapped)
+  }
+
+  @inline(never)
+  private mutating func openSide(_ side: Int) throws(Errno) -> EpollSet {
     if let set = sides[side] { return set }
     // What it reports may have to stand in the ready list, and that wakes.
     try prepareWake()

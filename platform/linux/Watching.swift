@@ -94,7 +94,8 @@ extension LinuxBackend {
   @inline(__always)
   func set(of knote: LinuxKnotePointer) -> EpollSet? {
     let place = knote.pointee.platform.place
-    return place == .main ? main : place.side.flatMap { sides[$0] }
+    if place == .main { return main }
+    return place.side.flatMap { sides[$0] }
   }
 
   private mutating func enter(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
@@ -113,7 +114,13 @@ extension LinuxBackend {
   }
 
   /// The first set in which no sibling stands.
+  @inline(__always)
   private func freePlace(for knote: LinuxKnotePointer, _ knotes: borrowing Knotes) -> LinuxKnote.Place {
+    knote.pointee.link == 0 ? .main : freePlaceBesideSiblings(knote, knotes)
+  }
+
+  @inline(never)
+  private func freePlaceBesideSiblings(_ knote: LinuxKnotePointer, _ knotes: borrowing Knotes) -> LinuxKnote.Place {
     var taken: UInt32 = 0
     var link = knote.pointee.link
     while link != 0 {
