@@ -117,16 +117,21 @@ extension KQueue where Backend: ~Copyable {
 
   @inline(__always)
   private mutating func sample(_ index: UInt32, _ reported: UInt32?) -> Readiness {
-    var readiness: Readiness
-    switch knotes[index].pointee.kind {
-    case .read, .write, .empty, .except: readiness = backend.sample(index, knotes, reported: reported)
-    case .vnode, .proc, .procdesc, .signal, .fs: readiness = sampleOccurrences(index)
-    case .timer: readiness = sampleTimer(index)
-    case .user: readiness = sampleUser(index)
-    case .libkqueue: bug("a knote of EVFILT_LIBKQUEUE")
-    }
+    let isRecorded = knotes[index].pointee.status.contains(.recorded)
+    var readiness = isRecorded ? sampleRecorded(index) : backend.sample(index, knotes, reported: reported)
     if knotes[index].pointee.status.contains(.forced) { readiness.isActive = true }
     return readiness
+  }
+
+  @inline(never)
+  private mutating func sampleRecorded(_ index: UInt32) -> Readiness {
+    switch knotes[index].pointee.kind {
+    case .read, .write, .empty, .except: backend.sample(index, knotes, reported: nil)
+    case .vnode, .proc, .procdesc, .signal, .fs: sampleOccurrences(index)
+    case .timer: sampleTimer(index)
+    case .user: sampleUser(index)
+    case .libkqueue: bug("a knote of EVFILT_LIBKQUEUE")
+    }
   }
 
   /// What becomes of a knote that was delivered.
