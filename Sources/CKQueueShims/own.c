@@ -107,10 +107,14 @@ bool kq_owns(int descriptor) {
     return word != NULL && (atomic_load(word) & bit_of(descriptor)) != 0;
 }
 
-/* Closes a number unless it was closed unseen and names a file of the program's now. */
+/*
+ * Closes a number unless it was closed unseen and names a file of the program's
+ * now.  Most of ours are of no type that a file has; the others are left open
+ * where that cannot be told.
+ */
 static void close_own(int descriptor) {
     struct stat status;
-    if (fstat(descriptor, &status) == 0 && (status.st_mode & S_IFMT) == 0)
+    if (fstat(descriptor, &status) == 0 && (kq_is_interposed() || (status.st_mode & S_IFMT) == 0))
         kq_close_descriptor(descriptor);
 }
 

@@ -70,9 +70,7 @@ public func exportedClosedir(_ directory: UnsafeMutableRawPointer?) -> CInt {
 /// Lets go of a number, with errno as it was.
 @inline(__always)
 private func letGo(_ number: CInt) {
-  guard let registry = sharedRegistry() else { return }
-  if kq_is_inside(number) { kq_lose(number) }
-  guard registry.knows(number) else { return }
+  guard let registry = sharedRegistry(), registry.knows(number) else { return }
   let error = kq_errno()
   registry.letGo(number)
   kq_set_errno(error)
@@ -81,7 +79,7 @@ private func letGo(_ number: CInt) {
 /// Lets go of a number that becomes a duplicate of another, unless the call will fail.
 @inline(__always)
 private func letGo(_ number: CInt, replacedBy old: CInt) {
-  guard let registry = sharedRegistry(), registry.knows(number) || kq_is_inside(number) else { return }
+  guard let registry = sharedRegistry(), registry.knows(number) else { return }
   let error = kq_errno()
   if kq_is_open(old) && kq_is_allowed(number) { letGo(number) }
   kq_set_errno(error)
@@ -90,8 +88,6 @@ private func letGo(_ number: CInt, replacedBy old: CInt) {
 private func letGo(from first: CUnsignedInt, through last: CUnsignedInt) {
   guard let registry = sharedRegistry(), first <= CUnsignedInt(CInt.max) else { return }
   let error = kq_errno()
-  let last = CInt(min(last, CUnsignedInt(CInt.max)))
-  kq_lose_range(CInt(first), last)
-  registry.letGo(from: CInt(first), through: last)
+  registry.letGo(from: CInt(first), through: CInt(min(last, CUnsignedInt(CInt.max))))
   kq_set_errno(error)
 }

@@ -110,24 +110,36 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     return number
   }
 
-  /// Lets go of a number that is about to be closed: its knotes in every kqueue, and the kqueue that it is.
-  /// Async-signal-safe.
+  /// Lets go of a number that is about to be closed: its knotes in every kqueue, and the kqueue that it is or is
+  /// inside of. Async-signal-safe.
   @inline(never)
   public func letGo(_ number: CInt) {
-    // A child of vfork has the parent's memory, and descriptors of its own.
-    guard knows(number), state.pointee.process == kq_process() else { return }
-    letGo(number, state.pointee.descriptors.find(number).unsafelyUnwrapped)
+    guard mayLetGo else { return }
+    if kq_is_inside(number) { kq_lose(number) }
+    if refersTo(number) { letGo(number, state.pointee.descriptors.find(number).unsafelyUnwrapped) }
   }
 
-  /// Whether anything refers to a number. Async-signal-safe.
+  /// A child of vfork has the parent's memory, and descriptors of its own.
+  private var mayLetGo: Bool {
+    state.pointee.process == kq_process()
+  }
+
+  /// Whether the library has to do with a number. Async-signal-safe.
   @inline(__always)
   public func knows(_ number: CInt) -> Bool {
+    refersTo(number) || kq_is_inside(number)
+  }
+
+  @inline(__always)
+  private func refersTo(_ number: CInt) -> Bool {
     guard number >= 0, let record = state.pointee.descriptors.find(number) else { return false }
     return record.pointee.watchers.load(ordering: .relaxed) | record.pointee.kqueue.load(ordering: .relaxed) != 0
   }
 
   /// Likewise for each number of a range.
   public func letGo(from first: CInt, through last: CInt) {
+    guard mayLetGo else { return }
+    kq_lose_range(first, last)
     state.pointee.descriptors.forEach(from: first, through: last) { letGo($0) }
   }
 
