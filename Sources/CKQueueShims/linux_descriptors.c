@@ -161,6 +161,16 @@ long kq_socket_room(int descriptor) {
     return room > 0 ? room : 0;
 }
 
+bool kq_socket_at_mark(int descriptor) {
+    int answer = 0;
+    return ioctl(descriptor, SIOCATMARK, &answer) == 0 && answer != 0;
+}
+
+long kq_socket_unsent(int descriptor) {
+    int unsent = 0;
+    return ioctl(descriptor, TIOCOUTQ, &unsent) == 0 ? unsent : 0; /* a listener has no such count */
+}
+
 long kq_socket_receive_buffer(int descriptor) {
     return socket_option(descriptor, SO_RCVBUF, 0);
 }
@@ -215,6 +225,11 @@ long kq_pipe_room(int descriptor) {
     int capacity = fcntl(descriptor, F_GETPIPE_SZ);
     long held = kq_readable_bytes(descriptor);
     return capacity < 0 || held < 0 ? 1 : capacity > held ? capacity - held : 0;
+}
+
+bool kq_tty_is_master(int descriptor) {
+    unsigned number;
+    return ioctl(descriptor, TIOCGPTN, &number) == 0;
 }
 
 long kq_tty_room(int descriptor) {

@@ -11,6 +11,7 @@ extension KQueue where Backend: ~Copyable {
     }
     try requireSense(change)
     if filter.watchesDescriptor && change.ident > UInt(CInt.max) { throw Errno(EBADF) }
+    if filter == .except { try requireUrgency(change) }
     guard let index = table.find(filter, change.ident, knotes) else { return try create(change, filter) }
     if change.has(EV_DELETE) { return try remove(index, filter) }
     do throws(Errno) {
@@ -100,6 +101,11 @@ extension KQueue where Backend: ~Copyable {
 }
 
 extension Kevent {
+  /// What to watch for: EV_OOBAND is NOTE_OOB said as a flag (contract 6.3).
+  var watchedFor: UInt32 {
+    has(EV_OOBAND) && filter != Filter.vnode.rawValue ? fflags | UInt32(NOTE_OOB) : fflags
+  }
+
   @inline(__always)
   func has(_ flag: CInt) -> Bool {
     flags & UInt16(truncatingIfNeeded: flag) != 0
@@ -117,7 +123,7 @@ extension Knote {
     ident = change.ident
     self.filter = change.filter
     flags = change.flags & UInt16(EV_ADD | EV_CLEAR | EV_ONESHOT | EV_DISPATCH | EV_RECEIPT) | filter.impliedFlags
-    fflags = change.fflags
+    fflags = change.watchedFor
     data = change.data
     udata = change.udata
     if change.has(EV_DISABLE) { status.insert(.disabled) }

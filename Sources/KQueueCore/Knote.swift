@@ -67,7 +67,7 @@ extension Knote {
   }
 
   /// Its filter; only of a knote that is registered.
-  var kind: Filter {
+  public var kind: Filter {
     @inline(__always) get { Filter(rawValue: filter).unsafelyUnwrapped }
   }
 

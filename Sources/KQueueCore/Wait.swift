@@ -46,7 +46,7 @@ extension KQueueHandle where Backend: ~Copyable {
     for place in 0..<changes.count {
       // Read before anything is written: the lists may be one array (C-039).
       var entry = changes[place]
-      entry.flags &= ~UInt16(EV_SYSFLAGS)
+      entry.flags &= ~UInt16(EV_SYSFLAGS & ~EV_OOBAND)
       do throws(Errno) {
         let answers = try applyOne(&entry)
         guard answers else { continue }
@@ -84,7 +84,9 @@ extension KQueueHandle where Backend: ~Copyable {
   /// A kqueue can be read and nothing else (contract 3.8).
   @inline(__always)
   private func refuseOtherThanRead(_ entry: Kevent) throws(Errno) {
-    guard entry.filter == Filter.write.rawValue, entry.has(EV_ADD), entry.ident <= UInt(CInt.max) else { return }
+    guard entry.filter != Filter.read.rawValue, entry.has(EV_ADD), entry.ident <= UInt(CInt.max),
+      let filter = Filter(rawValue: entry.filter), filter.watchesDescriptor
+    else { return }
     if registry.find(CInt(truncatingIfNeeded: entry.ident)) != nil { throw Errno(EINVAL) }
   }
 

@@ -30,7 +30,7 @@ extension LinuxBackend {
 
   public var isIntact: Bool {
     isKept(wakeDescriptor.descriptor) && isKept(monotonicTimer.descriptor) && isKept(realtimeTimer.descriptor)
-      && isKept(files.descriptor) && areSidesKept
+      && isKept(files.descriptor) && isKept(mounts.descriptor) && areSidesKept
   }
 
   private var areSidesKept: Bool {
@@ -76,6 +76,7 @@ extension LinuxBackend {
     monotonicTimer.enter(.monotonic, main)
     realtimeTimer.enter(.realtime, main)
     files.enter(main)
+    mounts.enter(main)
   }
 
   private mutating func enterAgain(_ index: UInt32, _ knotes: borrowing Knotes) {

@@ -8,7 +8,9 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   public typealias RawEvent = EpollReport
   public typealias Waiter = CInt
 
-  public static var filters: FilterSet { FilterSet(.read).union(FilterSet(.write)) }
+  public static var filters: FilterSet {
+    FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.except)).union(FilterSet(.empty)).union(FilterSet(.fs))
+  }
 
   var main: EpollSet
   /// For further knotes of a descriptor; see `LinuxKnote.Place`.
@@ -17,6 +19,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   var monotonicTimer = TimerDescriptor()
   var realtimeTimer = TimerDescriptor()
   var files = InotifyWatches()
+  var mounts = MountTable()
   /// Whether closes may go unseen; see `Identity.swift`.
   public let validates: Bool
   /// Knotes that the kernel reports.
@@ -39,6 +42,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     monotonicTimer.close()
     realtimeTimer.close()
     files.close()
+    mounts.close()
   }
 
   public var descriptor: CInt { main.descriptor }
@@ -116,6 +120,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   ) -> Int {
     switch EpollSource(rawValue: source) {
     case .files: files.gather(knotes, buffer)
+    case .mounts: mounts.gather(knotes, buffer)
     case .firstSide: gatherSide(0, buffer)
     case .secondSide: gatherSide(1, buffer)
     case .thirdSide: gatherSide(2, buffer)

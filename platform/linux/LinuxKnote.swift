@@ -45,6 +45,11 @@ public struct LinuxKnote: BitwiseCopyable {
   var isMuted: Bool
   /// The end or error that was delivered last; an edge that says it again is nothing new to EV_CLEAR.
   var toldEnd: UInt8
+  /// EMPTY under EV_CLEAR: delivered, and nothing was sent since.
+  var isEmptyTold: Bool {
+    get { toldEnd != 0 }
+    set { toldEnd = newValue ? 1 : 0 }
+  }
   /// A socket of which SO_RCVLOWAT was seen to be its default.
   var isPlain: Bool
 
@@ -77,9 +82,19 @@ extension Knote<LinuxKnote> {
 
   /// The bits of poll(2) that the filter is about; EPOLLERR and EPOLLHUP come unasked.
   var interest: UInt32 {
-    guard isRead else { return EPOLLOUT.rawValue }
-    // A threshold of nothing is always reached, so anything will do to have it reported.
-    return EPOLLIN.rawValue | EPOLLRDHUP.rawValue | (isAlwaysEnough ? EPOLLOUT.rawValue : 0)
+    switch kind {
+    case .write: EPOLLOUT.rawValue
+    case .except: EPOLLPRI.rawValue | EPOLLRDHUP.rawValue
+    default:
+      // A threshold of nothing is always reached, so anything will do to have it reported.
+      EPOLLIN.rawValue | EPOLLRDHUP.rawValue | (isAlwaysEnough ? EPOLLOUT.rawValue : 0)
+        | (wantsUrgent ? EPOLLPRI.rawValue : 0)
+    }
+  }
+
+  /// Asks for urgent data (contract 6.3).
+  var wantsUrgent: Bool {
+    fflags & UInt32(NOTE_OOB) != 0
   }
 
   /// The events of the knote's epoll entry.

@@ -29,8 +29,15 @@ extension LinuxBackend {
       let error = failed ? UInt32(kq_socket_pending_error(descriptor)) : 0
       return Readiness(data: available, fflags: error, flags: ended ? endOfFile : 0)
     }
+    if available == 0 && bits.has(EPOLLIN) && hasBytesBehindMark(descriptor) { return Readiness(data: 1) }
     let enough = knote.pointee.isAlwaysEnough || bits.has(EPOLLIN) && isEnough(available, knote)
     return enough ? Readiness(data: available) : .inactive
+  }
+
+  /// Bytes behind an urgent one that was not taken can be read, but are not counted.
+  private func hasBytesBehindMark(_ descriptor: CInt) -> Bool {
+    kq_socket_at_mark(descriptor)
+      && UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLIN.rawValue)), 0)).has(EPOLLIN)
   }
 
   /// Whether as many bytes wait as the knote, or else the socket, asks for.

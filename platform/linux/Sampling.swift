@@ -19,22 +19,36 @@ extension LinuxBackend {
   private func sampleClosely(_ index: UInt32, _ knote: LinuxKnotePointer, _ reported: UInt32?) -> Readiness {
     if validates && !isSameFile(knote) { return .gone }
     switch knote.pointee.platform.place {
-    case .file, .always: return sampleUnpollable(knote)
+    case .file: return sampleUnpollable(knote)
+    case .always: return knote.pointee.kind == .empty ? sampleEmpty(knote) : sampleUnpollable(knote)
     case .none, .facility: return .gone
     case .main, .firstSide, .secondSide, .thirdSide: break
     }
     guard let bits = reported ?? polled(knote) else { return .gone }
-    var readiness = knote.pointee.isRead ? sampleRead(knote, bits) : sampleWrite(knote, bits)
+    var readiness = sampleCondition(knote, bits)
     if knote.pointee.has(EV_CLEAR) && readiness.isActive && isOldNews(knote, readiness) { readiness = .inactive }
     if reported != nil && mayBeGone(knote, readiness) && !isSameFile(knote) { return .gone }
     followUp(index, knote, wasReported: reported != nil, isActive: readiness.isActive)
     return readiness
   }
 
-  /// Whether an edge tells an end of a connection that was told before: the acknowledgement of a FIN (C-153).
+  private func sampleCondition(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
+    switch knote.pointee.kind {
+    case .write: sampleWrite(knote, bits)
+    case .except: sampleUrgent(knote, bits)
+    default: knote.pointee.wantsUrgent ? sampleReadOrUrgent(knote, bits) : sampleRead(knote, bits)
+    }
+  }
+
+  /// Whether an edge tells an end that was told before: the acknowledgement of a FIN (C-153), or one of the steps in
+  /// which a terminal is hung up (C-179).
   private func isOldNews(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Bool {
-    let kind = knote.pointee.platform.kind(of: knote.pointee.descriptor)
-    guard kind == KQ_KIND_STREAM || kind == KQ_KIND_PACKET_STREAM else { return false }
+    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
+    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: if knote.pointee.wantsUrgent { return false }
+    // The other side of a master can come back, unnoticed, and end anew.
+    case KQ_KIND_TTY: if kq_tty_is_master(knote.pointee.descriptor) { return false }
+    default: return false
+    }
     let end: UInt8 = (readiness.flags & endOfFile != 0 ? 1 : 0) | (readiness.fflags != 0 ? 2 : 0)
     defer { knote.pointee.platform.toldEnd = end }
     return end != 0 && end == knote.pointee.platform.toldEnd

@@ -5,8 +5,16 @@ import KQueueCore
 /// Registration of knotes on descriptors with the kernel.
 extension LinuxBackend {
   public mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    switch knotes[index].pointee.kind {
+    case .empty: return try attachEmpty(knotes[index])
+    case .fs: return try attachMounts(index, knotes)
+    default: return try attachCondition(index, knotes)
+    }
+  }
+
+  private mutating func attachCondition(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     let knote = knotes[index]
-    if !knote.pointee.isRead { try refuseBrokenPipe(knote.pointee.descriptor) }
+    if knote.pointee.kind == .write { try refuseBrokenPipe(knote.pointee.descriptor) }
     do throws(Errno) {
       try enter(index, knotes)
       watched += 1
@@ -20,6 +28,7 @@ extension LinuxBackend {
 
   public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
+    if knote.pointee.kind == .fs { return mounts.update(in: main) }
     knote.pointee.platform.isPlain = false
     knote.pointee.platform.toldEnd = 0
     if knote.pointee.platform.place == .none { return try refuseGone(knote.pointee.descriptor) }
@@ -31,6 +40,7 @@ extension LinuxBackend {
 
   public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
+    if knote.pointee.kind == .fs { return detachMounts() }
     let place = knote.pointee.platform.place
     let set = set(of: knote)
     knote.pointee.platform.place = .none
@@ -148,6 +158,7 @@ extension LinuxBackend {
     let knote = knotes[index]
     let kind = knote.pointee.platform.kind(of: knote.pointee.descriptor)
     switch kind {
+    case _ where knote.pointee.kind == .except: throw Errno(EINVAL)
     case KQ_KIND_FILE, KQ_KIND_DIRECTORY:
       let waits = knote.pointee.isRead && knote.pointee.fflags & UInt32(NOTE_FILE_POLL) == 0
       if waits { try files.add(index, knotes, in: main) }

@@ -109,8 +109,27 @@ bool kq_socket_send_shut(int descriptor);
 /* The error that waits in SO_ERROR, told without taking it; see the definition. */
 int kq_socket_pending_error(int descriptor);
 
+/* Whether an urgent byte is next. */
+bool kq_socket_at_mark(int descriptor);
+/* Bytes that were sent and not taken yet; 0 where the socket has none to send. */
+long kq_socket_unsent(int descriptor);
+
+/* The mounts of this process, each as a number made of what it is and where. */
+struct kq_mounts {
+    uint64_t *mounts; /* in order */
+    size_t count, room;
+    bool known;
+};
+/* A descriptor that poll(2) calls in error once whenever they change; EINVAL where there is none. */
+int kq_mounts_open(void);
+/* Reads them: VQ_MOUNT and VQ_UNMOUNT as they differ from the last time, or a negative errno. */
+int kq_mounts_read(struct kq_mounts *table, int descriptor);
+void kq_mounts_free(struct kq_mounts *table);
+
 /* Capacity of a pipe less what is in it. */
 long kq_pipe_room(int descriptor);
+/* Whether a terminal is the master of a pair. */
+bool kq_tty_is_master(int descriptor);
 /* Room in a terminal's output queue. */
 long kq_tty_room(int descriptor);
 

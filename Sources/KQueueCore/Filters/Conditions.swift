@@ -1,9 +1,16 @@
 import CKQueue
+import CKQueueShims
 
 /// READ, WRITE, EXCEPT and EMPTY: the condition is the descriptor's, so the platform has it (contract 6.1 to 6.4).
 extension KQueue where Backend: ~Copyable {
   /// How long a condition that nobody tells of may go unseen, in ns (contract 6.4).
   static var lookInterval: UInt64 { 25_000_000 }
+
+  /// EXCEPT is for urgent data and nothing else (contract 6.3).
+  func requireUrgency(_ change: Kevent) throws(Errno) {
+    guard change.has(EV_ADD) || change.redefines && !change.has(EV_DELETE) else { return }
+    if change.watchedFor != UInt32(NOTE_OOB) { throw Errno(EINVAL) }
+  }
 
   mutating func attachCondition(_ index: UInt32, _ filter: Filter) throws(Errno) {
     if filter == .empty { try backend.prepareTimer(.monotonic) }
@@ -22,7 +29,7 @@ extension KQueue where Backend: ~Copyable {
 
   mutating func modifyCondition(_ index: UInt32, _ change: Kevent) throws(Errno) {
     if change.redefines {
-      knotes[index].pointee.fflags = change.fflags
+      knotes[index].pointee.fflags = change.watchedFor
       knotes[index].pointee.data = change.data
     }
     try backend.update(index, knotes)

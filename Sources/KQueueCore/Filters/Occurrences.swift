@@ -34,7 +34,7 @@ extension KQueue where Backend: ~Copyable {
     case .vnode: noteFile(index, happening)
     case .proc, .procdesc: noteProcess(index, happening)
     case .signal: noteSignal(index, happening)
-    case .fs: noteFileSystems(index, happening)
+    case .fs: noteFileSystems(happening)
     case .read, .write, .empty, .except: activate(index)
     case .timer, .user, .libkqueue: bug("a platform reports what is not its own")
     }

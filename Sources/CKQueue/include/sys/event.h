@@ -60,9 +60,12 @@ struct kevent {
 #define EVFILT_WRITE      (-2)
 #define EVFILT_AIO        (-3)
 #define EVFILT_TIMER      (-7)
+#define EVFILT_FS         (-9)
 #define EVFILT_USER       (-11)
 #define EVFILT_LIBKQUEUE  (-12)
-#define EVFILT_SYSCOUNT   12 /* the largest magnitude of a filter's number */
+#define EVFILT_EMPTY      (-13)
+#define EVFILT_EXCEPT     (-15)
+#define EVFILT_SYSCOUNT   15 /* the largest magnitude of a filter's number */
 
 /* Actions. */
 #define EV_ADD            0x0001

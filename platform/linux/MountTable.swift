@@ -1,0 +1,98 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// The mounts that a process sees, for FS: /proc tells that they changed, and a comparison with what they were tells
+/// how (contract 6.11).
+struct MountTable: BitwiseCopyable {
+  private(set) var descriptor: CInt = -1
+  private var users = 0
+  private var mounts = Mounts()
+
+  /// One more knote wants to know.
+  /// - Throws: EINVAL where there is no /proc, EMFILE, ENFILE, ENOMEM.
+  mutating func open(in set: EpollSet) throws(Errno) {
+    if descriptor < 0 { try start(in: set) }
+    users += 1
+  }
+
+  private mutating func start(in set: EpollSet) throws(Errno) {
+    let fresh = try Errno.check(kq_move_high(kq_mounts_open()))
+    do throws(Errno) {
+      try set.add(fresh, Self.events, EpollToken.source(.mounts))
+      try Errno.check(mounts.readAnew(fresh))
+    } catch {
+      mounts.free()
+      kq_close_descriptor(fresh)
+      throw error
+    }
+    descriptor = fresh
+  }
+
+  mutating func leave() {
+    users -= 1
+    if users == 0 { close() }
+  }
+
+  /// Enters it into a set that takes another's place.
+  func enter(_ set: EpollSet) {
+    if descriptor >= 0 { try? set.add(descriptor, Self.events, EpollToken.source(.mounts)) }
+  }
+
+  /// Has it reported once more.
+  func update(in set: EpollSet) {
+    try? set.modify(descriptor, Self.events, EpollToken.source(.mounts))
+  }
+
+  /// Writes one happening, of any knote: the core tells all of the filter.
+  mutating func gather(
+    _ knotes: borrowing KnoteSlab<LinuxKnote>, _ buffer: UnsafeMutableBufferPointer<Happening>
+  ) -> Int {
+    let bits = mounts.readAnew(descriptor)
+    var place: UInt32 = 0
+    while bits > 0, let index = knotes.next(&place) {
+      guard knotes[index].pointee.kind == .fs else { continue }
+      let token = KnoteToken(index: index, generation: knotes[index].pointee.generation)
+      buffer[0] = Happening(token, bits: UInt32(bits))
+      return 1
+    }
+    return 0
+  }
+
+  mutating func close() {
+    if descriptor >= 0 { kq_close_descriptor(descriptor) }
+    descriptor = -1
+    mounts.free()
+  }
+
+  /// A change wakes, whatever the bits. The table can always be read, so that an entry that is new or modified is
+  /// reported at once, and compared.
+  private static var events: UInt32 { EPOLLIN.rawValue | EPOLLET.rawValue }
+}
+
+/// The mounts as they were read last.
+private struct Mounts: BitwiseCopyable {
+  private var table = kq_mounts()
+
+  /// - Returns: VQ_MOUNT, VQ_UNMOUNT, as it differs from what was read before, or a negative errno.
+  mutating func readAnew(_ descriptor: CInt) -> CInt {
+    kq_mounts_read(&table, descriptor)
+  }
+
+  mutating func free() {
+    kq_mounts_free(&table)
+  }
+}
+
+extension LinuxBackend {
+  mutating func attachMounts(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    try mounts.open(in: main)
+    watched += 1
+    return .kernel
+  }
+
+  mutating func detachMounts() {
+    mounts.leave()
+    watched -= 1
+  }
+}

@@ -1,0 +1,22 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// Urgent data: EXCEPT, and READ that asks for it (contract 6.3).
+extension LinuxBackend {
+  func sampleUrgent(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
+    let isUrgent = bits.has(EPOLLPRI)
+    // EPOLLHUP alone is a socket that never was connected.
+    let ended = bits.has(EPOLLRDHUP)
+    guard isUrgent || ended else { return .inactive }
+    return Readiness(data: 0, fflags: isUrgent ? UInt32(NOTE_OOB) : 0, flags: ended ? endOfFile : 0)
+  }
+
+  func sampleReadOrUrgent(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
+    var readiness = sampleRead(knote, bits)
+    guard bits.has(EPOLLPRI) else { return readiness }
+    if !readiness.isActive { readiness = Readiness(data: Int(max(kq_readable_bytes(knote.pointee.descriptor), 0))) }
+    readiness.flags |= UInt16(EV_OOBAND)
+    return readiness
+  }
+}
