@@ -100,7 +100,9 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   }
 
   /// Takes a knote out of the lists: it is not to be delivered.
+  @inline(__always)
   mutating func deactivate(_ index: UInt32) {
+    guard knotes[index].pointee.status.rawValue & KnoteStatus.listed != 0 else { return }
     ready.remove(index, knotes)
     unsettled.remove(index, knotes)
     polled.remove(index, knotes)

@@ -163,7 +163,8 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
 
   /// A waiter has come back. Where it is the last of a closed kqueue, it frees what is left.
   /// - Returns: whether the kqueue is open.
-  func leave() -> Bool {
+  func leave(_ waiter: Backend.Waiter) -> Bool {
+    queue.pointee.backend.leave(waiter)
     queue.pointee.waiters -= 1
     freeIfLeft()
     return slot.pointee.number != 0

@@ -56,6 +56,10 @@ public struct KnoteStatus: OptionSet, BitwiseCopyable, Sendable {
   static let unsettled = KnoteStatus(rawValue: 1 << 7)
   /// Stands in the list of those to look at again before long.
   static let polled = KnoteStatus(rawValue: 1 << 8)
+  /// Stands in one list or another.
+  static var listed: UInt16 {
+    @inline(__always) get { queued.rawValue | unsettled.rawValue | polled.rawValue }
+  }
   /// The process has ended: the knote's next event is its last.
   static let ended = KnoteStatus(rawValue: 1 << 9)
 }

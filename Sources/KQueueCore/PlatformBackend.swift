@@ -1,7 +1,7 @@
 /// What a platform gives: readiness of descriptors, time, a way to wake, a way to wait.
 ///
 /// One value of a conforming type belongs to one kqueue and is used under that kqueue's lock, except for
-/// `wait`, which therefore is static. Policy stands in the core: when a knote is delivered, what becomes of
+/// `wait`, which therefore is static and has what `enter` gave it. Policy stands in the core: when a knote is delivered, what becomes of
 /// it then, which changes are legal. A platform never looks at EV_ONESHOT, EV_CLEAR or EV_DISPATCH but to
 /// tell its kernel how to report.
 public protocol PlatformBackend: ~Copyable {
@@ -9,7 +9,7 @@ public protocol PlatformBackend: ~Copyable {
   associatedtype KnoteState: BitwiseCopyable
   /// One report of the system's as `wait` gets it, still to be read by `decode`.
   associatedtype RawEvent: BitwiseCopyable
-  /// All that `wait` needs to know of the kqueue.
+  /// All that one `wait` needs to know of the kqueue.
   associatedtype Waiter: BitwiseCopyable
   typealias Knotes = KnoteSlab<KnoteState>
 
@@ -28,7 +28,6 @@ public protocol PlatformBackend: ~Copyable {
 
   /// The kqueue's own descriptor; readable while something can be delivered.
   var descriptor: CInt { get }
-  var waiter: Waiter { get }
 
   // MARK: Knotes
 
@@ -121,7 +120,14 @@ public protocol PlatformBackend: ~Copyable {
 
   /// Gets reports that are there now. No cancellation point.
   /// - Returns: how many, or a negative errno.
-  static func poll(_ waiter: Waiter, _ buffer: UnsafeMutableBufferPointer<RawEvent>) -> CInt
+  mutating func poll(_ buffer: UnsafeMutableBufferPointer<RawEvent>) -> CInt
+
+  /// Makes a thread ready to `wait`; what it gives goes back with `leave`.
+  /// - Throws: ENOMEM.
+  mutating func enter() throws(Errno) -> Waiter
+
+  /// A thread has come back from `wait`, or was cancelled there; the kqueue may be closed by now.
+  mutating func leave(_ waiter: Waiter)
 
   /// Waits for reports, without the kqueue's lock. A cancellation point.
   /// - Parameters:
@@ -150,6 +156,7 @@ extension PlatformBackend where Self: ~Copyable {
   public var isReplaced: Bool { false }
   public var isIntact: Bool { true }
   public mutating func rebuild(_ knotes: borrowing Knotes) {}
+  public mutating func leave(_ waiter: Waiter) {}
   public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening {
     bug("a report of a knote that the platform does not report")
   }

@@ -105,7 +105,7 @@ extension KQueueHandle where Backend: ~Copyable {
     let own = queue.pointee.deliverOwn(events)
     if own > 0 { return own }
     let buffer = try queue.pointee.takeBuffer(events.count)
-    var parked = Parked(handle: self, buffer: buffer)
+    var parked = Parked(handle: self, buffer: buffer, waiter: nil)
     while true {
       let (delivered, asked) = queue.pointee.collectNow(events, buffer, poll: deadline.isAtOnce)
       if delivered != 0 || asked && deadline.isAtOnce { return try finish(delivered, buffer) }
@@ -115,7 +115,7 @@ extension KQueueHandle where Backend: ~Copyable {
         throw Errno(EBADF)
       }
       let left = sliced(deadline.left(queue.pointee.backend))
-      guard let reports = park(&parked, left, min(events.count, buffer.count), cancelled) else {
+      guard let reports = try park(&parked, left, min(events.count, buffer.count), cancelled) else {
         parked.unmapBuffer()
         throw Errno(EBADF)
       }
@@ -141,9 +141,9 @@ extension KQueueHandle where Backend: ~Copyable {
   /// - Returns: as `PlatformBackend.wait`, or nil where the kqueue was closed meanwhile.
   private func park(
     _ parked: inout Parked<Backend>, _ nanoseconds: Int64?, _ room: Int, _ cancelled: CancelHandler?
-  ) -> CInt? {
+  ) throws(Errno) -> CInt? {
     try? queue.pointee.backend.prepareWake()  // for close(kq) to wake us; without it all else works
-    let waiter = queue.pointee.backend.waiter
+    let waiter = try enter(&parked)
     let buffer = UnsafeMutableBufferPointer(rebasing: parked.buffer[..<room])
     queue.pointee.waiters += 1
     flushAndUnlock()
@@ -151,9 +151,21 @@ extension KQueueHandle where Backend: ~Copyable {
       Backend.wait(waiter, buffer, nanoseconds: nanoseconds, cancelled: cancelled, context: $0)
     }
     lock()
-    guard leave() else { return nil }
+    guard leave(waiter) else { return nil }
     seeToClosed()
     return reports
+  }
+
+  @inline(__always)
+  private func enter(_ parked: inout Parked<Backend>) throws(Errno) -> Backend.Waiter {
+    do throws(Errno) {
+      let waiter = try queue.pointee.backend.enter()
+      parked.waiter = waiter
+      return waiter
+    } catch {
+      queue.pointee.buffers.give(back: parked.buffer)
+      throw error
+    }
   }
 }
 
@@ -161,6 +173,7 @@ extension KQueueHandle where Backend: ~Copyable {
 public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
   let handle: KQueueHandle<Backend>
   let buffer: UnsafeMutableBufferPointer<Backend.RawEvent>
+  fileprivate var waiter: Backend.Waiter?
 
   /// Cleans up after a thread that was cancelled while it waited. Reports that the kernel may have handed
   /// to it are asked for again, so no other thread misses them (C-028).
@@ -168,7 +181,7 @@ public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
     let parked = context.assumingMemoryBound(to: Parked.self).pointee
     let handle = parked.handle
     handle.lock()
-    if handle.leave() {
+    if handle.leave(parked.waiter.unsafelyUnwrapped) {
       handle.queue.pointee.buffers.give(back: parked.buffer)
       handle.queue.pointee.askAgain()
       handle.flushAndUnlock()
@@ -235,7 +248,7 @@ extension KQueue where Backend: ~Copyable {
 
   private mutating func harvest(_ events: Events, _ buffer: Buffer, room: Int) -> Int {
     while true {
-      let reports = Int(Backend.poll(backend.waiter, UnsafeMutableBufferPointer(rebasing: buffer[..<room])))
+      let reports = Int(backend.poll(UnsafeMutableBufferPointer(rebasing: buffer[..<room])))
       if reports < 0 { return reports }
       let delivered = deliver(reports, of: buffer, to: events)
       // What filled the room may have been the platform's own; the knotes are behind it then.

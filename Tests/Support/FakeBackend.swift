@@ -32,7 +32,6 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
   }
 
   public var descriptor: CInt { kernel.number }
-  public var waiter: Waiter { Unmanaged.passUnretained(kernel) }
   public var isIdle: Bool { kernel.entries.isEmpty }
 
   // MARK: Descriptors
@@ -75,7 +74,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
   }
 
   public var watchSets: WatchSets {
-    WatchSets(UInt64(UInt(bitPattern: waiter.toOpaque())))
+    WatchSets(UInt64(UInt(bitPattern: Unmanaged.passUnretained(kernel).toOpaque())))
   }
 
   public static func forget(_ number: CInt, _ watchSets: WatchSets) {
@@ -136,8 +135,12 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.wakeAll()
   }
 
-  public static func poll(_ waiter: Waiter, _ buffer: UnsafeMutableBufferPointer<FakeReport>) -> CInt {
-    waiter.takeUnretainedValue().poll(buffer)
+  public mutating func poll(_ buffer: UnsafeMutableBufferPointer<FakeReport>) -> CInt {
+    kernel.poll(buffer)
+  }
+
+  public mutating func enter() -> Waiter {
+    Unmanaged.passUnretained(kernel)
   }
 
   public static func wait(

@@ -28,6 +28,12 @@ struct EpollSet: BitwiseCopyable {
     self.descriptor = descriptor
   }
 
+  /// What it has to report now: how many, or a negative errno.
+  @inline(__always)
+  func poll(_ buffer: UnsafeMutableBufferPointer<EpollReport>) -> CInt {
+    kq_epoll_poll(descriptor, EpollReport.memory(buffer), CInt(truncatingIfNeeded: buffer.count))
+  }
+
   /// - Throws: EBADF, EEXIST, EPERM (cannot be polled), ELOOP, EINVAL, ENOMEM.
   func add(_ descriptor: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {
     try control(EPOLL_CTL_ADD, descriptor, events, token)

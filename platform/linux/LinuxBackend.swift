@@ -46,7 +46,6 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   }
 
   public var descriptor: CInt { main.descriptor }
-  public var waiter: CInt { main.descriptor }
 
   public var isIdle: Bool {
     @inline(__always) get { watched == 0 }
@@ -90,8 +89,12 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     wakeDescriptor.signalAll(in: main)
   }
 
-  public static func poll(_ waiter: CInt, _ buffer: UnsafeMutableBufferPointer<EpollReport>) -> CInt {
-    kq_epoll_poll(waiter, EpollReport.memory(buffer), CInt(truncatingIfNeeded: buffer.count))
+  public mutating func poll(_ buffer: UnsafeMutableBufferPointer<EpollReport>) -> CInt {
+    main.poll(buffer)
+  }
+
+  public mutating func enter() -> CInt {
+    main.descriptor
   }
 
   public static func wait(
@@ -132,7 +135,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     guard let set = sides[place] else { return 0 }
     return withUnsafeTemporaryAllocation(of: EpollReport.self, capacity: buffer.count) { reports in
       var written = 0
-      for report in 0..<Int(max(Self.poll(set.descriptor, reports), 0)) {
+      for report in 0..<Int(max(set.poll(reports), 0)) {
         guard case .knote(let token, let bits) = Self.decode(reports[report]) else { continue }
         buffer[written] = Happening(token, bits: bits)
         written += 1
