@@ -1,6 +1,6 @@
 # Compiles Swift as Embedded Swift: objects that need no Swift runtime and link like C's.
 #
-#   add_embedded_swift_module(NAME SOURCES file... [DEPENDS module...] [PROGRAM] [INCLUDE folder...])
+#   add_embedded_swift_module(NAME SOURCES file... [DEPENDS module...] [PROGRAM] [INCLUDE folder...] [FLAGS flag...])
 #
 # sets NAME_OBJECT to the object file. CMake's own Swift support links the Swift runtime, so the compiler is
 # called by hand.
@@ -10,7 +10,7 @@ find_program(KQUEUE_SWIFTC swiftc DOC "Swift compiler, 6.2 or later" REQUIRED)
 set(KQUEUE_SWIFT_FLAGS "" CACHE STRING "More flags for the Swift compiler")
 
 function(add_embedded_swift_module name)
-  cmake_parse_arguments(module "PROGRAM" "" "SOURCES;DEPENDS;INCLUDE" ${ARGN})
+  cmake_parse_arguments(module "PROGRAM" "" "SOURCES;DEPENDS;INCLUDE;FLAGS" ${ARGN})
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/swift)
   set(object ${folder}/${name}.o)
   set(interface ${folder}/${name}.swiftmodule)
@@ -50,7 +50,7 @@ function(add_embedded_swift_module name)
     OUTPUT ${products}
     COMMAND ${KQUEUE_SWIFTC} -enable-experimental-feature Embedded -swift-version 6 -wmo
       $<IF:$<CONFIG:Debug>,-Onone,-O> $<$<CONFIG:Debug>:-gline-tables-only> $<$<CONFIG:RelWithDebInfo>:-g>
-      -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE ${hardening} ${reproducible} ${more}
+      -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE ${hardening} ${reproducible} ${module_FLAGS} ${more}
       -I ${folder} ${includes} -module-name ${name} ${kind} -c -o ${object} ${module_SOURCES}
     COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash ${object}
     DEPENDS ${module_SOURCES} ${needs} ${headers}

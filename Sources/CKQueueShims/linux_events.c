@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -44,26 +43,6 @@ int kq_timerfd(clockid_t clock) {
 
 int kq_inotify(void) {
     return own(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-}
-
-/* High enough for programs that use low numbers, low enough for a small table in the kernel. */
-enum { HIGHEST_BASE = 1024 };
-
-int kq_move_high(int descriptor) {
-    struct rlimit limit;
-    int base = HIGHEST_BASE;
-    if (descriptor < 0)
-        return descriptor;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 2 < HIGHEST_BASE)
-        base = (int)(limit.rlim_cur / 2);
-    int high = descriptor < base ? fcntl(descriptor, F_DUPFD_CLOEXEC, base) : descriptor;
-    kq_own_inside(high < 0 ? descriptor : high);
-    if (high == descriptor)
-        return descriptor;
-    if (high < 0)
-        return descriptor; /* the upper half is full: a low number serves as well */
-    kq_close_descriptor(descriptor);
-    return high;
 }
 
 int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token) {

@@ -9,9 +9,11 @@
 #define _GNU_SOURCE
 #include "include/kqueue_shims.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 enum {
@@ -151,4 +153,24 @@ void kq_own_resume_parent(void) {
 void kq_own_close_in_child(void) {
     one_fork = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER; /* it was taken by the parent's thread */
     take_all(atomic_load(&owner) == atomic_load(&forking) ? close_own : NULL);
+}
+
+/* High enough for programs that use low numbers, low enough for a small table in the kernel. */
+enum { HIGHEST_BASE = 1024 };
+
+int kq_move_high(int descriptor) {
+    struct rlimit limit;
+    int base = HIGHEST_BASE;
+    if (descriptor < 0)
+        return descriptor;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 2 < HIGHEST_BASE)
+        base = (int)(limit.rlim_cur / 2);
+    int high = descriptor < base ? fcntl(descriptor, F_DUPFD_CLOEXEC, base) : descriptor;
+    kq_own_inside(high < 0 ? descriptor : high);
+    if (high == descriptor)
+        return descriptor;
+    if (high < 0)
+        return descriptor; /* the upper half is full: a low number serves as well */
+    kq_close_descriptor(descriptor);
+    return high;
 }

@@ -120,11 +120,11 @@ public protocol PlatformBackend: ~Copyable {
 
   /// Gets reports that are there now. No cancellation point.
   /// - Returns: how many, or a negative errno.
-  mutating func poll(_ buffer: UnsafeMutableBufferPointer<RawEvent>) -> CInt
+  mutating func poll(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<RawEvent>) -> CInt
 
   /// Makes a thread ready to `wait`; what it gives goes back with `leave`.
   /// - Throws: ENOMEM.
-  mutating func enter() throws(Errno) -> Waiter
+  mutating func enter(_ knotes: borrowing Knotes) throws(Errno) -> Waiter
 
   /// A thread has come back from `wait`, or was cancelled there; the kqueue may be closed by now.
   mutating func leave(_ waiter: Waiter)

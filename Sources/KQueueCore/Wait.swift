@@ -159,7 +159,7 @@ extension KQueueHandle where Backend: ~Copyable {
   @inline(__always)
   private func enter(_ parked: inout Parked<Backend>) throws(Errno) -> Backend.Waiter {
     do throws(Errno) {
-      let waiter = try queue.pointee.backend.enter()
+      let waiter = try queue.pointee.enter()
       parked.waiter = waiter
       return waiter
     } catch {
@@ -210,6 +210,12 @@ extension KQueue where Backend: ~Copyable {
 
   typealias Buffer = UnsafeMutableBufferPointer<Backend.RawEvent>
 
+  /// The timers are armed first, so that the thread knows them.
+  mutating func enter() throws(Errno) -> Backend.Waiter {
+    armTimers()
+    return try backend.enter(knotes)
+  }
+
   /// A buffer that is large enough for everything that could be reported, or for the eventlist.
   mutating func takeBuffer(_ room: Int) throws(Errno) -> Buffer {
     try buffers.take(min(room, knotes.count + 8))
@@ -248,7 +254,7 @@ extension KQueue where Backend: ~Copyable {
 
   private mutating func harvest(_ events: Events, _ buffer: Buffer, room: Int) -> Int {
     while true {
-      let reports = Int(backend.poll(UnsafeMutableBufferPointer(rebasing: buffer[..<room])))
+      let reports = Int(backend.poll(knotes, UnsafeMutableBufferPointer(rebasing: buffer[..<room])))
       if reports < 0 { return reports }
       let delivered = deliver(reports, of: buffer, to: events)
       // What filled the room may have been the platform's own; the knotes are behind it then.

@@ -135,11 +135,11 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.wakeAll()
   }
 
-  public mutating func poll(_ buffer: UnsafeMutableBufferPointer<FakeReport>) -> CInt {
+  public mutating func poll(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<FakeReport>) -> CInt {
     kernel.poll(buffer)
   }
 
-  public mutating func enter() -> Waiter {
+  public mutating func enter(_ knotes: borrowing Knotes) -> Waiter {
     Unmanaged.passUnretained(kernel)
   }
 

@@ -89,11 +89,11 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     wakeDescriptor.signalAll(in: main)
   }
 
-  public mutating func poll(_ buffer: UnsafeMutableBufferPointer<EpollReport>) -> CInt {
+  public mutating func poll(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<EpollReport>) -> CInt {
     main.poll(buffer)
   }
 
-  public mutating func enter() -> CInt {
+  public mutating func enter(_ knotes: borrowing Knotes) -> CInt {
     main.descriptor
   }
 

@@ -11,6 +11,7 @@
 #define KQUEUE_SHIMS_H
 
 #include <errno.h>
+#include <poll.h> /* here, since the platforms share it and a header belongs to the module that has it first */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,6 +36,8 @@ bool kq_owns(int descriptor);
  * same; how often that happened.
  */
 void kq_own_inside(int descriptor);
+/* Moves a descriptor of ours out of the low numbers, which are the program's; passes a negative errno on. */
+int kq_move_high(int descriptor);
 bool kq_is_inside(int descriptor);
 void kq_lose(int descriptor);
 void kq_lose_range(int first, int last);

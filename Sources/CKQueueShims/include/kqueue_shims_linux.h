@@ -11,7 +11,6 @@
 #include "kqueue_shims.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -36,8 +35,6 @@ int kq_epoll_create(void);
 int kq_eventfd(void);
 int kq_timerfd(clockid_t clock);
 int kq_inotify(void);
-/* Moves a descriptor of ours out of the low numbers, which are the program's. */
-int kq_move_high(int descriptor);
 
 int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token);
 

@@ -1,0 +1,67 @@
+/*
+ * POSIX.1-2008 as Swift can call it, for the platform that needs no more.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef KQUEUE_SHIMS_POSIX_H
+#define KQUEUE_SHIMS_POSIX_H
+
+#include "kqueue_shims.h"
+
+
+/* A pipe of which neither end blocks or outlives exec; a negative errno. */
+int kq_pipe(int ends[2]);
+/* Makes the pipe readable.  Async-signal-safe. */
+int kq_pipe_signal(int end);
+/* Takes everything out of it. */
+void kq_pipe_drain(int end);
+/* Which file a descriptor names. */
+struct kq_identity {
+    uint64_t device, number;
+};
+int kq_identity(int descriptor, struct kq_identity *identity);
+
+/* Looks at descriptors at once; no cancellation point. */
+int kq_poll_now(struct pollfd *list, size_t count);
+/*
+ * Waits nanoseconds, rounded up to milliseconds, or for ever below 0.  A cancellation
+ * point; `cancelled` runs where the thread is cancelled there.
+ */
+int kq_poll_wait(struct pollfd *list, size_t count, int64_t nanoseconds, void (*cancelled)(void *),
+                 void *context);
+
+/* What a descriptor is, as far as readiness depends on it. */
+enum kq_posix_kind {
+    KQ_POSIX_UNKNOWN = 0,
+    KQ_POSIX_STREAM,     /* socket with connections */
+    KQ_POSIX_PACKETS,    /* likewise, of records, which may be empty */
+    KQ_POSIX_DATAGRAM,   /* any other socket */
+    KQ_POSIX_PIPE_READ,  /* pipes and FIFOs by how they were opened */
+    KQ_POSIX_PIPE_WRITE,
+    KQ_POSIX_PIPE_BOTH,
+    KQ_POSIX_TERMINAL,
+    KQ_POSIX_FILE,
+    KQ_POSIX_DIRECTORY,
+    KQ_POSIX_DEVICE,
+    KQ_POSIX_OTHER
+};
+/* A kq_posix_kind, or a negative errno. */
+int kq_posix_kind(int descriptor);
+
+/* Bytes that can be read, where the system counts them; a negative errno. */
+long kq_bytes(int descriptor);
+/* st_size less the offset; a negative errno. */
+int kq_remaining(int descriptor, int64_t *remaining);
+
+bool kq_listens(int descriptor);
+bool kq_is_connected(int descriptor);
+/* SO_RCVLOWAT, SO_RCVBUF, SO_SNDBUF; 0 where there is none. */
+long kq_receive_low_water(int descriptor);
+long kq_receive_buffer(int descriptor);
+long kq_send_buffer(int descriptor);
+/* Whether a stream's end can be seen: nothing is left to read, and nothing will come. */
+bool kq_is_at_end(int descriptor);
+/* Whether the program has shut the sending side down. */
+bool kq_is_send_shut(int descriptor);
+
+#endif /* KQUEUE_SHIMS_POSIX_H */

@@ -1,0 +1,120 @@
+/*
+ * POSIX: what descriptors are, and how much they hold.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "include/kqueue_shims_posix.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h> /* FIONREAD, which every system has though POSIX does not name it */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int option(int descriptor, int name, int otherwise) {
+    int value;
+    socklen_t size = sizeof value;
+    return getsockopt(descriptor, SOL_SOCKET, name, &value, &size) == 0 ? value : otherwise;
+}
+
+static int socket_kind(int descriptor) {
+    switch (option(descriptor, SO_TYPE, SOCK_DGRAM)) {
+    case SOCK_STREAM:
+        return KQ_POSIX_STREAM;
+    case SOCK_SEQPACKET:
+        return KQ_POSIX_PACKETS;
+    default:
+        return KQ_POSIX_DATAGRAM;
+    }
+}
+
+static int pipe_kind(int descriptor) {
+    switch (fcntl(descriptor, F_GETFL) & O_ACCMODE) {
+    case O_RDONLY:
+        return KQ_POSIX_PIPE_READ;
+    case O_WRONLY:
+        return KQ_POSIX_PIPE_WRITE;
+    default:
+        return KQ_POSIX_PIPE_BOTH;
+    }
+}
+
+int kq_posix_kind(int descriptor) {
+    struct stat status;
+    if (fstat(descriptor, &status) == -1)
+        return -errno;
+    if (S_ISSOCK(status.st_mode))
+        return socket_kind(descriptor);
+    if (S_ISFIFO(status.st_mode))
+        return pipe_kind(descriptor);
+    if (S_ISREG(status.st_mode))
+        return KQ_POSIX_FILE;
+    if (S_ISDIR(status.st_mode))
+        return KQ_POSIX_DIRECTORY;
+    if (S_ISCHR(status.st_mode))
+        return isatty(descriptor) || errno == EIO ? KQ_POSIX_TERMINAL : KQ_POSIX_DEVICE;
+    return S_ISBLK(status.st_mode) ? KQ_POSIX_DEVICE : KQ_POSIX_OTHER;
+}
+
+long kq_bytes(int descriptor) {
+#ifdef FIONREAD
+    int count = 0;
+    return ioctl(descriptor, FIONREAD, &count) == 0 ? count : -(long)errno;
+#else
+    (void)descriptor;
+    return -ENOTTY;
+#endif
+}
+
+int kq_remaining(int descriptor, int64_t *remaining) {
+    struct stat status;
+    off_t offset;
+    if (fstat(descriptor, &status) == -1 || (offset = lseek(descriptor, 0, SEEK_CUR)) == -1)
+        return -errno;
+    *remaining = status.st_size - offset;
+    return 0;
+}
+
+bool kq_listens(int descriptor) {
+    return option(descriptor, SO_ACCEPTCONN, 0) != 0;
+}
+
+bool kq_is_connected(int descriptor) {
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    return getpeername(descriptor, (struct sockaddr *)&address, &size) == 0;
+}
+
+long kq_receive_low_water(int descriptor) {
+    return option(descriptor, SO_RCVLOWAT, 1);
+}
+
+long kq_receive_buffer(int descriptor) {
+    return option(descriptor, SO_RCVBUF, 0);
+}
+
+long kq_send_buffer(int descriptor) {
+    return option(descriptor, SO_SNDBUF, 0);
+}
+
+#ifndef MSG_DONTWAIT
+#define MSG_DONTWAIT 0 /* poll(2) has said that it need not wait */
+#endif
+
+bool kq_is_at_end(int descriptor) {
+    char byte;
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    bool answer = recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    pthread_setcancelstate(state, &state);
+    return answer;
+}
+
+/* A stream answers a send of nothing with EPIPE. */
+bool kq_is_send_shut(int descriptor) {
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    bool answer = send(descriptor, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) == -1 && errno == EPIPE;
+    pthread_setcancelstate(state, &state);
+    return answer;
+}

@@ -1,0 +1,181 @@
+import CKQueue
+import CKQueueShims.POSIX
+import KQueueCore
+
+/// POSIX.1-2008 and no more: poll(2), a pipe, and looking again. The kqueue's descriptor is the pipe's reading end.
+public struct POSIXBackend: PlatformBackend, ~Copyable {
+  public typealias KnoteState = POSIXKnote
+  public typealias RawEvent = PollReport
+  public typealias Waiter = Sleeper
+
+  public static var filters: FilterSet { FilterSet(.read).union(FilterSet(.write)) }
+
+  var pipe: SelfPipe
+  var table: PollTable
+  /// What poll(2) calls ready though there is nothing new to deliver; see `POSIXKnote.Place`.
+  var quiet = PollList()
+  /// Knotes on descriptors that poll(2) tells of.
+  var polled = 0
+  /// Where the next report begins.
+  private var start = 0
+  /// What the core asked to be told, by clock; 0 is nothing.
+  private var deadlines: (monotonic: UInt64, realtime: UInt64) = (0, 0)
+  /// Threads that wait, or are on their way back.
+  private var sleepers = 0
+  /// The pipe was written to for them to look anew.
+  private var isKicked = false
+  public let validates: Bool
+
+  public static var closesGoUnseen: Bool { !kq_is_interposed() }
+
+  public init() throws(Errno) {
+    let own = try SelfPipe()
+    validates = Self.closesGoUnseen
+    pipe = own
+    table = PollTable()
+  }
+
+  /// The kqueue's own descriptor has the first place.
+  mutating func prepareTable() throws(Errno) {
+    guard table.count == 0 else { return }
+    try table.reserve(1)
+    _ = table.append(pipe.reading, Int16(POLLIN), .own(.wake))
+  }
+
+  public mutating func renumber(_ number: CInt) throws(Errno) {
+    try pipe.renumber(number)
+    table.close()  // filled when it is needed
+  }
+
+  public mutating func close() {
+    table.close()
+    quiet.free()
+    pipe.close()
+  }
+
+  public var descriptor: CInt { pipe.reading }
+  public var isIdle: Bool { polled == 0 }
+  public var isAlive: Bool { pipe.isAlive }
+  public var isReplaced: Bool { !pipe.isAlive }
+  public var isIntact: Bool { pipe.isIntact }
+
+  /// poll(2) is given numbers anew each time, so there is nothing that a close would leave behind.
+  public var watchSets: WatchSets { WatchSets() }
+  public static func forget(_ number: CInt, _ watchSets: WatchSets) {}
+
+  // MARK: Time
+
+  /// How long what nobody tells may go unseen, in ns.
+  static var lookInterval: UInt64 { 25_000_000 }
+
+  public func now(_ clock: Clock) -> UInt64 {
+    kq_clock(clock == .realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC)
+  }
+
+  public mutating func prepareTimer(_ clock: Clock) {}
+
+  public mutating func arm(_ clock: Clock, _ deadline: UInt64?) -> Bool {
+    switch clock {
+    case .monotonic: deadlines.monotonic = deadline ?? 0
+    case .realtime: deadlines.realtime = deadline ?? 0
+    }
+    if deadline != nil { kick() }
+    return true
+  }
+
+  // MARK: Waking
+
+  public mutating func prepareWake() {}
+
+  public func wake() -> Bool {
+    pipe.signal()
+  }
+
+  public func takeBackWake() {
+    if sleepers == 0 { pipe.drain() }
+  }
+
+  public func wakeAll() {
+    _ = pipe.signal()
+  }
+
+  /// Has those who sleep look anew: what they wait for has changed.
+  mutating func kick() {
+    guard sleepers > 0 && !isKicked else { return }
+    isKicked = pipe.signal()
+  }
+
+  // MARK: Waiting
+
+  public mutating func poll(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<PollReport>) -> CInt {
+    var sleeper: Sleeper
+    do throws(Errno) {
+      sleeper = try enter(knotes)
+    } catch {
+      return -error.code
+    }
+    let found = kq_poll_now(sleeper.list.entries, sleeper.list.count)
+    let reports = found < 0 ? found : sleeper.report(found, buffer)
+    leave(sleeper)
+    return reports
+  }
+
+  public mutating func enter(_ knotes: borrowing Knotes) throws(Errno) -> Sleeper {
+    try prepareTable()
+    lookAtQuiet(knotes)
+    start = table.count > 1 ? (start + 1) % table.count : 0
+    let sleeper = Sleeper(
+      list: try table.lend(), monotonic: deadlines.monotonic, realtime: deadlines.realtime,
+      look: quiet.count > 0 ? now(.monotonic) + Self.lookInterval : 0, start: start)
+    sleepers += 1
+    return sleeper
+  }
+
+  public mutating func leave(_ sleeper: Sleeper) {
+    sleepers -= 1
+    // Whoever was woken takes that back, but the others have to see it first.
+    let wasWoken = sleeper.list.entries.unsafelyUnwrapped[0].revents != 0
+    if wasWoken && sleepers == 0 {
+      pipe.drain()
+      isKicked = false
+    }
+    table.takeBack(sleeper.list)
+    forgetDeadlines(sleeper)
+  }
+
+  /// A time that was reported is over; the core asks for the next.
+  private mutating func forgetDeadlines(_ sleeper: Sleeper) {
+    if deadlines.monotonic == sleeper.monotonic && deadlines.monotonic <= now(.monotonic) { deadlines.monotonic = 0 }
+    if deadlines.realtime == sleeper.realtime && deadlines.realtime <= now(.realtime) { deadlines.realtime = 0 }
+  }
+
+  public static func wait(
+    _ sleeper: Sleeper, _ buffer: UnsafeMutableBufferPointer<PollReport>, nanoseconds: Int64?,
+    cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
+  ) -> CInt {
+    let left = sleeper.left(nanoseconds)
+    let found = kq_poll_wait(sleeper.list.entries, sleeper.list.count, left ?? -1, cancelled, context)
+    return found < 0 ? found : sleeper.report(found, buffer)
+  }
+
+  @inline(__always)
+  public static func decode(_ event: PollReport) -> Report {
+    guard event.token.generation == KnoteToken.ownGeneration else { return .knote(event.token, event.bits) }
+    switch PollSource(rawValue: event.token.index) {
+    case .wake: return .wake
+    case .monotonicTimer: return .timer(.monotonic)
+    case .realtimeTimer: return .timer(.realtime)
+    case .quiet, .signals, .processes, .files: return .more(event.token.index)
+    case nil: bug("an unknown source")
+    }
+  }
+
+  public mutating func gather(
+    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
+  ) -> Int {
+    switch PollSource(rawValue: source) {
+    case .quiet: return 0  // looked at by whoever waits or polls next
+    default: bug("nothing to gather there")
+    }
+  }
+}

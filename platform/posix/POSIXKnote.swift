@@ -1,0 +1,67 @@
+import CKQueue
+import CKQueueShims.POSIX
+import KQueueCore
+
+/// What the POSIX platform keeps with a knote. All zeroes: not attached, kind not known.
+public struct POSIXKnote: BitwiseCopyable {
+  /// Which list the knote's descriptor stands in.
+  enum Place: UInt8 {
+    case none
+    /// poll(2) is asked for it, also by a sleeper.
+    case awaited
+    /// poll(2) calls it ready, but that is told already, or is nothing to deliver: looked at now and then, until
+    /// it has not been ready for once.
+    case quiet
+    /// Disabled: poll(2) is not asked.
+    case idle
+    /// poll(2) has nothing to say of it: a file, which is looked at.
+    case file
+  }
+
+  /// The place in its list.
+  var position: UInt32
+  /// A short form of what was told, or was nothing to deliver.
+  var told: UInt32
+  /// A short form of the file that was registered.
+  var identity: UInt32
+  private var placeValue: UInt8
+  private var kindValue: UInt8
+
+  var place: Place {
+    @inline(__always) get { Place(rawValue: placeValue).unsafelyUnwrapped }
+    set { placeValue = newValue.rawValue }
+  }
+
+  /// What the descriptor is; asked for when first needed.
+  mutating func kind(of descriptor: CInt) -> kq_posix_kind {
+    if kindValue == 0 {
+      let kind = kq_posix_kind(descriptor)
+      kindValue = kind < 0 ? UInt8(KQ_POSIX_OTHER.rawValue) : UInt8(kind)
+    }
+    return kq_posix_kind(UInt32(kindValue))
+  }
+}
+
+typealias POSIXKnotePointer = UnsafeMutablePointer<Knote<POSIXKnote>>
+
+extension Knote<POSIXKnote> {
+  /// The bits of poll(2) that the filter is about.
+  var interest: Int16 {
+    kind == .write ? Int16(POLLOUT) : Int16(POLLIN)
+  }
+
+  /// READ with NOTE_LOWAT and no bytes to wait for.
+  var isAlwaysEnough: Bool {
+    fflags & UInt32(NOTE_LOWAT) != 0 && data <= 0
+  }
+}
+
+/// Bits of poll(2) as a knote was reported with.
+extension UInt32 {
+  @inline(__always)
+  func has(_ bits: CInt) -> Bool {
+    self & UInt32(bitPattern: bits) != 0
+  }
+}
+
+let endOfFile = UInt16(EV_EOF)

@@ -1,0 +1,66 @@
+import CKQueueShims.POSIX
+import KQueueCore
+
+/// A list as poll(2) takes it, and beside each descriptor the knote that it is about.
+struct PollList: BitwiseCopyable {
+  private(set) var entries: UnsafeMutablePointer<pollfd>?
+  private var tokens: UnsafeMutablePointer<KnoteToken>?
+  private(set) var count = 0
+  private(set) var room = 0
+
+  /// Makes room for so many.
+  /// - Throws: ENOMEM.
+  mutating func reserve(_ wanted: Int) throws(Errno) {
+    guard wanted > room else { return }
+    var size = max(room, 512)
+    while size < wanted { size *= 2 }
+    var fresh = PollList()
+    fresh.entries = try Arena.map(pollfd.self, count: size)
+    do throws(Errno) {
+      fresh.tokens = try Arena.map(KnoteToken.self, count: size)
+    } catch {
+      Arena.unmap(fresh.entries.unsafelyUnwrapped, count: size)
+      throw error
+    }
+    fresh.room = size
+    fresh.take(self)
+    free()
+    self = fresh
+  }
+
+  /// Becomes what another list is; there is room for it.
+  mutating func take(_ other: PollList) {
+    count = other.count
+    guard count > 0 else { return }
+    entries.unsafelyUnwrapped.update(from: other.entries.unsafelyUnwrapped, count: count)
+    tokens.unsafelyUnwrapped.update(from: other.tokens.unsafelyUnwrapped, count: count)
+  }
+
+  mutating func free() {
+    if let entries { Arena.unmap(entries, count: room) }
+    if let tokens { Arena.unmap(tokens, count: room) }
+    self = PollList()
+  }
+
+  @inline(__always)
+  func token(_ position: Int) -> KnoteToken {
+    tokens.unsafelyUnwrapped[position]
+  }
+
+  /// Appends an entry, for which there is room.
+  mutating func append(_ descriptor: CInt, _ interest: Int16, _ token: KnoteToken) {
+    entries.unsafelyUnwrapped[count] = pollfd(fd: descriptor, events: interest, revents: 0)
+    tokens.unsafelyUnwrapped[count] = token
+    count += 1
+  }
+
+  /// Removes an entry; the last takes its place.
+  /// - Returns: the knote that has moved, where one has.
+  mutating func remove(_ position: Int) -> KnoteToken? {
+    count -= 1
+    guard position < count else { return nil }
+    entries.unsafelyUnwrapped[position] = entries.unsafelyUnwrapped[count]
+    tokens.unsafelyUnwrapped[position] = tokens.unsafelyUnwrapped[count]
+    return token(position)
+  }
+}

@@ -1,0 +1,75 @@
+import CKQueueShims.POSIX
+import KQueueCore
+
+/// The descriptors that a kqueue waits for. The first place is the kqueue's own.
+///
+/// poll(2) writes into the list that it is given, and a sleeper has to keep his while others change what is waited
+/// for. So the table's list is lent to a sleeper; a change meanwhile is made in a copy, and a second sleeper gets one.
+struct PollTable: ~Copyable {
+  private(set) var list = PollList()
+  private var isLent = false
+  /// A list that nobody uses, as large as the table's while that is lent, so that a change needs no memory.
+  private var spare = PollList()
+
+  mutating func close() {
+    list.free()
+    spare.free()
+  }
+
+  var count: Int { list.count }
+
+  /// Makes room for so many, so that `append` cannot fail.
+  /// - Throws: ENOMEM.
+  mutating func reserve(_ wanted: Int) throws(Errno) {
+    guard wanted > list.room else { return }
+    if isLent {
+      try spare.reserve(wanted)
+      withdraw()
+    }
+    try list.reserve(wanted)
+  }
+
+  mutating func append(_ descriptor: CInt, _ interest: Int16, _ token: KnoteToken) -> UInt32 {
+    withdraw()
+    list.append(descriptor, interest, token)
+    return UInt32(list.count - 1)
+  }
+
+  mutating func remove(_ position: UInt32) -> KnoteToken? {
+    withdraw()
+    return list.remove(Int(position))
+  }
+
+  /// Goes on with a copy of a list that is lent; its sleeper gives it back for good.
+  private mutating func withdraw() {
+    guard isLent else { return }
+    spare.take(list)
+    list = spare
+    spare = PollList()
+    isLent = false
+  }
+
+  /// A list for a thread that is about to wait.
+  /// - Throws: ENOMEM.
+  mutating func lend() throws(Errno) -> PollList {
+    if isLent {
+      var copy = PollList()
+      try copy.reserve(list.count)
+      copy.take(list)
+      return copy
+    }
+    try spare.reserve(list.room)
+    isLent = true
+    return list
+  }
+
+  mutating func takeBack(_ lent: PollList) {
+    if isLent && lent.entries == list.entries {
+      isLent = false
+    } else {
+      var lent = lent
+      if spare.room < lent.room { swap(&spare, &lent) }
+      lent.free()
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import CKQueueShims.POSIX
+import KQueueCore
+
+/// The pipe whose reading end is the kqueue's descriptor: readable while there is something to deliver that poll(2)
+/// does not tell, and where those who sleep must look anew.
+struct SelfPipe: BitwiseCopyable {
+  private(set) var reading: CInt
+  private let writing: CInt
+  private var identity = kq_identity()
+
+  /// - Throws: EMFILE, ENFILE.
+  init() throws(Errno) {
+    var ends: (CInt, CInt) = (-1, -1)
+    try Errno.check(withUnsafeMutableBytes(of: &ends) { kq_pipe($0.bindMemory(to: CInt.self).baseAddress) })
+    (reading, writing) = (ends.0, kq_move_high(ends.1))
+    _ = kq_identity(reading, &identity)
+  }
+
+  mutating func renumber(_ number: CInt) throws(Errno) {
+    guard number != reading else { return }
+    try Errno.check(kq_renumber(reading, number))
+    kq_close_descriptor(reading)
+    kq_own(number)
+    reading = number
+  }
+
+  /// Whether the kqueue's number is this pipe still.
+  var isAlive: Bool {
+    var now = kq_identity()
+    return kq_identity(reading, &now) == 0 && now.device == identity.device && now.number == identity.number
+  }
+
+  /// Whether the end inside is open still.
+  var isIntact: Bool {
+    kq_is_open(writing)
+  }
+
+  func signal() -> Bool {
+    kq_pipe_signal(writing) == 0
+  }
+
+  func drain() {
+    kq_pipe_drain(reading)
+  }
+
+  /// Closes the end that is not the kqueue's own.
+  func close() {
+    kq_close_descriptor(writing)
+  }
+}

@@ -1,0 +1,128 @@
+import CKQueue
+import CKQueueShims.POSIX
+import KQueueCore
+
+/// Registration of knotes on descriptors.
+extension POSIXBackend {
+  public mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    let knote = knotes[index]
+    let kind = try Errno.check(kq_posix_kind(knote.pointee.descriptor))
+    switch kq_posix_kind(UInt32(kind)) {
+    case KQ_POSIX_FILE, KQ_POSIX_DIRECTORY:
+      knote.pointee.platform.place = .file
+      return .recorded
+    default: break
+    }
+    if knote.pointee.kind == .write { try refuseBrokenPipe(knote.pointee.descriptor) }
+    try prepareTable()
+    try table.reserve(polled + 2)
+    try quiet.reserve(polled + 1)
+    polled += 1
+    knote.pointee.platform.identity = identity(of: knote.pointee.descriptor)
+    settle(index, knotes)
+    return .kernel
+  }
+
+  public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    let knote = knotes[index]
+    if !kq_is_open(knote.pointee.descriptor) { throw Errno(EBADF) }
+    if validates && !isSameFile(knote) { throw Errno(ENOENT) }
+    if knote.pointee.platform.place != .file { settle(index, knotes) }
+  }
+
+  public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    let knote = knotes[index]
+    let isSame = !validates || isSameFile(knote)
+    abandon(index, knotes)
+    if !kq_is_open(knote.pointee.descriptor) { throw Errno(EBADF) }
+    if !isSame { throw Errno(ENOENT) }
+  }
+
+  public mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes) {
+    let place = knotes[index].pointee.platform.place
+    if place == .none { return }
+    if place != .file { polled -= 1 }
+    take(index, knotes)
+    knotes[index].pointee.platform.place = .none
+  }
+
+  // MARK: Lists
+
+  /// Has poll(2) asked for a knote, or not where it is disabled.
+  private mutating func settle(_ index: UInt32, _ knotes: borrowing Knotes) {
+    move(index, to: knotes[index].pointee.isDisabled ? .idle : .awaited, knotes)
+  }
+
+  mutating func move(_ index: UInt32, to place: POSIXKnote.Place, _ knotes: borrowing Knotes) {
+    let knote = knotes[index]
+    if knote.pointee.platform.place == place { return }
+    take(index, knotes)
+    let token = KnoteToken(index: index, generation: knote.pointee.generation)
+    knote.pointee.platform.place = place
+    switch place {
+    case .awaited:
+      knote.pointee.platform.position = table.append(knote.pointee.descriptor, knote.pointee.interest, token)
+      kick()
+    case .quiet:
+      knote.pointee.platform.position = UInt32(quiet.count)
+      quiet.append(knote.pointee.descriptor, knote.pointee.interest, token)
+    case .none, .idle, .file: break
+    }
+  }
+
+  /// Takes a knote out of its list.
+  private mutating func take(_ index: UInt32, _ knotes: borrowing Knotes) {
+    let position = knotes[index].pointee.platform.position
+    let moved: KnoteToken?
+    switch knotes[index].pointee.platform.place {
+    case .awaited: moved = table.remove(position)
+    case .quiet: moved = quiet.remove(Int(position))
+    case .none, .idle, .file: return
+    }
+    if let moved { knotes[moved.index].pointee.platform.position = position }
+  }
+
+  /// Has poll(2) asked again for what was quiet and has changed, or was not ready for once.
+  mutating func lookAtQuiet(_ knotes: borrowing Knotes) {
+    guard quiet.count > 0, kq_poll_now(quiet.entries, quiet.count) >= 0 else { return }
+    var place = quiet.count
+    while place > 0 {
+      place -= 1
+      let index = quiet.token(place).index
+      let bits = UInt32(UInt16(bitPattern: quiet.entries.unsafelyUnwrapped[place].revents))
+      if bits == 0 || signature(knotes[index], bits) != knotes[index].pointee.platform.told {
+        move(index, to: .awaited, knotes)
+      }
+    }
+  }
+
+  /// A short form of what poll(2) and the descriptor say: as long as it stays the same there is nothing new.
+  func signature(_ knote: POSIXKnotePointer, _ bits: UInt32) -> UInt32 {
+    let bytes = knote.pointee.kind == .read ? max(kq_bytes(knote.pointee.descriptor), 0) : 0
+    return UInt32(truncatingIfNeeded: bytes) << 6 ^ bits
+  }
+
+  // MARK: What a number names
+
+  /// A short form of the file that a number names.
+  private func identity(of descriptor: CInt) -> UInt32 {
+    var identity = kq_identity()
+    guard kq_identity(descriptor, &identity) == 0 else { return 0 }
+    return UInt32(truncatingIfNeeded: HashIndex.hash(UInt(identity.device &* 31 &+ identity.number)))
+  }
+
+  func isSameFile(_ knote: POSIXKnotePointer) -> Bool {
+    knote.pointee.platform.place == .file
+      ? kq_is_open(knote.pointee.descriptor)
+      : identity(of: knote.pointee.descriptor) == knote.pointee.platform.identity
+  }
+
+  /// WRITE on a pipe that nobody reads any more is refused (C-201).
+  private func refuseBrokenPipe(_ descriptor: CInt) throws(Errno) {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    try Errno.check(kq_poll_now(&entry, 1))
+    if entry.revents & Int16(POLLERR) != 0 && kq_posix_kind(descriptor) == KQ_POSIX_PIPE_WRITE.rawValue {
+      throw Errno(EPIPE)
+    }
+  }
+}
