@@ -112,6 +112,9 @@ public protocol PlatformBackend: ~Copyable {
   /// Undoes a `wake` that no `wait` has reported yet; one may report it all the same.
   func takeBackWake()
 
+  /// The lock is about to be dropped: whoever waits has to know what was changed.
+  mutating func flush()
+
   /// Has every `wait` return, now and from now on: the kqueue is closed. Async-signal-safe.
   func wakeAll()
 
@@ -157,6 +160,8 @@ extension PlatformBackend where Self: ~Copyable {
   public var isIntact: Bool { true }
   public mutating func rebuild(_ knotes: borrowing Knotes) {}
   public mutating func leave(_ waiter: Waiter) {}
+  @inline(__always)
+  public mutating func flush() {}
   public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening {
     bug("a report of a knote that the platform does not report")
   }

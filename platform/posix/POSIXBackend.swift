@@ -16,14 +16,13 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var quiet = PollList()
   /// Knotes on descriptors that poll(2) tells of.
   var polled = 0
-  /// Where the next report begins.
-  private var start = 0
   /// What the core asked to be told, by clock; 0 is nothing.
   private var deadlines: (monotonic: UInt64, realtime: UInt64) = (0, 0)
-  /// Threads that wait, or are on their way back.
+  /// Threads that wait, or are on their way back; those of them who wait for all that there is.
   private var sleepers = 0
-  /// The pipe was written to for them to look anew.
-  private var isKicked = false
+  private var upToDate = 0
+  /// Grows with each change of what is waited for.
+  private var version: UInt32 = 0
   public let validates: Bool
 
   public static var closesGoUnseen: Bool { !kq_is_interposed() }
@@ -79,7 +78,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     case .monotonic: deadlines.monotonic = deadline ?? 0
     case .realtime: deadlines.realtime = deadline ?? 0
     }
-    if deadline != nil { kick() }
+    if deadline != nil { noteChange() }
     return true
   }
 
@@ -92,17 +91,22 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   }
 
   public func takeBackWake() {
-    if sleepers == 0 { pipe.drain() }
+    pipe.drain()
   }
 
   public func wakeAll() {
     _ = pipe.signal()
   }
 
-  /// Has those who sleep look anew: what they wait for has changed.
-  mutating func kick() {
-    guard sleepers > 0 && !isKicked else { return }
-    isKicked = pipe.signal()
+  /// What sleepers wait for is not all any more.
+  mutating func noteChange() {
+    version &+= 1
+    upToDate = 0
+  }
+
+  /// One sleeper has to wait for everything, if there is any: when that one leaves, another looks anew.
+  public mutating func flush() {
+    if sleepers > 0 && upToDate == 0 { _ = pipe.signal() }
   }
 
   // MARK: Waiting
@@ -123,22 +127,18 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public mutating func enter(_ knotes: borrowing Knotes) throws(Errno) -> Sleeper {
     try prepareTable()
     lookAtQuiet(knotes)
-    start = table.count > 1 ? (start + 1) % table.count : 0
     let sleeper = Sleeper(
       list: try table.lend(), monotonic: deadlines.monotonic, realtime: deadlines.realtime,
-      look: quiet.count > 0 ? now(.monotonic) + Self.lookInterval : 0, start: start)
+      look: quiet.count > 0 ? now(.monotonic) + Self.lookInterval : 0, version: version)
     sleepers += 1
+    upToDate += 1
     return sleeper
   }
 
   public mutating func leave(_ sleeper: Sleeper) {
     sleepers -= 1
-    // Whoever was woken takes that back, but the others have to see it first.
-    let wasWoken = sleeper.list.entries.unsafelyUnwrapped[0].revents != 0
-    if wasWoken && sleepers == 0 {
-      pipe.drain()
-      isKicked = false
-    }
+    if sleeper.version == version { upToDate -= 1 }
+    if sleeper.wasWoken { pipe.drain() }
     table.takeBack(sleeper.list)
     forgetDeadlines(sleeper)
   }

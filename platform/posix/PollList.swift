@@ -42,6 +42,13 @@ struct PollList: BitwiseCopyable {
     self = PollList()
   }
 
+  /// The place that was reported last, so that all have their turn where there is no room for all. It lies with the
+  /// first token, which says nothing.
+  var cursor: Int {
+    get { Int(tokens.unsafelyUnwrapped[0].index) }
+    nonmutating set { tokens.unsafelyUnwrapped[0] = KnoteToken(index: UInt32(newValue), generation: 0) }
+  }
+
   @inline(__always)
   func token(_ position: Int) -> KnoteToken {
     tokens.unsafelyUnwrapped[position]

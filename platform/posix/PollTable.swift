@@ -67,6 +67,7 @@ struct PollTable: ~Copyable {
     if isLent && lent.entries == list.entries {
       isLent = false
     } else {
+      list.cursor = lent.cursor
       var lent = lent
       if spare.room < lent.room { swap(&spare, &lent) }
       lent.free()

@@ -9,8 +9,12 @@ public struct Sleeper: BitwiseCopyable {
   var monotonic: UInt64
   var realtime: UInt64
   var look: UInt64
-  /// The place to begin with, so that all have their turn where there is no room for all.
-  var start: Int
+  var version: UInt32
+
+  /// Whether the kqueue's own descriptor was readable.
+  var wasWoken: Bool {
+    list.entries.unsafelyUnwrapped[0].revents != 0
+  }
 
   /// Nanoseconds until the first of its times, or the caller's if that is earlier; nil: for ever.
   func left(_ nanoseconds: Int64?) -> Int64? {
@@ -33,17 +37,18 @@ public struct Sleeper: BitwiseCopyable {
     var written = 0
     reportTimes(buffer, &written)
     var left = found
-    if left > 0, list.entries.unsafelyUnwrapped[0].revents != 0 {
+    if left > 0 && wasWoken {
       left -= 1
       write(.own(.wake), 0, buffer, &written)
     }
-    var place = start
+    var place = list.cursor
     for _ in 1..<max(list.count, 1) where left > 0 && written < buffer.count {
       place = place + 1 < list.count ? place + 1 : 1
       let bits = list.entries.unsafelyUnwrapped[place].revents
       guard bits != 0 else { continue }
       left -= 1
       write(list.token(place), UInt32(UInt16(bitPattern: bits)), buffer, &written)
+      list.cursor = place
     }
     return CInt(written)
   }

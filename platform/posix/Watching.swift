@@ -62,7 +62,7 @@ extension POSIXBackend {
     switch place {
     case .awaited:
       knote.pointee.platform.position = table.append(knote.pointee.descriptor, knote.pointee.interest, token)
-      kick()
+      noteChange()
     case .quiet:
       knote.pointee.platform.position = UInt32(quiet.count)
       quiet.append(knote.pointee.descriptor, knote.pointee.interest, token)
