@@ -113,10 +113,25 @@ int kq_timerfd_arm(int descriptor, uint64_t deadline) {
     return result(timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &setting, NULL));
 }
 
+/* The thread's own table of descriptors, where it is told: the process's is gone with its first thread. */
+static int watch(int inotify, int descriptor, const char *suffix, uint32_t mask) {
+    static const char *const tables[] = {"/proc/thread-self/fd", "/proc/self/fd"};
+    char path[64];
+    int got = -ENOENT;
+    for (size_t t = 0; t < 2 && (got == -ENOENT || got == -ENOTDIR); t++) {
+        snprintf(path, sizeof path, "%s/%d%s", tables[t], descriptor, suffix);
+        got = result(inotify_add_watch(inotify, path, mask));
+    }
+    return got;
+}
+
 int kq_inotify_watch(int inotify, int descriptor, uint32_t mask) {
-    char path[sizeof "/proc/self/fd/" + 3 * sizeof descriptor];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
-    return result(inotify_add_watch(inotify, path, mask));
+    int got = watch(inotify, descriptor, "", mask);
+    return got == -ENOENT || got == -ENOTDIR ? -ENOTSUP : got;
+}
+
+int kq_inotify_watch_parent(int inotify, int descriptor, uint32_t mask) {
+    return watch(inotify, descriptor, "/..", mask | IN_ONLYDIR);
 }
 
 void kq_inotify_remove(int inotify, int watch) {

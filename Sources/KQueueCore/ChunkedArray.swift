@@ -4,13 +4,15 @@ import CKQueueShims
 ///
 /// Pointers into it stay valid until `removeAll`, and the pages of a chunk are taken from the system only
 /// when they are touched, so a sparse index costs little. All-zero bytes must be a valid `Element`.
-struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
+public struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
   private typealias Chunk = UnsafeMutablePointer<Element>?
 
   private static var chunkLimit: Int { 27 }
 
   /// Where the chunks are. It lies apart, so that what the compiler copies to lend out the array is a pointer.
   private var chunks: UnsafeMutablePointer<Chunk>?
+
+  public init() {}
 
   /// Base-2 logarithm of the size of the first chunk, which fills about a page.
   @inline(__always)
@@ -36,7 +38,7 @@ struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
 
   /// The element at an index whose chunk is there.
   @inline(__always)
-  subscript(index: Int) -> UnsafeMutablePointer<Element> {
+  public subscript(index: Int) -> UnsafeMutablePointer<Element> {
     let place = Self.locate(index)
     return chunks.unsafelyUnwrapped[place.chunk].unsafelyUnwrapped + place.offset
   }
@@ -51,7 +53,7 @@ struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
 
   /// The element at an index, in memory taken now where there was none.
   /// - Throws: ENOMEM.
-  mutating func grow(to index: Int) throws(Errno) -> UnsafeMutablePointer<Element> {
+  public mutating func grow(to index: Int) throws(Errno) -> UnsafeMutablePointer<Element> {
     let place = Self.locate(index)
     guard place.chunk < Self.chunkLimit else { throw Errno(ENOMEM) }
     if chunks == nil { chunks = try Arena.map(Chunk.self, count: Self.chunkLimit) }
@@ -63,7 +65,7 @@ struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
   }
 
   /// Gives all memory back.
-  mutating func removeAll() {
+  public mutating func removeAll() {
     guard let chunks else { return }
     for chunk in 0..<Self.chunkLimit {
       if let memory = chunks[chunk] { Arena.unmap(memory, count: Self.size(ofChunk: chunk)) }

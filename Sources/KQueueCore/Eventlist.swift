@@ -53,23 +53,28 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Queues the knotes of reports that stand elsewhere.
-  private mutating func gather(_ source: UInt32, _ stale: inout Int) {
+  mutating func gather(_ source: UInt32, _ stale: inout Int) {
     guard let buffer = try? happenings.take(1) else { return }  // reported again next time
-    for place in 0..<backend.gather(source, knotes, buffer) {
-      let happening = buffer[place]
-      let index = happening.token.index
-      guard let knote = knotes.find(happening.token) else {
-        stale += 1
-        continue
-      }
-      if knote.pointee.status.contains(.recorded) {
-        note(index, happening)
-      } else if !knote.pointee.isDisabled {
-        unsettled.remove(index, knotes)
-        queue(index, happening.bits)
-      }
+    var count = buffer.count
+    while count == buffer.count {
+      count = backend.gather(source, knotes, buffer)
+      for place in 0..<count { take(buffer[place], &stale) }
     }
     happenings.give(back: buffer)
+  }
+
+  private mutating func take(_ happening: Happening, _ stale: inout Int) {
+    let index = happening.token.index
+    guard let knote = knotes.find(happening.token) else {
+      stale += 1
+      return
+    }
+    if knote.pointee.status.contains(.recorded) {
+      note(index, happening)
+    } else if !knote.pointee.isDisabled {
+      unsettled.remove(index, knotes)
+      queue(index, happening.bits)
+    }
   }
 
   /// Delivers from the ready list, each knote at most once, until the eventlist is full.

@@ -59,6 +59,7 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     _ handle: KQueueHandle<Backend>, _ entries: UnsafeMutablePointer<Entry>, _ count: inout Int
   ) {
     handle.seeToClosed()
+    handle.queue.pointee.gatherEarlier(.vnode)
     let number = handle.slot.pointee.number - 1
     let queue = UnsafePointer(handle.queue)
     entries[count].number = number

@@ -86,6 +86,10 @@ public protocol PlatformBackend: ~Copyable {
   /// What a report means of a knote that records what happens, and that the kernel reports by itself.
   mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening
 
+  /// Whether the number of a knote on a descriptor that records what happens names another file by now, or none.
+  /// Asked before a delivery.
+  mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
+
   // MARK: Time
 
   /// Nanoseconds of a clock.
@@ -146,10 +150,14 @@ public protocol PlatformBackend: ~Copyable {
   static func decode(_ event: RawEvent) -> Report
 
   /// What stands behind a `.more`.
-  /// - Returns: how many were written; as many as fit means that there may be more, which is reported again.
+  /// - Returns: how many were written; where as many as fit, it is asked again at once.
   mutating func gather(
     _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int
+
+  /// The source behind which there may stand what happened to knotes of a filter and was not gathered yet; nil
+  /// where nothing needs to be gathered before such a knote is made or changed.
+  func source(of filter: Filter) -> UInt32?
 }
 
 extension PlatformBackend where Self: ~Copyable {
@@ -165,6 +173,8 @@ extension PlatformBackend where Self: ~Copyable {
   public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening {
     bug("a report of a knote that the platform does not report")
   }
+  public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { false }
+  public func source(of filter: Filter) -> UInt32? { nil }
 }
 
 /// What a platform needs to know to forget a number without the kqueue's lock. All zeroes: nothing.

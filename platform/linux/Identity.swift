@@ -12,7 +12,7 @@ extension LinuxBackend {
     let descriptor = knote.pointee.descriptor
     switch knote.pointee.platform.place {
     case .main, .firstSide, .secondSide, .thirdSide: return isEntered(descriptor, in: set(of: knote).unsafelyUnwrapped)
-    case .file: return files.isSameFile(knote)
+    case .file: return files.isSame(knote)
     case .always, .facility: return kq_is_open(descriptor)
     case .none: return false
     }

@@ -1,86 +1,157 @@
+import CKQueue
 import CKQueueShims.Linux
 import KQueueCore
 
-/// One inotify instance a kqueue: tells that a file has changed for which READ waits at its end.
+/// One inotify instance a kqueue: tells what happens to files, for VNODE, and for READ at the end of one.
 ///
-/// Knotes on one inode share a watch, since inotify has but one for each.
+/// inotify tells that a file was written, or that something of its attributes changed; how much, and what, is told
+/// from its status before and after. It has one watch for a file, which all knotes on that file share.
 struct InotifyWatches: ~Copyable {
   typealias Knotes = KnoteSlab<LinuxKnote>
 
   private(set) var descriptor: CInt = -1
-  /// Knotes by watch.
-  private var knotesOfWatch = HashIndex()
+  var table = WatchTable()
+  /// Knotes by the place of their file's watch.
+  var sharers = HashIndex()
+  /// Where events are read to.
+  private(set) var memory: UnsafeMutableRawPointer?
 
-  /// Grew, shrank, or had its content changed, and for a directory: an entry came or went.
-  private static var mask: UInt32 {
-    UInt32(IN_MODIFY) | UInt32(IN_ATTRIB) | UInt32(IN_CREATE) | UInt32(IN_DELETE) | UInt32(IN_MOVED_FROM)
-      | UInt32(IN_MOVED_TO)
-  }
+  static var memorySize: Int { 16384 }
+  /// A mask is made narrower for the sake of quiet only while few share it: all of them have to be asked.
+  private static var fewSharers: UInt32 { 16 }
+
+  // MARK: Knotes
 
   /// Watches the file behind a knote's descriptor.
-  /// - Throws: EMFILE, ENFILE, ENOMEM; ENOTSUP where /proc is not to be had.
+  /// - Throws: EBADF, EMFILE, ENFILE, ENOMEM; EINVAL for VNODE on what is no file; ENOTSUP where /proc is not to be had.
   mutating func add(_ index: UInt32, _ knotes: borrowing Knotes, in set: EpollSet) throws(Errno) {
+    let knote = knotes[index]
+    let number = knote.pointee.descriptor
+    let status = try FileStatus(of: number)
+    if knote.pointee.isVnode && !status.isNameable(number) { throw Errno(EINVAL) }
     try open(in: set)
-    try knotesOfWatch.reserve { Self.hash(knotes[$0].pointee.platform.watch) }
-    let watch = kq_inotify_watch(descriptor, knotes[index].pointee.descriptor, Self.mask)
-    switch watch {
-    case -ENOSPC: throw Errno(ENOMEM)
-    case -ENOENT, -ENOTDIR: throw Errno(ENOTSUP)
-    default: knotes[index].pointee.platform.watch = try Errno.check(watch)
+    try table.reserve()
+    try sharers.reserve { Self.hash(knotes[$0].pointee.fileWatch) }
+
+    let place = try watch(number, FileEvents.wanted(by: knote, isDirectory: status.isDirectory))
+    knote.pointee.fileWatch = place
+    sharers.insert(Self.hash(place), index)
+    table[place].pointee.sharers += 1
+    do throws(Errno) {
+      try watchParent(of: place, for: knote)
+    } catch {
+      remove(index, knotes)
+      throw error
     }
-    knotesOfWatch.insert(Self.hash(watch), index)
   }
 
   mutating func remove(_ index: UInt32, _ knotes: borrowing Knotes) {
-    let watch = knotes[index].pointee.platform.watch
-    knotesOfWatch.remove(Self.hash(watch), index)
-    let shared = knotesOfWatch.find(Self.hash(watch)) { knotes[$0].pointee.platform.watch == watch } != nil
-    if !shared { kq_inotify_remove(descriptor, watch) }
+    let place = knotes[index].pointee.fileWatch
+    sharers.remove(Self.hash(place), index)
+    knotes[index].pointee.platform.watch = 0
+    knotes[index].pointee.platform.happened = 0
+    table[place].pointee.sharers -= 1
+    if table[place].pointee.sharers == 0 { leaveParent(place) }
+    if table[place].pointee.isUseless { release(place) } else { narrow(place, knotes) }
   }
 
-  /// Writes a report for each knote whose file has changed; as many as fit.
-  func gather(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Int {
-    var written = 0
-    withUnsafeTemporaryAllocation(byteCount: 1000, alignment: 8) { records in
-      // Room for at least one knote must be left for each record, or its news would be lost.
-      while written < buffer.count {
-        let size = Int(kq_inotify_read(descriptor, records.baseAddress.unsafelyUnwrapped, records.count))
-        guard size > 0 else { return }
-        report(UnsafeRawBufferPointer(rebasing: records[..<size]), knotes, buffer, &written)
-      }
+  /// Follows a knote's new mask. What was told already stays told.
+  /// - Throws: EBADF where its number is closed, ENOENT where it names another file; ENOMEM.
+  mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    let knote = knotes[index]
+    let place = knote.pointee.fileWatch
+    guard try FileStatus(of: knote.pointee.descriptor).isSameFile(as: table[place].pointee.status) else {
+      throw Errno(ENOENT)
     }
-    return written
+    guard table[place].pointee.number != 0 else { return }
+    let wanted = FileEvents.wanted(by: knote, isDirectory: table[place].pointee.status.isDirectory)
+    if !wanted.isSubset(of: table[place].pointee.events) { _ = try watch(knote.pointee.descriptor, wanted) }
+    try watchParent(of: place, for: knote)
+    narrow(place, knotes)
   }
 
-  private func report(
-    _ records: UnsafeRawBufferPointer, _ knotes: borrowing Knotes,
-    _ buffer: UnsafeMutableBufferPointer<Happening>, _ written: inout Int
-  ) {
-    var place = 0
-    while place < records.count {
-      let watch = records.load(fromByteOffset: place, as: CInt.self)
-      let nameLength = records.load(fromByteOffset: place + 12, as: UInt32.self)
-      place += 16 + Int(nameLength)
-      _ = knotesOfWatch.find(Self.hash(watch)) { index in
-        if knotes[index].pointee.platform.watch == watch && written < buffer.count {
-          buffer[written] = Happening(KnoteToken(index: index, generation: knotes[index].pointee.generation), bits: 0)
-          written += 1
-        }
-        return false
-      }
+  /// Whether a knote's number names the file that it was registered for.
+  func isSame(_ knote: LinuxKnotePointer) -> Bool {
+    guard let status = try? FileStatus(of: knote.pointee.descriptor) else { return false }
+    return status.isSameFile(as: table[knote.pointee.fileWatch].pointee.status)
+  }
+
+  // MARK: Watches
+
+  /// Has a file watched for more, or from now on; `reserve` made room.
+  /// - Returns: the place of its watch.
+  private mutating func watch(_ number: CInt, _ events: FileEvents) throws(Errno) -> UInt32 {
+    let watch = try Self.check(kq_inotify_watch(descriptor, number, events.rawValue | UInt32(IN_MASK_ADD)))
+    // Looked at when the watch is there, so that nothing falls between.
+    guard let status = try? FileStatus(of: number) else {
+      if table.find(watch) == nil { kq_inotify_remove(descriptor, watch) }
+      throw Errno(EBADF)
+    }
+    let place = table.find(watch) ?? table.insert(watch, status)
+    let record = table[place]
+    if record.pointee.sharers == 0 {
+      record.pointee.status = status
+    } else {
+      record.pointee.status.catchUp(status, watchedFor: record.pointee.events)
+    }
+    record.pointee.events.formUnion(events)
+    return place
+  }
+
+  /// Has a file watched for no more than its knotes ask for by now.
+  private func narrow(_ place: UInt32, _ knotes: borrowing Knotes) {
+    let record = table[place]
+    guard record.pointee.number != 0, 1...Self.fewSharers ~= record.pointee.sharers else { return }
+    var events = record.pointee.firstChild == 0 ? FileEvents() : FileEvents.removed
+    forEachSharer(place, knotes) { events.formUnion(.wanted(by: $0, isDirectory: record.pointee.status.isDirectory)) }
+    guard events != record.pointee.events, let knote = sharerInPlace(place, knotes) else { return }
+    let watch = kq_inotify_watch(descriptor, knote.pointee.descriptor, events.rawValue)
+    if watch == record.pointee.number { return record.pointee.events = events }
+    // The number was closed in between and names another file.
+    if let other = table.find(watch) {
+      _ = kq_inotify_watch(descriptor, knote.pointee.descriptor, table[other].pointee.events.rawValue)
+    } else if watch >= 0 {
+      kq_inotify_remove(descriptor, watch)
     }
   }
+
+  /// Ends a watch that nobody needs.
+  mutating func release(_ place: UInt32) {
+    let watch = table[place].pointee.number
+    table.end(place)
+    if watch != 0 { kq_inotify_remove(descriptor, watch) }
+    table.free(place)
+  }
+
+  /// A knote whose number names the file still.
+  func sharerInPlace(_ place: UInt32, _ knotes: borrowing Knotes) -> LinuxKnotePointer? {
+    let index = sharers.find(Self.hash(place)) { knotes[$0].pointee.fileWatch == place && isSame(knotes[$0]) }
+    return index.map { knotes[$0] }
+  }
+
+  func forEachSharer(_ place: UInt32, _ knotes: borrowing Knotes, _ body: (LinuxKnotePointer) -> Void) {
+    _ = sharers.find(Self.hash(place)) {
+      if knotes[$0].pointee.fileWatch == place { body(knotes[$0]) }
+      return false
+    }
+  }
+
+  // MARK: The instance
 
   private mutating func open(in set: EpollSet) throws(Errno) {
     guard descriptor < 0 else { return }
-    let fresh = try Errno.check(kq_move_high(kq_inotify()))
+    guard let memory = kq_map(Self.memorySize) else { throw Errno(ENOMEM) }
     do throws(Errno) {
+      let fresh = try Errno.check(kq_move_high(kq_inotify()))
+      descriptor = fresh
       try set.add(fresh, EPOLLIN.rawValue, EpollToken.source(.files))
     } catch {
-      kq_close_descriptor(fresh)
+      if descriptor >= 0 { kq_close_descriptor(descriptor) }
+      descriptor = -1
+      kq_unmap(memory, Self.memorySize)
       throw error
     }
-    descriptor = fresh
+    self.memory = memory
   }
 
   /// Enters it into a set that takes another's place.
@@ -88,19 +159,30 @@ struct InotifyWatches: ~Copyable {
     if descriptor >= 0 { try? set.add(descriptor, EPOLLIN.rawValue, EpollToken.source(.files)) }
   }
 
-  /// Whether a knote's number names the file that it was registered for: one inode has one watch.
-  func isSameFile(_ knote: LinuxKnotePointer) -> Bool {
-    kq_inotify_watch(descriptor, knote.pointee.descriptor, Self.mask) == knote.pointee.platform.watch
-  }
-
   mutating func close() {
     if descriptor >= 0 { kq_close_descriptor(descriptor) }
+    if let memory { kq_unmap(memory, Self.memorySize) }
     descriptor = -1
-    knotesOfWatch.removeAll()
+    memory = nil
+    table.removeAll()
+    sharers.removeAll()
+  }
+
+  /// The system's limit on watches is a lack of memory to BSD (contract 1.2).
+  static func check(_ result: CInt) throws(Errno) -> CInt {
+    try Errno.check(result == -ENOSPC ? -ENOMEM : result)
   }
 
   @inline(__always)
-  private static func hash(_ watch: CInt) -> UInt {
-    HashIndex.hash(UInt(bitPattern: Int(watch)))
+  static func hash(_ place: UInt32) -> UInt {
+    HashIndex.hash(UInt(place))
+  }
+}
+
+extension Knote<LinuxKnote> {
+  /// The place of the watch of a knote's file.
+  var fileWatch: UInt32 {
+    @inline(__always) get { UInt32(bitPattern: platform.watch) &- 1 }
+    set { platform.watch = CInt(bitPattern: newValue &+ 1) }
   }
 }

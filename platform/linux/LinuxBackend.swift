@@ -9,7 +9,8 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   public typealias Waiter = CInt
 
   public static var filters: FilterSet {
-    FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.except)).union(FilterSet(.empty)).union(FilterSet(.fs))
+    FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.except)).union(FilterSet(.empty))
+      .union(FilterSet(.vnode)).union(FilterSet(.fs))
   }
 
   var main: EpollSet
@@ -131,9 +132,10 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     }
   }
 
+  /// As many as fit but one: what is left is reported again by itself.
   private func gatherSide(_ place: Int, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Int {
     guard let set = sides[place] else { return 0 }
-    return withUnsafeTemporaryAllocation(of: EpollReport.self, capacity: buffer.count) { reports in
+    return withUnsafeTemporaryAllocation(of: EpollReport.self, capacity: buffer.count - 1) { reports in
       var written = 0
       for report in 0..<Int(max(set.poll(reports), 0)) {
         guard case .knote(let token, let bits) = Self.decode(reports[report]) else { continue }

@@ -37,7 +37,7 @@ public struct LinuxKnote: BitwiseCopyable {
     }
   }
 
-  /// The facility's own: the inotify watch of a file, ...
+  /// The facility's own: the place of a file's watch, ...
   var watch: CInt
   private var placeValue: UInt8
   private var kindValue: UInt8
@@ -52,6 +52,10 @@ public struct LinuxKnote: BitwiseCopyable {
   }
   /// A socket of which SO_RCVLOWAT was seen to be its default.
   var isPlain: Bool
+  /// A file of which the number was seen to name it still when what happened was looked at.
+  var isVerified: Bool
+  /// What happened to a file and was not gathered yet; see `InotifyWatches`.
+  var happened: UInt16
 
   var place: Place {
     @inline(__always) get { Place(rawValue: placeValue).unsafelyUnwrapped }
@@ -73,6 +77,10 @@ typealias LinuxKnotePointer = UnsafeMutablePointer<Knote<LinuxKnote>>
 extension Knote<LinuxKnote> {
   var isRead: Bool {
     @inline(__always) get { filter == Int16(EVFILT_READ) }
+  }
+
+  var isVnode: Bool {
+    @inline(__always) get { filter == Int16(EVFILT_VNODE) }
   }
 
   /// READ with NOTE_LOWAT and no bytes to wait for.

@@ -7,6 +7,7 @@ extension LinuxBackend {
   public mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     switch knotes[index].pointee.kind {
     case .empty: return try attachEmpty(knotes[index])
+    case .vnode: return try attachVnode(index, knotes)
     case .fs: return try attachMounts(index, knotes)
     default: return try attachCondition(index, knotes)
     }
@@ -32,6 +33,7 @@ extension LinuxBackend {
     knote.pointee.platform.isPlain = false
     knote.pointee.platform.toldEnd = 0
     if knote.pointee.platform.place == .none { return try refuseGone(knote.pointee.descriptor) }
+    if knote.pointee.platform.place == .file { return try files.update(index, knotes) }
     guard let set = set(of: knote) else { return try requireOpen(knote.pointee.descriptor) }
     knote.pointee.platform.isMuted = false
     try set.modify(
@@ -48,9 +50,7 @@ extension LinuxBackend {
     case .main, .firstSide, .secondSide, .thirdSide:
       watched -= 1
       try set?.remove(knote.pointee.descriptor)
-    case .file:
-      files.remove(index, knotes)
-      try requireOpen(knote.pointee.descriptor)
+    case .file: try detachFile(index, knotes)
     case .always, .facility: try requireOpen(knote.pointee.descriptor)
     case .none: try refuseGone(knote.pointee.descriptor)
     }
@@ -60,7 +60,7 @@ extension LinuxBackend {
     let knote = knotes[index]
     switch knote.pointee.platform.place {
     case .main, .firstSide, .secondSide, .thirdSide: watched -= 1
-    case .file: files.remove(index, knotes)
+    case .file: abandonFile(index, knotes)
     case .always, .facility, .none: break
     }
     knote.pointee.platform.place = .none
@@ -85,7 +85,7 @@ extension LinuxBackend {
   }
 
   /// What a change says of a number that was closed unseen: that it is closed, or another file's.
-  private func refuseGone(_ descriptor: CInt) throws(Errno) {
+  func refuseGone(_ descriptor: CInt) throws(Errno) {
     throw Errno(kq_is_open(descriptor) ? ENOENT : EBADF)
   }
 
@@ -161,8 +161,7 @@ extension LinuxBackend {
     case _ where knote.pointee.kind == .except: throw Errno(EINVAL)
     case KQ_KIND_FILE, KQ_KIND_DIRECTORY:
       let waits = knote.pointee.isRead && knote.pointee.fflags & UInt32(NOTE_FILE_POLL) == 0
-      if waits { try files.add(index, knotes, in: main) }
-      knote.pointee.platform.place = waits ? .file : .always
+      if waits { try attachFile(index, knotes) } else { knote.pointee.platform.place = .always }
     case KQ_KIND_DEVICE: knote.pointee.platform.place = .always
     default: throw Errno(EINVAL)
     }

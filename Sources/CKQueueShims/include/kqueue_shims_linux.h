@@ -52,8 +52,12 @@ int kq_eventfd_clear(int descriptor);
 /* Arms for a time of the clock, or disarms with 0. */
 int kq_timerfd_arm(int descriptor, uint64_t deadline);
 
-/* An inotify watch on the file behind a descriptor, not on its name. */
+/*
+ * An inotify watch on the file behind a descriptor, not on its name, or on the
+ * directory that a directory is in.  -ENOTSUP where /proc is not to be had.
+ */
 int kq_inotify_watch(int inotify, int descriptor, uint32_t mask);
+int kq_inotify_watch_parent(int inotify, int descriptor, uint32_t mask);
 void kq_inotify_remove(int inotify, int watch);
 /* The next batch of records; 0 where there is none. */
 int kq_inotify_read(int inotify, void *buffer, size_t size);
@@ -90,6 +94,22 @@ int kq_kind(int descriptor);
 int kq_file_remaining(int descriptor, int64_t *remaining);
 /* An eventfd's counter as /proc tells it; a negative errno where it does not. */
 int kq_eventfd_counter(int descriptor, uint64_t *counter);
+
+/* What stat(2) says of a file, as far as changes are told from it; times in nanoseconds. */
+struct kq_file_status {
+    uint64_t device, inode;
+    int64_t size, blocks;
+    int64_t modified, changed;
+    uint32_t links, mode, user, group;
+};
+/* A negative errno where it fails. */
+int kq_status_of(int descriptor, struct kq_file_status *status);
+/* Whether a descriptor is of a file that has, had or could have a name: no pipe, socket, eventfd, ... */
+bool kq_is_nameable(int descriptor, const struct kq_file_status *status);
+
+static inline bool kq_is_directory(uint32_t mode) {
+    return S_ISDIR(mode);
+}
 
 enum { KQ_PIPE_BUF = 4096 };
 

@@ -8,16 +8,27 @@ import CKQueue
 extension KQueue where Backend: ~Copyable {
   mutating func attachOccurrences(_ index: UInt32) throws(Errno) {
     try backend.prepareWake()
+    gatherEarlier(knotes[index].pointee.kind)
     _ = try backend.attach(index, knotes)
     publishWatchSets()
     knotes[index].pointee.status.insert(.recorded)
   }
 
   mutating func modifyOccurrences(_ index: UInt32, _ change: Kevent) throws(Errno) {
-    if change.redefines { knotes[index].pointee.fflags = change.fflags }
+    if change.redefines {
+      gatherEarlier(knotes[index].pointee.kind)
+      knotes[index].pointee.fflags = change.fflags
+    }
     try backend.update(index, knotes)
     if change.redefines { narrow(index) }
     if knotes[index].pointee.status.contains(.active) { activate(index) }
+  }
+
+  /// Takes note of what happened up to now, which a new knote or a new mask has nothing to do with (contract 3.5).
+  mutating func gatherEarlier(_ filter: Filter) {
+    guard let source = backend.source(of: filter) else { return }
+    var stale = 0
+    gather(source, &stale)
   }
 
   /// Drops what a new mask does not want (contract 3.1).
@@ -54,9 +65,10 @@ extension KQueue where Backend: ~Copyable {
     ready.remove(index, knotes)
   }
 
-  func sampleOccurrences(_ index: UInt32) -> Readiness {
+  mutating func sampleOccurrences(_ index: UInt32) -> Readiness {
     let knote = knotes[index]
     guard knote.pointee.status.contains(.active) else { return .inactive }
+    if knote.pointee.kind.watchesDescriptor && backend.isGone(index, knotes) { return .gone }
     switch knote.pointee.kind {
     case .vnode: return sampleFile(knote.pointee)
     case .proc, .procdesc: return sampleProcess(knote.pointee)

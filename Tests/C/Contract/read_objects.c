@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "io.h"
+#include "files.h"
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -17,43 +17,6 @@
 
 static void close_now(int fd) { close(fd); }
 
-/* A further descriptor, with an offset of its own, of what this one refers to. */
-static int open_again(int fd, int flags) {
-    char path[32];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int again = open(path, flags | O_CLOEXEC);
-    REQUIRE(again >= 0);
-    return again;
-}
-
-/* A new directory in /tmp and a name in it. */
-struct place {
-    char directory[32], path[48];
-};
-
-static void new_place(struct place *place) {
-    strcpy(place->directory, "/tmp/contract.XXXXXX");
-    REQUIRE(mkdtemp(place->directory) != NULL);
-    snprintf(place->path, sizeof place->path, "%s/name", place->directory);
-}
-
-static void remove_place(struct place *place) {
-    unlink(place->path);
-    REQUIRE(rmdir(place->directory) == 0);
-}
-
-/* A regular file of these bytes, at offset 0; without a name. */
-static int new_file(const char *bytes) {
-    struct place place;
-    new_place(&place);
-    int fd = open(place.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    REQUIRE(fd >= 0);
-    remove_place(&place);
-    put(fd, bytes);
-    REQUIRE(lseek(fd, 0, SEEK_SET) == 0);
-    return fd;
-}
-
 /* A FIFO without a name: its read end. */
 static int new_fifo(void) {
     struct place place;
@@ -63,24 +26,6 @@ static int new_fifo(void) {
     REQUIRE(fd >= 0);
     remove_place(&place);
     return fd;
-}
-
-/* Another process, which does something to the file some time from now. */
-static pid_t elsewhere(void (*action)(int fd), int fd) {
-    pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        sleep_ms(50);
-        action(open_again(fd, O_WRONLY | O_APPEND));
-        _exit(0);
-    }
-    return child;
-}
-
-static void await_success(pid_t child) {
-    int status;
-    REQUIRE_EQ(waitpid(child, &status, 0), child);
-    REQUIRE_EQ(status, 0);
 }
 
 static void append_three(int fd) { put(fd, "abc"); }

@@ -1,0 +1,130 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// What a file was like when it was last looked at.
+struct FileStatus: BitwiseCopyable {
+  var values = kq_file_status()
+
+  init() {}
+
+  /// - Throws: EBADF.
+  init(of descriptor: CInt) throws(Errno) {
+    try Errno.check(kq_status_of(descriptor, &values))
+  }
+
+  var isDirectory: Bool { kq_is_directory(values.mode) }
+
+  /// Whether a descriptor is of a file that can have a name.
+  func isNameable(_ descriptor: CInt) -> Bool {
+    var values = values
+    return kq_is_nameable(descriptor, &values)
+  }
+
+  func isSameFile(as other: FileStatus) -> Bool {
+    values.inode == other.values.inode && values.device == other.values.device
+  }
+
+  /// Takes over what these events tell of, and nothing else: what changed meanwhile has an event to come, which
+  /// must find it changed.
+  mutating func follow(_ now: FileStatus, _ events: FileEvents) {
+    if events.has(.overflow) { self = now }
+    if events.has(.modified) || events.has(.entries) {
+      values.size = now.values.size
+      values.blocks = now.values.blocks
+      values.modified = now.values.modified
+    }
+    if events.has(.changed) || events.has(.deleted) {
+      values.links = now.values.links
+      values.mode = now.values.mode
+      values.user = now.values.user
+      values.group = now.values.group
+      values.modified = now.values.modified
+    }
+    values.changed = now.values.changed
+  }
+
+  /// Takes over what nobody watched it for, so that it may be old.
+  mutating func catchUp(_ now: FileStatus, watchedFor events: FileEvents) {
+    if !events.has(.modified) && !events.has(.entries) { follow(now, .modified) }
+    if !events.has(.changed) { follow(now, .changed) }
+  }
+}
+
+// MARK: What happened
+
+extension FileStatus {
+  /// The NOTE_ bits of what happened to a file (the table of contract 6.5).
+  /// - Parameter now: what it is like after these events.
+  func notes(_ events: FileEvents, _ now: FileStatus) -> UInt32 {
+    var notes: CInt = 0
+    if events.has(.overflow) { notes |= differences(now) }
+    if events.has(.entries) {
+      notes |= NOTE_WRITE | (grew(now) ? NOTE_EXTEND : 0) | (events.has(.directory) ? NOTE_LINK : 0)
+    }
+    if events.has(.modified) { notes |= isDirectory ? NOTE_ATTRIB : content(events, now) }
+    if events.has(.changed) { notes |= attributes(now) }
+    if events.has(.deleted) { notes |= links(now) & NOTE_DELETE }
+    if events.has(.accessed) { notes |= NOTE_READ | (setsAccessTime(events, now) ? NOTE_ATTRIB : 0) }
+    if events.has(.moved) { notes |= NOTE_RENAME }
+    if events.has(.opened) { notes |= NOTE_OPEN }
+    if events.has(.closed) { notes |= NOTE_CLOSE }
+    if events.has(.closedAfterWriting) { notes |= NOTE_CLOSE_WRITE }
+    if events.has(.unmounted) { notes |= NOTE_REVOKE }
+    return UInt32(notes)
+  }
+
+  private func grew(_ now: FileStatus) -> Bool {
+    now.values.size > values.size
+  }
+
+  private func content(_ events: FileEvents, _ now: FileStatus) -> CInt {
+    if now.values.size < values.size { return NOTE_TRUNCATE | NOTE_ATTRIB | NOTE_WRITE }
+    if grew(now) { return NOTE_WRITE | NOTE_EXTEND | (endsInNewHole(now) ? NOTE_ATTRIB : 0) }
+    // A write sets both times alike; utimensat(2) may set this one alone (C-221).
+    let setsTime = now.values.modified != now.values.changed && !events.has(.changed) && !events.has(.moved)
+    return NOTE_WRITE | (setsTime ? NOTE_ATTRIB : 0)
+  }
+
+  /// Whether a file grew beyond its blocks and got none, which a write would have taken: it was ftruncate(2).
+  private func endsInNewHole(_ now: FileStatus) -> Bool {
+    now.values.blocks <= values.blocks && now.values.size > values.blocks * 512
+  }
+
+  /// What an event of attributes was about; the number of links is one of them.
+  private func attributes(_ now: FileStatus) -> CInt {
+    let links = links(now)
+    return links == 0 || isChanged(now) ? links | NOTE_ATTRIB : links
+  }
+
+  private func links(_ now: FileStatus) -> CInt {
+    guard now.values.links != values.links else { return 0 }
+    if now.values.links == 0 { return NOTE_DELETE }
+    // A directory's links are its subdirectories' names for it.
+    return isDirectory ? 0 : NOTE_LINK
+  }
+
+  private func isChanged(_ now: FileStatus) -> Bool {
+    now.values.mode != values.mode || now.values.user != values.user || now.values.group != values.group
+  }
+
+  /// Whether a file was touched rather than read: reading leaves ctime alone.
+  private func setsAccessTime(_ events: FileEvents, _ now: FileStatus) -> Bool {
+    !events.has(.modified) && !events.has(.changed) && !events.has(.moved)
+      && now.values.changed != values.changed && now.values.modified == values.modified
+  }
+
+  /// What can be told without events.
+  private func differences(_ now: FileStatus) -> CInt {
+    let isWritten = now.values.modified != values.modified
+    var notes = links(now)
+    if isDirectory {
+      if isWritten { notes |= NOTE_WRITE | (grew(now) ? NOTE_EXTEND : 0) }
+      if notes & NOTE_DELETE == 0 && now.values.links != values.links { notes |= NOTE_LINK }
+    } else if isWritten || now.values.size != values.size {
+      notes |= content(.changed, now)
+    }
+    let isUnexplained = notes == 0 && now.values.changed != values.changed
+    return notes | (isChanged(now) || isUnexplained ? NOTE_ATTRIB : 0)
+  }
+}

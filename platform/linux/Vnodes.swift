@@ -1,0 +1,40 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// VNODE knotes, and READ on files, which inotify tells about, too (contract 6.1, 6.5).
+extension LinuxBackend {
+  mutating func attachVnode(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    try attachFile(index, knotes)
+    watched += 1
+    return .recorded
+  }
+
+  mutating func attachFile(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    try files.add(index, knotes, in: main)
+    knotes[index].pointee.platform.place = .file
+  }
+
+  mutating func abandonFile(_ index: UInt32, _ knotes: borrowing Knotes) {
+    if knotes[index].pointee.isVnode { watched -= 1 }
+    files.remove(index, knotes)
+  }
+
+  /// - Throws: EBADF, ENOENT.
+  mutating func detachFile(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    let isSame = files.isSame(knotes[index])
+    abandonFile(index, knotes)
+    if !isSame { try refuseGone(knotes[index].pointee.descriptor) }
+  }
+
+  public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
+    let knote = knotes[index]
+    guard knote.pointee.platform.place == .file else { return false }
+    defer { knote.pointee.platform.isVerified = false }
+    return !knote.pointee.platform.isVerified && !files.isSame(knote)
+  }
+
+  public func source(of filter: Filter) -> UInt32? {
+    filter == .vnode && files.descriptor >= 0 ? EpollSource.files.rawValue : nil
+  }
+}
