@@ -106,7 +106,10 @@ struct InotifyWatches: ~Copyable {
     forEachSharer(place, knotes) { events.formUnion(.wanted(by: $0, isDirectory: record.pointee.status.isDirectory)) }
     guard events != record.pointee.events, let knote = sharerInPlace(place, knotes) else { return }
     let watch = kq_inotify_watch(descriptor, knote.pointee.descriptor, events.rawValue)
-    if watch == record.pointee.number { return record.pointee.events = events }
+    if watch == record.pointee.number {
+      record.pointee.events = events
+      return
+    }
     // The number was closed in between and names another file.
     if let other = table.find(watch) {
       _ = kq_inotify_watch(descriptor, knote.pointee.descriptor, table[other].pointee.events.rawValue)

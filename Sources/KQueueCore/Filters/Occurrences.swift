@@ -7,10 +7,15 @@ import CKQueue
 /// there is something to tell.
 extension KQueue where Backend: ~Copyable {
   mutating func attachOccurrences(_ index: UInt32) throws(Errno) {
-    try backend.prepareWake()
     gatherEarlier(knotes[index].pointee.kind)
     _ = try backend.attach(index, knotes)
     publishWatchSets()
+    do throws(Errno) {
+      try backend.prepareWake()
+    } catch {
+      try? backend.detach(index, knotes)
+      throw error
+    }
     knotes[index].pointee.status.insert(.recorded)
   }
 

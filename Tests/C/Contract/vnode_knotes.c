@@ -434,7 +434,7 @@ static void recorded_events_vanish_with_the_number(void) {
             close_unseen(fd);
         else
             REQUIRE_EQ(close(fd), 0);
-        require_idle_second(kq);
+        require_asleep(kq);
         REQUIRE_NO_KNOTE(kq, fd, EVFILT_VNODE, EBADF);
         close(copy);
     }
