@@ -28,7 +28,7 @@ struct InotifyWatches: ~Copyable {
     let knote = knotes[index]
     let number = knote.pointee.descriptor
     let status = try FileStatus(of: number)
-    if knote.pointee.isVnode && !status.isNameable(number) { throw Errno(EINVAL) }
+    if knote.pointee.kind == .vnode && !status.isNameable(number) { throw Errno(EINVAL) }
     try open(in: set)
     try table.reserve()
     try sharers.reserve { Self.hash(knotes[$0].pointee.fileWatch) }

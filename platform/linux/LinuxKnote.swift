@@ -79,10 +79,6 @@ extension Knote<LinuxKnote> {
     @inline(__always) get { filter == Int16(EVFILT_READ) }
   }
 
-  var isVnode: Bool {
-    @inline(__always) get { filter == Int16(EVFILT_VNODE) }
-  }
-
   /// READ with NOTE_LOWAT and no bytes to wait for.
   var isAlwaysEnough: Bool {
     fflags & UInt32(NOTE_LOWAT) != 0 && data <= 0

@@ -11,7 +11,7 @@ extension InotifyWatches {
   /// - Throws: ENOMEM.
   mutating func watchParent(of place: UInt32, for knote: LinuxKnotePointer) throws(Errno) {
     let status = table[place].pointee.status
-    guard knote.pointee.isVnode, knote.pointee.fflags & UInt32(NOTE_DELETE) != 0, status.isDirectory,
+    guard knote.pointee.kind == .vnode, knote.pointee.fflags & UInt32(NOTE_DELETE) != 0, status.isDirectory,
       status.values.links > 0, table[place].pointee.parent == 0
     else { return }
     try table.reserve()

@@ -16,7 +16,7 @@ extension LinuxBackend {
   }
 
   mutating func abandonFile(_ index: UInt32, _ knotes: borrowing Knotes) {
-    if knotes[index].pointee.isVnode { watched -= 1 }
+    if knotes[index].pointee.kind == .vnode { watched -= 1 }
     files.remove(index, knotes)
   }
 
