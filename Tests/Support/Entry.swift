@@ -74,6 +74,10 @@ extension Entry {
   ) -> Entry {
     Entry(Int16(EVFILT_WRITE), UInt(descriptor), flags, notes, data: data, udata: udata)
   }
+
+  public static func vnode(_ descriptor: CInt, _ flags: Flags = [], _ notes: Notes = [], udata: UInt = 0) -> Entry {
+    Entry(Int16(EVFILT_VNODE), UInt(descriptor), flags, notes, udata: udata)
+  }
 }
 
 /// EV_ bits.
@@ -129,6 +133,13 @@ public struct Notes: OptionSet, Sendable {
   public static let microseconds = Notes(NOTE_USECONDS)
   public static let nanoseconds = Notes(NOTE_NSECONDS)
   public static let absolute = Notes(NOTE_ABSOLUTE)
+
+  public static let delete = Notes(NOTE_DELETE)
+  public static let written = Notes(NOTE_WRITE)
+  public static let extended = Notes(NOTE_EXTEND)
+  public static let attributes = Notes(NOTE_ATTRIB)
+  public static let link = Notes(NOTE_LINK)
+  public static let revoke = Notes(NOTE_REVOKE)
 
   public static let lowWater = Notes(NOTE_LOWAT)
 }

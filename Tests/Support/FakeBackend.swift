@@ -9,7 +9,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
   public typealias RawEvent = FakeReport
   public typealias Waiter = Unmanaged<FakeEventSet>
 
-  public static var filters: FilterSet { [FilterSet(.read), FilterSet(.write)] }
+  public static var filters: FilterSet { [FilterSet(.read), FilterSet(.write), FilterSet(.vnode)] }
 
   private static let lastNumber = Atomic<CInt>(1 << 20)
   private let kernel: FakeEventSet
@@ -157,6 +157,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     case .monotonic: .timer(.monotonic)
     case .realtime: .timer(.realtime)
     case .changes: .more(7)
+    case .happenings: .more(8)
     }
   }
 
@@ -164,10 +165,21 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
     kernel.log(.gather)
+    if source == 8 { return kernel.takeHappenings(buffer) }
     if source != 7 { kernel.violate("gather of what was not reported") }
     let tokens = kernel.takeChanges(buffer.count)
     for (place, token) in tokens.enumerated() { buffer[place] = Happening(token, bits: 1) }
     return tokens.count
+  }
+}
+
+extension FakeBackend {
+  public func source(of filter: Filter) -> UInt32? {
+    filter == .vnode ? 8 : nil
+  }
+
+  public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
+    kernel.entries[FakeKey(knotes[index])] == nil
   }
 }
 
@@ -184,6 +196,7 @@ public struct FakeReport: BitwiseCopyable {
     case monotonic
     case realtime
     case changes
+    case happenings
   }
 
   let kind: Kind
@@ -200,6 +213,7 @@ public struct FakeReport: BitwiseCopyable {
     case .timer(.monotonic): kind = .monotonic
     case .timer(.realtime): kind = .realtime
     case .changes: kind = .changes
+    case .happenings: kind = .happenings
     }
     token = KnoteToken(index: 0, generation: 0)
   }

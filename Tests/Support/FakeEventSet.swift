@@ -30,6 +30,8 @@ public final class FakeEventSet {
   private var isInterrupted = false
   /// Knotes on recorded descriptors whose condition has changed.
   private var changed: [FakeKey] = []
+  /// What happened to knotes that record it, and was not gathered yet.
+  private var happenings: [Happening] = []
   /// The first error of something that ran inside a wait.
   var failure: (any Error)?
 
@@ -91,7 +93,7 @@ public final class FakeEventSet {
   /// Drops what is watched of a number that is about to be closed.
   func forget(_ number: CInt) {
     calls.append(.forget(number))
-    for filter in [Filter.read, .write] { remove(FakeKey(descriptor: number, filter: filter.rawValue)) }
+    for filter in FakeKey.filters { remove(FakeKey(descriptor: number, filter: filter.rawValue)) }
   }
 
   func remove(_ key: FakeKey) {
@@ -118,6 +120,22 @@ public final class FakeEventSet {
     changed.removeFirst(taken.count)
     if !changed.isEmpty { push(.changes) }
     return taken.compactMap { entries[$0]?.token }
+  }
+
+  /// Something happened that a knote records; the system does not ask whether anybody wants to know.
+  func happen(_ key: FakeKey, _ bits: UInt32) {
+    guard let entry = entries[key] else { return }
+    happenings.append(Happening(entry.token, bits: bits))
+    push(.happenings)
+  }
+
+  /// What happened, as much as fits.
+  func takeHappenings(_ buffer: UnsafeMutableBufferPointer<Happening>) -> Int {
+    let taken = happenings.prefix(buffer.count)
+    happenings.removeFirst(taken.count)
+    if happenings.isEmpty { queue.removeAll { $0 == .happenings } }
+    for (place, happening) in taken.enumerated() { buffer[place] = happening }
+    return taken.count
   }
 
   // MARK: Wake-ups and timers
@@ -265,6 +283,8 @@ public final class FakeEventSet {
 struct FakeKey: Hashable {
   let descriptor: CInt
   let filter: Int16
+
+  static var filters: [Filter] { [.read, .write, .vnode] }
 }
 
 /// How a descriptor is watched.
@@ -282,6 +302,7 @@ enum FakeSource: Equatable {
   case wake
   case timer(Clock)
   case changes
+  case happenings
 }
 
 /// One thing that the core had the system do.

@@ -116,7 +116,7 @@ public final class FakeSystem: @unchecked Sendable {
   /// Closes a descriptor behind the kqueues' backs: the system drops it from every set.
   public func closeUnseen(_ number: CInt) {
     descriptors[number] = nil
-    for filter in [Filter.read, .write] {
+    for filter in FakeKey.filters {
       for set in sets { set.remove(FakeKey(descriptor: number, filter: filter.rawValue)) }
     }
   }
@@ -154,6 +154,11 @@ public final class FakeSystem: @unchecked Sendable {
     descriptors[number]?.isUnsettled = isUnsettled
   }
 
+  /// Has something happen to a file.
+  public func happen(_ number: CInt, _ notes: Notes) {
+    for set in sets { set.happen(FakeKey(descriptor: number, filter: Filter.vnode.rawValue), notes.rawValue) }
+  }
+
   private func notify(_ number: CInt, _ filter: Filter) {
     for set in sets { set.note(FakeKey(descriptor: number, filter: filter.rawValue)) }
   }
@@ -182,6 +187,10 @@ struct FakeDescriptor {
   }
 
   func isReady(_ filter: Int16) -> Bool {
-    filter == Filter.read.rawValue ? bytes > 0 || isAtEnd : room > 0
+    switch Filter(rawValue: filter) {
+    case .read: bytes > 0 || isAtEnd
+    case .write: room > 0
+    default: false
+    }
   }
 }

@@ -92,10 +92,10 @@ extension InotifyWatches {
   /// What a file is like now, and by which knote's number that is known.
   private func status(of place: UInt32, _ knotes: borrowing Knotes) -> (FileStatus, LinuxKnotePointer?) {
     var now = table[place].pointee.status
-    let index = sharers.find(Self.hash(place)) {
-      guard knotes[$0].pointee.fileWatch == place, let status = try? FileStatus(of: knotes[$0].pointee.descriptor),
-        status.isSameFile(as: now)
-      else { return false }
+    let index = firstSharer(place, knotes) {
+      guard let status = try? FileStatus(of: knotes[$0].pointee.descriptor), status.isSameFile(as: now) else {
+        return false
+      }
       now = status
       return true
     }
@@ -120,9 +120,9 @@ extension InotifyWatches {
   private func handOut(
     _ place: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>, _ written: inout Int
   ) -> Bool {
-    let unfinished = sharers.find(Self.hash(place)) { index in
+    let unfinished = firstSharer(place, knotes) { index in
       let knote = knotes[index]
-      guard knote.pointee.fileWatch == place && knote.pointee.platform.happened != 0 else { return false }
+      guard knote.pointee.platform.happened != 0 else { return false }
       guard written < buffer.count else { return true }
       let token = KnoteToken(index: index, generation: knote.pointee.generation)
       buffer[written] = Happening(token, bits: UInt32(knote.pointee.platform.happened & ~Self.readable))

@@ -35,8 +35,7 @@ struct InotifyWatches: ~Copyable {
 
     let place = try watch(number, FileEvents.wanted(by: knote, isDirectory: status.isDirectory))
     knote.pointee.fileWatch = place
-    sharers.insert(Self.hash(place), index)
-    table[place].pointee.sharers += 1
+    share(place, index)
     do throws(Errno) {
       try watchParent(of: place, for: knote)
     } catch {
@@ -47,10 +46,9 @@ struct InotifyWatches: ~Copyable {
 
   mutating func remove(_ index: UInt32, _ knotes: borrowing Knotes) {
     let place = knotes[index].pointee.fileWatch
-    sharers.remove(Self.hash(place), index)
     knotes[index].pointee.platform.watch = 0
     knotes[index].pointee.platform.happened = 0
-    table[place].pointee.sharers -= 1
+    unshare(place, index, knotes)
     if table[place].pointee.sharers == 0 { leaveParent(place) }
     if table[place].pointee.isUseless { release(place) } else { narrow(place, knotes) }
   }
@@ -126,19 +124,6 @@ struct InotifyWatches: ~Copyable {
     table.free(place)
   }
 
-  /// A knote whose number names the file still.
-  func sharerInPlace(_ place: UInt32, _ knotes: borrowing Knotes) -> LinuxKnotePointer? {
-    let index = sharers.find(Self.hash(place)) { knotes[$0].pointee.fileWatch == place && isSame(knotes[$0]) }
-    return index.map { knotes[$0] }
-  }
-
-  func forEachSharer(_ place: UInt32, _ knotes: borrowing Knotes, _ body: (LinuxKnotePointer) -> Void) {
-    _ = sharers.find(Self.hash(place)) {
-      if knotes[$0].pointee.fileWatch == place { body(knotes[$0]) }
-      return false
-    }
-  }
-
   // MARK: The instance
 
   private mutating func open(in set: EpollSet) throws(Errno) {
@@ -174,11 +159,6 @@ struct InotifyWatches: ~Copyable {
   /// The system's limit on watches is a lack of memory to BSD (contract 1.2).
   static func check(_ result: CInt) throws(Errno) -> CInt {
     try Errno.check(result == -ENOSPC ? -ENOMEM : result)
-  }
-
-  @inline(__always)
-  static func hash(_ place: UInt32) -> UInt {
-    HashIndex.hash(UInt(place))
   }
 }
 
