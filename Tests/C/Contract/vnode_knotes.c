@@ -512,6 +512,34 @@ static void many_threads_change_and_close(void) {
         join_thread(threads[i]);
 }
 
+/* A kqueue closed with a thousand in place, over and over: nothing is left. */
+static void closing_frees_a_thousand(void) {
+    enum { FILES = 500, ROUNDS = 30, WARM_UP = 10, GROWTH_KB = 256 };
+    static int fds[FILES], copies[FILES];
+    long before = 0;
+    int descriptors = 0;
+    for (int i = 0; i < FILES; i++)
+        copies[i] = duplicate(fds[i] = new_file("0123456789"));
+    for (int round = 0; round < ROUNDS; round++) {
+        if (round == WARM_UP) {
+            before = own_memory_kb();
+            descriptors = open_descriptors();
+        }
+        int kq = new_kqueue();
+        struct kevent events[8];
+        for (int i = 0; i < FILES; i++) {
+            add_vnode(kq, fds[i], EV_CLEAR, CHANGES);
+            add_vnode(kq, copies[i], 0, CHANGES);
+            overwrite(fds[i]);
+        }
+        REQUIRE_EQ(collect(kq, events, 8, 0), 8);
+        REQUIRE_EQ(close(kq), 0);
+    }
+    if (closes_are_seen())
+        REQUIRE_EQ(open_descriptors(), descriptors);
+    REQUIRE(sanitized() || own_memory_kb() - before < GROWTH_KB);
+}
+
 /* ---- Forking ---- */
 
 static void child_leaves_the_parents_knotes(void) {
@@ -577,6 +605,7 @@ const struct contract_case vnode_knote_cases[] = {
     {"C-091", "exactly one of four waiters gets a VNODE event", exactly_one_waiter_gets_it, 0},
     {"C-097", "VNODE knotes made, changed and closed by four threads", many_threads_change_and_close, 30},
     {"C-104", "a kqueue with a VNODE event is readable", inner_kqueue_is_readable, 0},
+    {"C-115", "close with 1000 VNODE knotes frees them", closing_frees_a_thousand, 30},
     {"C-120", "closing one of two duplicates", closing_one_of_two_duplicates, 0},
     {"C-123", "a watched file's number is another's", closed_number_is_another_file, 0},
     {"C-125", "added again for another file", added_again_for_another_file, 0},
