@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 enum {

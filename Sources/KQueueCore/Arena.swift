@@ -7,12 +7,12 @@ import CKQueueShims
 public enum Arena {
   /// Zeroed memory for `count` elements; all-zero bytes must be a valid `Element`.
   /// - Throws: ENOMEM.
-  static func map<Element: ~Copyable>(_: Element.Type, count: Int) throws(Errno) -> UnsafeMutablePointer<Element> {
+  public static func map<Element: ~Copyable>(_: Element.Type, count: Int) throws(Errno) -> UnsafeMutablePointer<Element> {
     guard let memory = kq_map(MemoryLayout<Element>.stride * count) else { throw Errno(ENOMEM) }
     return memory.bindMemory(to: Element.self, capacity: count)
   }
 
-  static func unmap<Element: ~Copyable>(_ memory: UnsafeMutablePointer<Element>, count: Int) {
+  public static func unmap<Element: ~Copyable>(_ memory: UnsafeMutablePointer<Element>, count: Int) {
     kq_unmap(memory, MemoryLayout<Element>.stride * count)
   }
 }

@@ -37,7 +37,7 @@ public struct LinuxKnote: BitwiseCopyable {
     }
   }
 
-  /// The facility's own: the inotify watch of a file, ...
+  /// The facility's own: the inotify watch of a file, the descriptor of a process or -1, ...
   var watch: CInt
   private var placeValue: UInt8
   private var kindValue: UInt8
@@ -52,6 +52,12 @@ public struct LinuxKnote: BitwiseCopyable {
   }
   /// A socket of which SO_RCVLOWAT was seen to be its default.
   var isPlain: Bool
+
+  /// PROC: what it wants to hear of from `ProcessFamilies`; in the byte that only conditions need else.
+  var familyInterest: FamilyInterest {
+    get { FamilyInterest(rawValue: toldEnd).unsafelyUnwrapped }
+    set { toldEnd = newValue.rawValue }
+  }
 
   var place: Place {
     @inline(__always) get { Place(rawValue: placeValue).unsafelyUnwrapped }
@@ -85,6 +91,7 @@ extension Knote<LinuxKnote> {
     switch kind {
     case .write: EPOLLOUT.rawValue
     case .except: EPOLLPRI.rawValue | EPOLLRDHUP.rawValue
+    case .procdesc: EPOLLIN.rawValue
     default:
       // A threshold of nothing is always reached, so anything will do to have it reported.
       EPOLLIN.rawValue | EPOLLRDHUP.rawValue | (isAlwaysEnough ? EPOLLOUT.rawValue : 0)
@@ -102,6 +109,7 @@ extension Knote<LinuxKnote> {
   /// EPOLLONESHOT spares the call that takes the interest away after a delivery under ONESHOT or DISPATCH.
   /// A disabled knote keeps its entry, without interest.
   var epollEvents: UInt32 {
+    if kind == .procdesc { return interest | EPOLLET.rawValue }
     if isDisabled { return EPOLLET.rawValue }
     if platform.isMuted { return interest | EPOLLET.rawValue }
     let edge = has(EV_CLEAR) ? EPOLLET.rawValue : 0

@@ -7,14 +7,20 @@ import CKQueue
 /// there is something to tell.
 extension KQueue where Backend: ~Copyable {
   mutating func attachOccurrences(_ index: UInt32) throws(Errno) {
+    let isProcess = knotes[index].pointee.kind.isOfProcesses
+    if isProcess { try prepareProcess(index) }
     try backend.prepareWake()
-    _ = try backend.attach(index, knotes)
+    let backing = try backend.attach(index, knotes)
     publishWatchSets()
     knotes[index].pointee.status.insert(.recorded)
+    if isProcess && backing == .recorded { knotes[index].pointee.status.insert(.unseen) }
   }
 
   mutating func modifyOccurrences(_ index: UInt32, _ change: Kevent) throws(Errno) {
-    if change.redefines { knotes[index].pointee.fflags = change.fflags }
+    if change.redefines {
+      knotes[index].pointee.fflags = change.fflags
+      if knotes[index].pointee.kind.isOfProcesses { try requireProcessBits(index) }
+    }
     try backend.update(index, knotes)
     if change.redefines { narrow(index) }
     if knotes[index].pointee.status.contains(.active) { activate(index) }
@@ -25,7 +31,7 @@ extension KQueue where Backend: ~Copyable {
     let knote = knotes[index]
     guard knote.pointee.pending != 0 else { return }
     knote.pointee.pending = knote.pointee.wanted(knote.pointee.pending)
-    if knote.pointee.pending == 0 { forgetOccurrences(index) }
+    if knote.pointee.pending == 0 && !knote.pointee.status.contains(.born) { forgetOccurrences(index) }
   }
 
   /// Takes note of what the platform tells of a knote.
@@ -84,6 +90,7 @@ extension Knote {
     switch kind {
     case .vnode: wantedOfFile(bits)
     case .fs: fflags == 0 ? bits : bits & fflags
+    case .proc: bits & (fflags | (fflags & NOTE_TRACK.bits != 0 ? NOTE_TRACKERR.bits : 0))
     default: bits & fflags
     }
   }

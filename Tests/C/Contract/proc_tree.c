@@ -33,7 +33,7 @@ static void without_connector(void) { REQUIRE_EQ(setenv("KQUEUE_NO_CONNECTOR", "
 static void without_perf(void) { REQUIRE_EQ(setenv("KQUEUE_NO_PERF", "1", 1), 0); }
 
 /* Nothing to tell but what a child does on its way to its end. */
-static void finish(int kq, const struct served *child) {
+static void finish_served(int kq, const struct served *child) {
     give_order(child, 'x', 33);
     EXPECT_EXIT(kq, child->pid, 33 << 8);
     require_silent(kq);
@@ -56,7 +56,7 @@ static void forks_are_reported(void) {
         EXPECT_FORK(kq, child);
         require_silent(kq);
     }
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 static void threads_are_silent(void) {
@@ -67,7 +67,7 @@ static void threads_are_silent(void) {
     for (int i = 0; i < 3; i++)
         have(&child, 't');
     require_silent(kq);
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 static void grandchildren_are_silent(void) {
@@ -80,7 +80,7 @@ static void grandchildren_are_silent(void) {
     require_silent(kq);
     have(&child, 'p');
     EXPECT_FORK(kq, child); /* the exec is its child's */
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 static void execs_are_reported(void) {
@@ -163,7 +163,7 @@ static void only_what_the_mask_says(void) {
     add_proc(kq, child.pid, NOTE_EXIT);
     have(&child, 'f');
     require_silent(kq);
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 static void pending_ones_go_with_their_bit(void) {
@@ -176,7 +176,7 @@ static void pending_ones_go_with_their_bit(void) {
     add_proc(kq, child.pid, NOTE_EXIT);
     change(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ENABLE, 0, 0, NULL);
     require_silent(kq);
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 static void recorded_while_disabled(void) {
@@ -338,7 +338,7 @@ static void copy_learns_of_forks(void) {
     EXPECT_FORK(kq, child);
     have(&child, 'f');
     EXPECT_FORK(kq, child);
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 /* A forked child that gets no copy leaves nothing open and takes nothing from the parent. */
@@ -381,7 +381,7 @@ static void child_is_tracked(void) {
     expect_event(__FILE__, __LINE__, event, grandchild, EVFILT_PROC, EXIT_FLAGS, NOTE_EXIT, SIGTERM);
     REQUIRE(event.udata == &mark);
     REQUIRE_NO_KNOTE(kq, grandchild, EVFILT_PROC, ENOENT);
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 static void parent_tells_forks_if_asked(void) {
@@ -402,7 +402,7 @@ static void parent_tells_forks_if_asked(void) {
                  EV_ADD | EV_CLEAR | EV_ONESHOT, NOTE_CHILD, child.pid);
     REQUIRE_EQ(kill(grandchild, SIGKILL), 0);
     EXPECT_EXIT(kq, grandchild, SIGKILL);
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 /* Gone before its fork could be read: its end is told all the same, with its status. */
@@ -418,7 +418,7 @@ static void child_that_is_gone_is_reported(void) {
     REQUIRE(event.udata == &mark);
     require_silent(kq);
     REQUIRE_NO_KNOTE(kq, gone, EVFILT_PROC, ENOENT);
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 static void child_is_never_merged_with_its_end(void) {
@@ -441,7 +441,7 @@ static void child_is_never_merged_with_its_end(void) {
         REQUIRE_EQ(events[1].ident, gone);
         REQUIRE_EQ(events[1].fflags, NOTE_EXIT);
     }
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 static void grandchildren_are_tracked(void) {
@@ -463,7 +463,7 @@ static void grandchildren_are_tracked(void) {
         }
     }
     REQUIRE_EQ(children, 2);
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 static void ends_that_are_not_wanted_are_not_told(void) {
@@ -496,7 +496,7 @@ static void tracking_can_be_ended(void) {
     add_proc(kq, child.pid, NOTE_EXIT);
     have(&child, 'f');
     require_silent(kq);
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 /* What is registered for a child already is kept, and its birth told. */
@@ -593,7 +593,7 @@ static void thousand_forks_are_tracked(void) {
     REQUIRE(tally.errors > 0 || (tally.children == FORKS && tally.ends == FORKS));
     REQUIRE_EQ(tally.children >= tally.ends, true);
     require_silent(kq);
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 /* Of more than the system holds for us, some may be missed; that is said, and every end is told. */
@@ -636,7 +636,7 @@ static void overrun_is_told(void) {
     expect_child(kq, (uintptr_t)grandchild, child.pid, NULL);
     REQUIRE_EQ(kill(grandchild, SIGKILL), 0);
     EXPECT_EXIT(kq, grandchild, SIGKILL);
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 static void failure_to_attach_is_told(void) {
@@ -655,7 +655,7 @@ static void failure_to_attach_is_told(void) {
     REQUIRE_EQ(close(last), 0);
     REQUIRE_EQ(kill(grandchild, SIGKILL), 0);
     require_silent(kq);
-    finish(kq, &child);
+    finish_served(kq, &child);
 }
 
 /* ---- Each facility, forced ---- */
@@ -846,7 +846,7 @@ static void own_number_space(void) {
             have(&child, 'f');
             EXPECT_FORK(kq, child);
         }
-        finish(kq, &child);
+        finish_served(kq, &child);
         exit(0);
     }
     finish_child(first);
