@@ -52,6 +52,90 @@ enum { NOTHING = 0, FORK = 1, EXEC = 2, EXIT = (int)0x80000000 };
 
 _Static_assert(sizeof(struct request) == WHAT + 4, "a message's header");
 
+/* ---- The filter ---- */
+
+static struct instruction load(int offset) {
+    return (struct instruction){LOAD_WORD, 0, 0, (uint32_t)offset};
+}
+
+/* Words are loaded as the network has them. */
+static struct instruction skip_unless(int value, int count) {
+    return (struct instruction){JUMP_IF_VALUE, 0, (uint8_t)count, htonl((uint32_t)value)};
+}
+
+static struct instruction skip_if(uint32_t value, int count) {
+    return (struct instruction){JUMP_IF_VALUE, (uint8_t)count, 0, htonl(value)};
+}
+
+static struct instruction pass(bool passes) {
+    return (struct instruction){RETURN_VALUE, 0, 0, passes ? UINT32_MAX : 0};
+}
+
+/* Has two words of the message, such as a process's and a thread's number, be the same, or drops it. */
+static int require_same(struct instruction *program, int one, int other) {
+    program[0] = load(one);
+    program[1] = (struct instruction){COPY_TO_X, 0, 0, 0};
+    program[2] = load(other);
+    program[3] = (struct instruction){JUMP_IF_X, 1, 0, 0};
+    program[4] = pass(false);
+    return 5;
+}
+
+static int require_among(struct instruction *program, int offset, const uint32_t *processes, int count) {
+    int length = 0;
+    program[length++] = load(offset);
+    for (int i = 0; i < count; i++)
+        program[length++] = skip_if(processes[i], count - i);
+    program[length++] = pass(false);
+    program[length++] = pass(true);
+    return length;
+}
+
+/* Without a filter everything passes, which is slower and not wrong; with an old one something could be missed. */
+static void attach(int descriptor, struct instruction *program, int length) {
+    struct program description = {(uint16_t)length, program};
+    int nothing = 0;
+    if (setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &description, sizeof description) != 0)
+        (void)setsockopt(descriptor, SOL_SOCKET, SO_DETACH_FILTER, &nothing, sizeof nothing);
+}
+
+/* The kernel's answer alone: until it is known what is of interest, nothing is. */
+static void pass_answer(int descriptor) {
+    struct instruction program[] = {load(WHAT), skip_unless(NOTHING, 1), pass(true), pass(false)};
+    attach(descriptor, program, sizeof program / sizeof *program);
+}
+
+void kq_connector_filter(int descriptor, const uint32_t *processes, int count) {
+    struct instruction program[2 * KQ_FILTERED_PROCESSES + 32];
+    int length = 0;
+    if (kq_environment_says("KQUEUE_NO_FILTER")) /* to measure what it spares */
+        return;
+    program[length++] = load(WHAT);
+    program[length++] = skip_unless(FORK, 5 + count + 3);
+    length += require_same(program + length, DATA + 8, DATA + 12); /* a thread is no child */
+    length += require_among(program + length, DATA + 4, processes, count);
+    program[length++] = skip_unless(EXEC, count + 3);
+    length += require_among(program + length, DATA + 4, processes, count);
+    program[length++] = pass(false);
+    attach(descriptor, program, length);
+}
+
+void kq_connector_pass_all(int descriptor) {
+    struct instruction program[32];
+    int length = 0;
+    program[length++] = load(WHAT);
+    program[length++] = skip_unless(FORK, 6);
+    length += require_same(program + length, DATA + 8, DATA + 12);
+    program[length++] = pass(true);
+    program[length++] = skip_unless(EXIT, 6);
+    length += require_same(program + length, DATA, DATA + 4); /* the first thread's */
+    program[length++] = pass(true);
+    program[length++] = skip_unless(EXEC, 1);
+    program[length++] = pass(true);
+    program[length++] = pass(false);
+    attach(descriptor, program, length);
+}
+
 /* ---- Opening ---- */
 
 static int bind_to_group(int descriptor) {
@@ -101,14 +185,13 @@ static int ask(int descriptor, uint32_t operation) {
  */
 static int listen_to_it(int descriptor) {
     struct kq_process_event events[KQ_PROCESS_EVENTS];
-    int got, result = ask(descriptor, LISTEN);
+    int got, result = ask(descriptor, LISTEN), answer = -ENOTSUP;
     if (result < 0)
         return result;
     while ((got = kq_connector_read(descriptor, events, KQ_PROCESS_EVENTS)) > 0)
         for (int i = 0; i < got; i++)
-            if (events[i].what == KQ_PROCESS_ANSWER)
-                return events[i].status == 0 ? 0 : -events[i].status;
-    return got < 0 ? got : -ENOTSUP;
+            answer = events[i].status == 0 ? 0 : -events[i].status;
+    return got < 0 ? got : answer;
 }
 
 /* Room for some thousand messages, where it may be had. */
@@ -126,6 +209,7 @@ int kq_connector(void) {
         return -errno;
     kq_own(descriptor);
     make_room(descriptor);
+    pass_answer(descriptor);
     int result = bind_to_group(descriptor);
     if (result == -EPERM)
         result = bind_with_capability(descriptor);
@@ -141,84 +225,6 @@ int kq_connector(void) {
 void kq_connector_close(int descriptor) {
     (void)ask(descriptor, IGNORE);
     kq_close_descriptor(descriptor);
-}
-
-/* ---- The filter ---- */
-
-static struct instruction load(int offset) {
-    return (struct instruction){LOAD_WORD, 0, 0, (uint32_t)offset};
-}
-
-/* Words are loaded as the network has them. */
-static struct instruction skip_unless(int value, int count) {
-    return (struct instruction){JUMP_IF_VALUE, 0, (uint8_t)count, htonl((uint32_t)value)};
-}
-
-static struct instruction skip_if(uint32_t value, int count) {
-    return (struct instruction){JUMP_IF_VALUE, (uint8_t)count, 0, htonl(value)};
-}
-
-static struct instruction pass(bool passes) {
-    return (struct instruction){RETURN_VALUE, 0, 0, passes ? UINT32_MAX : 0};
-}
-
-/* Has two words of the message, such as a process's and a thread's number, be the same, or drops it. */
-static int require_same(struct instruction *program, int one, int other) {
-    program[0] = load(one);
-    program[1] = (struct instruction){COPY_TO_X, 0, 0, 0};
-    program[2] = load(other);
-    program[3] = (struct instruction){JUMP_IF_X, 1, 0, 0};
-    program[4] = pass(false);
-    return 5;
-}
-
-static int require_among(struct instruction *program, int offset, const uint32_t *processes, int count) {
-    int length = 0;
-    program[length++] = load(offset);
-    for (int i = 0; i < count; i++)
-        program[length++] = skip_if(processes[i], count - i);
-    program[length++] = pass(false);
-    program[length++] = pass(true);
-    return length;
-}
-
-/* Without a filter everything passes, which is slower and not wrong; with an old one something could be missed. */
-static void attach(int descriptor, struct instruction *program, int length) {
-    struct program description = {(uint16_t)length, program};
-    int nothing = 0;
-    if (setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &description, sizeof description) != 0)
-        (void)setsockopt(descriptor, SOL_SOCKET, SO_DETACH_FILTER, &nothing, sizeof nothing);
-}
-
-void kq_connector_filter(int descriptor, const uint32_t *processes, int count) {
-    struct instruction program[2 * KQ_FILTERED_PROCESSES + 32];
-    int length = 0;
-    if (kq_environment_says("KQUEUE_NO_FILTER")) /* to measure what it spares */
-        return;
-    program[length++] = load(WHAT);
-    program[length++] = skip_unless(FORK, 5 + count + 3);
-    length += require_same(program + length, DATA + 8, DATA + 12); /* a thread is no child */
-    length += require_among(program + length, DATA + 4, processes, count);
-    program[length++] = skip_unless(EXEC, count + 3);
-    length += require_among(program + length, DATA + 4, processes, count);
-    program[length++] = pass(false);
-    attach(descriptor, program, length);
-}
-
-void kq_connector_pass_all(int descriptor) {
-    struct instruction program[32];
-    int length = 0;
-    program[length++] = load(WHAT);
-    program[length++] = skip_unless(FORK, 6);
-    length += require_same(program + length, DATA + 8, DATA + 12);
-    program[length++] = pass(true);
-    program[length++] = skip_unless(EXIT, 6);
-    length += require_same(program + length, DATA, DATA + 4); /* the first thread's */
-    program[length++] = pass(true);
-    program[length++] = skip_unless(EXEC, 1);
-    program[length++] = pass(true);
-    program[length++] = pass(false);
-    attach(descriptor, program, length);
 }
 
 /* ---- Reading ---- */

@@ -154,6 +154,11 @@ static int decode(const struct record *record, struct kq_process_event *event) {
     return 0;
 }
 
+bool kq_ring_has_news(const void *ring) {
+    const struct ring_head *head = ring;
+    return __atomic_load_n(&head->head, __ATOMIC_ACQUIRE) != head->tail;
+}
+
 int kq_ring_read(void *ring, struct kq_process_event *events, int count) {
     struct ring_head *head = ring;
     const char *data = (const char *)ring + page_size();

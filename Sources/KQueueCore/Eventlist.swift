@@ -97,7 +97,8 @@ extension KQueue where Backend: ~Copyable {
   /// Takes note of a report of a knote that records.
   private mutating func noteReport(_ index: UInt32, _ reported: UInt32) {
     if let happening = backend.occurrence(index, knotes, reported: reported) {
-      note(index, happening)
+      noteWhatCameBefore(index)
+      note(happening)
     } else {
       lose(index, wasReported: true)
     }

@@ -149,6 +149,9 @@ public protocol PlatformBackend: ~Copyable {
   /// Reads one report.
   static func decode(_ event: RawEvent) -> Report
 
+  /// Whether `processSource` has something to gather that no `wait` may tell of.
+  var hasUntold: Bool { get }
+
   /// What stands behind a `.more`.
   /// - Returns: how many were written; as many as fit means that there may be more, which is reported again.
   mutating func gather(
@@ -165,6 +168,7 @@ extension PlatformBackend where Self: ~Copyable {
   public mutating func rebuild(_ knotes: borrowing Knotes) {}
   public mutating func leave(_ waiter: Waiter) {}
   public static var processSource: UInt32? { nil }
+  public var hasUntold: Bool { false }
   public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
     bug("a report of a knote that the platform does not report")
   }

@@ -56,6 +56,10 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     @inline(__always) get { watched == 0 }
   }
 
+  public var hasUntold: Bool {
+    @inline(__always) get { families != nil && families.unsafelyUnwrapped.pointee.hasUntold }
+  }
+
   // MARK: Time
 
   public func now(_ clock: Clock) -> UInt64 {

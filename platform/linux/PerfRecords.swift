@@ -148,6 +148,13 @@ struct PerfRecords: BitwiseCopyable {
     for processor in 0..<processors where rings[processor].number > 0 { body(rings[processor]) }
   }
 
+  var hasNews: Bool {
+    guard rings != nil else { return false }
+    var isAny = false
+    forEachRing { isAny = isAny || kq_ring_has_news($0.memory) }
+    return isAny
+  }
+
   mutating func next() -> ProcessNews {
     if place == newsCount {
       (place, newsCount) = (0, 0)

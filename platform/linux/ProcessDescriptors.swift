@@ -13,8 +13,7 @@ extension LinuxBackend {
   mutating func attachProcess(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     let knote = knotes[index]
     if knote.pointee.kind == .procdesc {
-      try Errno.check(kq_pidfd_check(knote.pointee.descriptor))
-      try enter(index, knotes)
+      try enterOwnedByProgram(index, knotes)
     } else {
       knote.pointee.platform.watch = -1
       if knote.pointee.status.contains(.ended) { return .recorded }
@@ -23,6 +22,16 @@ extension LinuxBackend {
     }
     watched += 1
     return knote.pointee.kind == .proc && knote.pointee.platform.watch < 0 ? .recorded : .kernel
+  }
+
+  private mutating func enterOwnedByProgram(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    try Errno.check(kq_pidfd_check(knotes[index].pointee.descriptor))
+    do throws(Errno) {
+      try enter(index, knotes)
+    } catch {
+      // A folder of /proc names a process as well, to all but epoll.
+      throw error.code == EPERM ? Errno(EINVAL) : error
+    }
   }
 
   /// - Throws: ESRCH where there is no such process, or nothing to expect of it.

@@ -124,6 +124,10 @@ struct ProcessFamilies: ~Copyable {
     return written
   }
 
+  /// perf's readiness is told once to whoever asks, also to one who polls the kqueue from outside; so the rings
+  /// themselves are looked at.
+  var hasUntold: Bool { records.hasNews }
+
   private mutating func nextNews() -> ProcessNews {
     let news = connector.next()
     if case .none = news { return records.next() }

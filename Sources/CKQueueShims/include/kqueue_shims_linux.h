@@ -102,6 +102,7 @@ int kq_ring_open(int processor, void **ring);
 void kq_ring_close(int descriptor, void *ring);
 /* Has a thread's forks and execs on a processor recorded in its ring, and those of threads it makes: a descriptor. */
 int kq_ring_watch(int thread, int processor, int ring);
+bool kq_ring_has_news(const void *ring);
 /* As kq_connector_read, of forks and execs. */
 int kq_ring_read(void *ring, struct kq_process_event *events, int count);
 /* The threads of a process: how many there are, of which as many as there is room for are written. */

@@ -33,10 +33,8 @@ extension KQueue where Backend: ~Copyable {
 
   /// The process has ended: nothing can happen to it any more.
   private mutating func noteEnd(_ index: UInt32, _ happening: Happening) {
-    guard !knotes[index].pointee.status.contains(.ended) else { return }
-    let token = KnoteToken(index: index, generation: knotes[index].pointee.generation)
-    if knotes[index].pointee.fflags & familyBits != 0 { noteWhatCameBefore() }
-    guard let knote = knotes.find(token) else { return }
+    let knote = knotes[index]
+    guard !knote.pointee.status.contains(.ended) else { return }
     knote.pointee.flags |= UInt16(EV_ONESHOT)
     knote.pointee.status.insert(.ended)
     if happening.bits & NOTE_EXITSTATUS.bits != 0 { knote.pointee.value = UInt32(truncatingIfNeeded: happening.data) }
@@ -46,8 +44,14 @@ extension KQueue where Backend: ~Copyable {
     removeIfOver(index)
   }
 
-  /// A process's own end may be told before what it did last is: forks that nobody would know the parent of.
-  private mutating func noteWhatCameBefore() {
+  /// The kernel may tell of a process's end before what it did last is gathered: forks that nobody would know the
+  /// parent of any more.
+  mutating func noteWhatCameBefore(_ index: UInt32) {
+    guard knotes[index].pointee.kind == .proc, knotes[index].pointee.fflags & familyBits != 0 else { return }
+    gatherUntold()
+  }
+
+  mutating func gatherUntold() {
     guard let source = Backend.processSource, let buffer = try? happenings.take(1) else { return }
     var stale = 0
     gatherAll(source, buffer, &stale)
