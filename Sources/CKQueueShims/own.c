@@ -108,14 +108,27 @@ bool kq_owns(int descriptor) {
     return word != NULL && (atomic_load(word) & bit_of(descriptor)) != 0;
 }
 
+static bool is_connector(int descriptor) {
+    enum { CONNECTOR = 11 };
+    int value = 0;
+    socklen_t size = sizeof value;
+#ifdef __linux__
+    return getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &value, &size) == 0 && value == AF_NETLINK &&
+           getsockopt(descriptor, SOL_SOCKET, SO_PROTOCOL, &value, &size) == 0 && value == CONNECTOR;
+#else
+    return (void)descriptor, (void)size, value == CONNECTOR;
+#endif
+}
+
 /*
  * Closes a number unless it was closed unseen and names a file of the program's
- * now.  Most of ours are of no type that a file has; the others are left open
- * where that cannot be told.
+ * now.  Most of ours are of no type that a file has, or of one that programs have
+ * no use for; the others are left open where that cannot be told.
  */
 static void close_own(int descriptor) {
     struct stat status;
-    if (fstat(descriptor, &status) == 0 && (kq_is_interposed() || (status.st_mode & S_IFMT) == 0))
+    if (fstat(descriptor, &status) == 0 &&
+        (kq_is_interposed() || (status.st_mode & S_IFMT) == 0 || (S_ISSOCK(status.st_mode) && is_connector(descriptor))))
         kq_close_descriptor(descriptor);
 }
 
