@@ -49,14 +49,20 @@ int kq_inotify(void) {
 /* High enough for programs that use low numbers, low enough for a small table in the kernel. */
 enum { HIGHEST_BASE = 1024 };
 
-int kq_move_high(int descriptor) {
+static int duplicate_high(int descriptor) {
     struct rlimit limit;
-    int base = HIGHEST_BASE;
+    int high = fcntl(descriptor, F_DUPFD_CLOEXEC, HIGHEST_BASE);
+    /* A low limit, or nearly no room above. */
+    if (high < 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 2 < HIGHEST_BASE &&
+        descriptor < (int)(limit.rlim_cur / 2))
+        high = fcntl(descriptor, F_DUPFD_CLOEXEC, (int)(limit.rlim_cur / 2));
+    return high;
+}
+
+int kq_move_high(int descriptor) {
     if (descriptor < 0)
         return descriptor;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 2 < HIGHEST_BASE)
-        base = (int)(limit.rlim_cur / 2);
-    int high = descriptor < base ? fcntl(descriptor, F_DUPFD_CLOEXEC, base) : descriptor;
+    int high = descriptor < HIGHEST_BASE ? duplicate_high(descriptor) : descriptor;
     kq_own_inside(high < 0 ? descriptor : high);
     if (high == descriptor)
         return descriptor;

@@ -7,7 +7,8 @@ import CKQueueShims
 public enum Arena {
   /// Zeroed memory for `count` elements; all-zero bytes must be a valid `Element`.
   /// - Throws: ENOMEM.
-  public static func map<Element: ~Copyable>(_: Element.Type, count: Int) throws(Errno) -> UnsafeMutablePointer<Element> {
+  public static func map<Element: ~Copyable>(_: Element.Type, count: Int) throws(Errno) -> UnsafeMutablePointer<Element>
+  {
     guard let memory = kq_map(MemoryLayout<Element>.stride * count) else { throw Errno(ENOMEM) }
     return memory.bindMemory(to: Element.self, capacity: count)
   }

@@ -36,7 +36,7 @@ public struct HashIndex: ~Copyable {
   }
 
   /// Calls `body` with each value.
-  public func forEach(_ body: (UInt32) -> Void) {
+  public func visit(_ body: (UInt32) -> Void) {
     guard let slots else { return }
     for place in 0..<capacity where slots[place] != 0 && slots[place] != Self.removed { body(slots[place] - 1) }
   }

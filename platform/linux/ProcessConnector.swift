@@ -50,7 +50,7 @@ struct ProcessConnector: BitwiseCopyable {
     passesAll = false
     withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Int(KQ_FILTERED_PROCESSES)) { processes in
       var count = 0
-      knotesOfProcess.forEach { index in
+      knotesOfProcess.visit { index in
         processes[count] = UInt32(truncatingIfNeeded: knotes[index].pointee.ident)
         count += 1
       }

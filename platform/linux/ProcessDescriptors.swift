@@ -91,13 +91,13 @@ extension LinuxBackend {
     knote.pointee.platform.place = .none
     watched -= 1
     families?.pointee.leave(index, knotes)
+    // A process that was cloned without our knowing may hold it open, and its entry with it.
+    if knote.pointee.platform.watch >= 0 { try? main.remove(knote.pointee.platform.watch) }
     closeProcess(knote)
   }
 
   private func closeProcess(_ knote: LinuxKnotePointer) {
     guard knote.pointee.platform.watch >= 0 else { return }
-    // Not by its close alone: a process that was cloned without our knowing may hold it open.
-    try? main.remove(knote.pointee.platform.watch)
     kq_close_descriptor(knote.pointee.platform.watch)
     knote.pointee.platform.watch = -1
   }

@@ -7,13 +7,11 @@ import CKQueue
 /// there is something to tell.
 extension KQueue where Backend: ~Copyable {
   mutating func attachOccurrences(_ index: UInt32) throws(Errno) {
-    let isProcess = knotes[index].pointee.kind.isOfProcesses
-    if isProcess { try prepareProcess(index) }
+    if knotes[index].pointee.kind.isOfProcesses { return try attachProcess(index) }
     try backend.prepareWake()
-    let backing = try backend.attach(index, knotes)
+    _ = try backend.attach(index, knotes)
     publishWatchSets()
     knotes[index].pointee.status.insert(.recorded)
-    if isProcess && backing == .recorded { knotes[index].pointee.status.insert(.unseen) }
   }
 
   mutating func modifyOccurrences(_ index: UInt32, _ change: Kevent) throws(Errno) {

@@ -14,10 +14,19 @@ extension KQueue where Backend: ~Copyable {
     if knote.pointee.fflags & absent != 0 { throw Errno(ENOTSUP) }
   }
 
-  /// Readies a knote of a process before it is attached.
-  mutating func prepareProcess(_ index: UInt32) throws(Errno) {
+  mutating func attachProcess(_ index: UInt32) throws(Errno) {
+    let knote = knotes[index]
     try requireProcessBits(index)
-    if !knotes[index].pointee.status.contains(.born) { knotes[index].pointee.data = 0 }
+    if !knote.pointee.status.contains(.born) { knote.pointee.data = 0 }
+    let backing = try backend.attach(index, knotes)
+    do throws(Errno) {
+      try backend.prepareWake()
+    } catch {
+      try? backend.detach(index, knotes)
+      throw error
+    }
+    publishWatchSets()
+    knote.pointee.status.formUnion(backing == .recorded ? KnoteStatus.recorded.union(.unseen) : .recorded)
   }
 
   mutating func noteProcess(_ index: UInt32, _ happening: Happening) {
@@ -62,7 +71,8 @@ extension KQueue where Backend: ~Copyable {
   mutating func removeIfOver(_ index: UInt32) {
     let knote = knotes[index]
     let isOver = knote.pointee.status.contains(.ended) && knote.pointee.pending == 0
-    if isOver && knote.pointee.status.isDisjoint(with: KnoteStatus.born.union(.forced)) { try? remove(index, knote.pointee.kind) }
+    guard isOver && knote.pointee.status.isDisjoint(with: KnoteStatus.born.union(.forced)) else { return }
+    try? remove(index, knote.pointee.kind)
   }
 
   func sampleProcess(_ knote: Knote<Backend.KnoteState>) -> Readiness {
