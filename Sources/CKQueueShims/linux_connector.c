@@ -91,12 +91,16 @@ static int require_among(struct instruction *program, int offset, const uint32_t
     return length;
 }
 
+static void detach(int descriptor) {
+    int nothing = 0;
+    (void)setsockopt(descriptor, SOL_SOCKET, SO_DETACH_FILTER, &nothing, sizeof nothing);
+}
+
 /* Without a filter everything passes, which is slower and not wrong; with an old one something could be missed. */
 static void attach(int descriptor, struct instruction *program, int length) {
     struct program description = {(uint16_t)length, program};
-    int nothing = 0;
     if (setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &description, sizeof description) != 0)
-        (void)setsockopt(descriptor, SOL_SOCKET, SO_DETACH_FILTER, &nothing, sizeof nothing);
+        detach(descriptor);
 }
 
 /* The kernel's answer alone: until it is known what is of interest, nothing is. */
@@ -108,8 +112,10 @@ static void pass_answer(int descriptor) {
 void kq_connector_filter(int descriptor, const uint32_t *processes, int count) {
     struct instruction program[2 * KQ_FILTERED_PROCESSES + 32];
     int length = 0;
-    if (kq_environment_says("KQUEUE_NO_FILTER")) /* to measure what it spares */
+    if (kq_environment_says("KQUEUE_NO_FILTER")) { /* to measure what it spares */
+        detach(descriptor);
         return;
+    }
     program[length++] = load(WHAT);
     program[length++] = skip_unless(FORK, 5 + count + 3);
     length += require_same(program + length, DATA + 8, DATA + 12); /* a thread is no child */
