@@ -140,8 +140,10 @@ static inline void *thread_that_execs(void *control) {
 
 static inline int obey(struct order order, int control) {
     static struct forker forker;
+    static int shared_control; /* outlives the first thread's stack */
     pid_t answer = 0;
     pthread_t thread;
+    shared_control = control;
     switch (order.what) {
     case 'f': return reaped(fork_exiting(9));
     case 'F': return fork_waiting();
@@ -159,12 +161,12 @@ static inline int obey(struct order order, int control) {
     case 'W': return ask(&forker);
     case 'e': become_shell(control);
     case 'E':
-        pthread_create(&thread, NULL, thread_that_execs, &control);
+        pthread_create(&thread, NULL, thread_that_execs, &shared_control);
         for (;;)
             pause();
     case 'x': _exit(order.number);
     case 'l': /* only the main thread ends */
-        pthread_create(&thread, NULL, thread_that_execs, &control);
+        pthread_create(&thread, NULL, thread_that_execs, &shared_control);
         pthread_exit(NULL);
     default: return -1;
     }
