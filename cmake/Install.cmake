@@ -22,6 +22,11 @@ foreach(name LIBDIR INCLUDEDIR)
     set(pkgconfig_${name} "\${prefix}/${CMAKE_INSTALL_${name}}")
   endif()
 endforeach()
+# What a program with the static library needs besides.
+set(pkgconfig_private "")
+if(kqueue_libcap)
+  set(pkgconfig_private " -l${kqueue_libcap}")
+endif()
 configure_file(cmake/libkqueue.pc.in libkqueue.pc @ONLY)
 # The prefix is known when it is installed: cmake --install --prefix.
 install(CODE "

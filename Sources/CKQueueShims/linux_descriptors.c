@@ -63,8 +63,7 @@ static int pipe_kind(int descriptor) {
     return mode == O_RDONLY ? KQ_KIND_PIPE_READ : mode == O_WRONLY ? KQ_KIND_PIPE_WRITE : KQ_KIND_PIPE_BOTH;
 }
 
-/* Reads a small file of /proc without a cancellation point. */
-static long read_proc(const char *path, char *text, size_t size) {
+long kq_read_small(const char *path, char *text, size_t size) {
     int descriptor = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
         return -errno;
@@ -80,7 +79,7 @@ int kq_eventfd_counter(int descriptor, uint64_t *counter) {
     static const char label[] = "eventfd-count:";
     char path[48], text[512];
     snprintf(path, sizeof path, "/proc/self/fdinfo/%d", descriptor);
-    long got = read_proc(path, text, sizeof text);
+    long got = kq_read_small(path, text, sizeof text);
     if (got < 0)
         return (int)got;
     const char *line = strstr(text, label);

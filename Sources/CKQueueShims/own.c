@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 enum {
@@ -109,14 +110,27 @@ bool kq_owns(int descriptor) {
     return word != NULL && (atomic_load(word) & bit_of(descriptor)) != 0;
 }
 
+static bool is_connector(int descriptor) {
+    enum { CONNECTOR = 11 };
+    int value = 0;
+    socklen_t size = sizeof value;
+#ifdef __linux__
+    return getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &value, &size) == 0 && value == AF_NETLINK &&
+           getsockopt(descriptor, SOL_SOCKET, SO_PROTOCOL, &value, &size) == 0 && value == CONNECTOR;
+#else
+    return (void)descriptor, (void)size, value == CONNECTOR;
+#endif
+}
+
 /*
  * Closes a number unless it was closed unseen and names a file of the program's
- * now.  Most of ours are of no type that a file has; the others are left open
- * where that cannot be told.
+ * now.  Most of ours are of no type that a file has, or of one that programs have
+ * no use for; the others are left open where that cannot be told.
  */
 static void close_own(int descriptor) {
     struct stat status;
-    if (fstat(descriptor, &status) == 0 && (kq_is_interposed() || (status.st_mode & S_IFMT) == 0))
+    if (fstat(descriptor, &status) == 0 &&
+        (kq_is_interposed() || (status.st_mode & S_IFMT) == 0 || (S_ISSOCK(status.st_mode) && is_connector(descriptor))))
         kq_close_descriptor(descriptor);
 }
 
@@ -158,14 +172,20 @@ void kq_own_close_in_child(void) {
 /* High enough for programs that use low numbers, low enough for a small table in the kernel. */
 enum { HIGHEST_BASE = 1024 };
 
-int kq_move_high(int descriptor) {
+static int duplicate_high(int descriptor) {
     struct rlimit limit;
-    int base = HIGHEST_BASE;
+    int high = fcntl(descriptor, F_DUPFD_CLOEXEC, HIGHEST_BASE);
+    /* A low limit, or nearly no room above. */
+    if (high < 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 2 < HIGHEST_BASE &&
+        descriptor < (int)(limit.rlim_cur / 2))
+        high = fcntl(descriptor, F_DUPFD_CLOEXEC, (int)(limit.rlim_cur / 2));
+    return high;
+}
+
+int kq_move_high(int descriptor) {
     if (descriptor < 0)
         return descriptor;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 2 < HIGHEST_BASE)
-        base = (int)(limit.rlim_cur / 2);
-    int high = descriptor < base ? fcntl(descriptor, F_DUPFD_CLOEXEC, base) : descriptor;
+    int high = descriptor < HIGHEST_BASE ? duplicate_high(descriptor) : descriptor;
     kq_own_inside(high < 0 ? descriptor : high);
     if (high == descriptor)
         return descriptor;

@@ -18,6 +18,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+bool kq_environment_says(const char *name) {
+    const char *setting = getenv(name);
+    return setting != NULL && setting[0] != '\0' && setting[0] != '0';
+}
+
 /* Unknown until the first mapping; then whether the system wipes. */
 static atomic_int wipes = -1;
 

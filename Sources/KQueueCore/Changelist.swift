@@ -33,11 +33,14 @@ extension KQueue where Backend: ~Copyable {
     if contradicts { throw Errno(EINVAL) }
   }
 
-  private mutating func create(_ change: Kevent, _ filter: Filter) throws(Errno) {
+  /// Makes a knote.
+  /// - Parameter status: what is known of it already.
+  mutating func create(_ change: Kevent, _ filter: Filter, as status: KnoteStatus = KnoteStatus()) throws(Errno) {
     guard change.has(EV_ADD) else { throw Errno(filter.watchesDescriptor && !isOpen(change.ident) ? EBADF : ENOENT) }
     if change.has(EV_FORCEONESHOT) { try backend.prepareWake() }
     let index = try knotes.allocate()
     knotes[index].pointee.register(change, filter)
+    knotes[index].pointee.status.formUnion(status)
     do throws(Errno) {
       try table.insert(index, filter, knotes)
     } catch {
@@ -86,6 +89,7 @@ extension KQueue where Backend: ~Copyable {
     if knotes[index].pointee.isDisabled { deactivate(index) }
     if change.has(EV_FORCEONESHOT) { force(index) }
     if knotes[index].pointee.status.contains(.forced) { activate(index) }
+    if knotes[index].pointee.status.contains(.ended) { removeIfOver(index) }
   }
 
   /// EV_FORCEONESHOT: delivers the knote once, whatever its condition.

@@ -19,7 +19,7 @@ extension KQueue where Backend: ~Copyable {
           continue
         }
         if knote.pointee.status.contains(.recorded) {
-          note(token.index, backend.occurrence(token.index, knotes, reported: reported))
+          noteReport(token.index, reported)
           continue
         }
         if knote.pointee.isDisabled { continue }
@@ -55,25 +55,57 @@ extension KQueue where Backend: ~Copyable {
   /// Queues the knotes of reports that stand elsewhere.
   mutating func gather(_ source: UInt32, _ stale: inout Int) {
     guard let buffer = try? happenings.take(1) else { return }  // reported again next time
-    var count = buffer.count
-    while count == buffer.count {
-      count = backend.gather(source, knotes, buffer)
-      for place in 0..<count { take(buffer[place], &stale) }
-    }
+    if source == Backend.processSource { gatherAll(source, buffer, &stale) } else { gatherOnce(source, buffer, &stale) }
     happenings.give(back: buffer)
   }
 
-  private mutating func take(_ happening: Happening, _ stale: inout Int) {
-    let index = happening.token.index
-    guard let knote = knotes.find(happening.token) else {
-      stale += 1
-      return
+  /// - Returns: whether there was anything.
+  @discardableResult
+  private mutating func gatherOnce(
+    _ source: UInt32, _ buffer: UnsafeMutableBufferPointer<Happening>, _ stale: inout Int
+  ) -> Bool {
+    var total = 0
+    var count = buffer.count
+    while count == buffer.count {
+      count = backend.gather(source, knotes, buffer)
+      total += count
+      for place in 0..<count {
+        if !note(buffer[place]) { stale += 1 }
+      }
     }
+    return total > 0
+  }
+
+  mutating func gatherAll(_ source: UInt32, _ buffer: UnsafeMutableBufferPointer<Happening>, _ stale: inout Int) {
+    while gatherOnce(source, buffer, &stale) {}
+  }
+
+  /// Takes note of what the platform tells.
+  /// - Returns: whether there is such a knote still.
+  @discardableResult
+  mutating func note(_ happening: Happening) -> Bool {
+    let index = happening.token.index
+    if happening.isLoss {
+      noteLoss()
+      return true
+    }
+    guard let knote = knotes.find(happening.token) else { return false }
     if knote.pointee.status.contains(.recorded) {
       note(index, happening)
     } else if !knote.pointee.isDisabled {
       unsettled.remove(index, knotes)
       queue(index, happening.bits)
+    }
+    return true
+  }
+
+  /// Takes note of a report of a knote that records.
+  private mutating func noteReport(_ index: UInt32, _ reported: UInt32) {
+    if let happening = backend.occurrence(index, knotes, reported: reported) {
+      noteWhatCameBefore(index)
+      note(happening)
+    } else {
+      lose(index, wasReported: true)
     }
   }
 
@@ -149,6 +181,7 @@ extension KQueue where Backend: ~Copyable {
       if knote.pointee.status.contains(.recorded) { ready.append(index, knotes) }
       return
     }
+    if knote.pointee.status.contains(.born) { return settleBirth(index) }
     if knote.pointee.has(EV_ONESHOT) {
       try? remove(index, knote.pointee.kind)
       return

@@ -40,6 +40,11 @@ public enum Filter: Int16 {
     }
   }
 
+  @inline(__always)
+  public var isOfProcesses: Bool {
+    self == .proc || self == .procdesc
+  }
+
   /// Whether its knotes record what happened, rather than ask for a condition.
   @inline(__always)
   var recordsOccurrences: Bool {

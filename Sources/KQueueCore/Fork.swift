@@ -124,10 +124,10 @@ extension KQueue where Backend: ~Copyable {
     let filter = old.kind
     let disable = old.isDisabled ? UInt16(EV_DISABLE) : 0
     let time = filter == .timer ? NOTE_NSECONDS.bits : 0
-    try apply(
+    try create(
       Kevent(
         ident: old.ident, filter: old.filter, flags: old.flags | disable, fflags: old.fflags | time, data: old.data,
-        udata: old.udata))
+        udata: old.udata), filter, as: old.status.intersection(KnoteStatus.born.union(.ended)))
     guard let index = table.find(filter, old.ident, knotes) else { return }
     if filter == .timer { restoreTimer(index, from: old) }
     if filter.recordsOccurrences { knotes[index].pointee.occurrence = old.occurrence }

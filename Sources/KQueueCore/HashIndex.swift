@@ -35,6 +35,12 @@ public struct HashIndex: ~Copyable {
     return nil
   }
 
+  /// Calls `body` with each value.
+  public func visit(_ body: (UInt32) -> Void) {
+    guard let slots else { return }
+    for place in 0..<capacity where slots[place] != 0 && slots[place] != Self.removed { body(slots[place] - 1) }
+  }
+
   /// Makes room for one more, so that `insert` cannot fail.
   /// - Parameter hashOf: the hash of a value that is in the table.
   /// - Throws: ENOMEM.

@@ -61,7 +61,11 @@ public struct KnoteStatus: OptionSet, BitwiseCopyable, Sendable {
     @inline(__always) get { queued.rawValue | unsettled.rawValue | polled.rawValue }
   }
   /// The process has ended: the knote's next event is its last.
-  static let ended = KnoteStatus(rawValue: 1 << 9)
+  public static let ended = KnoteStatus(rawValue: 1 << 9)
+  /// A process that NOTE_TRACK found, of which the birth is to be told; it may be gone already.
+  public static let born = KnoteStatus(rawValue: 1 << 10)
+  /// A process that was gone when it was to be watched: others tell of its end.
+  static let unseen = KnoteStatus(rawValue: 1 << 11)
 }
 
 extension Knote {

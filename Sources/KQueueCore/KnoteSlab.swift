@@ -19,7 +19,7 @@ public struct KnoteSlab<PlatformState: BitwiseCopyable>: ~Copyable {
 
   /// The knote that a token names, or nil where its place is free or another's by now.
   @inline(__always)
-  func find(_ token: KnoteToken) -> Pointer? {
+  public func find(_ token: KnoteToken) -> Pointer? {
     guard token.index < used else { return nil }
     let knote = self[token.index]
     return knote.pointee.generation == token.generation && knote.pointee.status.contains(.live) ? knote : nil

@@ -35,7 +35,9 @@ public protocol PlatformBackend: ~Copyable {
   /// what happens meanwhile.
   ///
   /// A knote on a descriptor stands before its siblings of the same number, which `link` leads to.
-  /// - Returns: whether the kernel keeps its readiness or the core must; of no account for filters that record.
+  /// - Returns: whether the kernel keeps its readiness or the core must; of a process, whether the kernel tells of
+  ///   its end, or only a source that tells of all processes' does, as it is gone already. Of no account else for
+  ///   filters that record.
   /// - Throws: EBADF, EINVAL, ELOOP, ENOMEM, EPIPE, EMFILE, ENFILE, ENOTSUP, ESRCH.
   mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing
 
@@ -83,8 +85,13 @@ public protocol PlatformBackend: ~Copyable {
   /// - Parameter reported: what `decode` gave in this pass, or nil where the descriptor must be asked.
   mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness
 
-  /// What a report means of a knote that records what happens, and that the kernel reports by itself.
-  mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening
+  /// What a report means of a knote that records what happens, and that the kernel reports by itself; nil where its
+  /// number does not name the file any more that the knote is on.
+  mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening?
+
+  /// The source that tells what processes do. What is gathered there may stand behind a birth that is to be noted
+  /// first, so it is gathered until it has nothing more; and so it is before an end is believed.
+  static var processSource: UInt32? { get }
 
   /// Whether the number of a knote on a descriptor that records what happens names another file by now, or none.
   /// Asked before a delivery.
@@ -149,6 +156,9 @@ public protocol PlatformBackend: ~Copyable {
   /// Reads one report.
   static func decode(_ event: RawEvent) -> Report
 
+  /// Whether `processSource` has something to gather that no `wait` may tell of.
+  var hasUntold: Bool { get }
+
   /// What stands behind a `.more`.
   /// - Returns: how many were written; where as many as fit, it is asked again at once.
   mutating func gather(
@@ -170,7 +180,9 @@ extension PlatformBackend where Self: ~Copyable {
   public mutating func leave(_ waiter: Waiter) {}
   @inline(__always)
   public mutating func flush() {}
-  public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening {
+  public static var processSource: UInt32? { nil }
+  public var hasUntold: Bool { false }
+  public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
     bug("a report of a knote that the platform does not report")
   }
   public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { false }
@@ -222,6 +234,15 @@ public struct Happening: BitwiseCopyable {
     self.token = token
     self.bits = bits
     self.data = data
+  }
+
+  /// Something was lost of what a source had to tell of processes, and nobody knows what.
+  public static var loss: Happening {
+    Happening(KnoteToken(index: .max, generation: .max), bits: 0)
+  }
+
+  var isLoss: Bool {
+    token.index == .max
   }
 }
 

@@ -230,6 +230,7 @@ extension KQueue where Backend: ~Copyable {
   /// - Returns: how many were delivered or a negative errno, and whether the system was asked.
   mutating func collectNow(_ events: Events, _ buffer: Buffer, poll: Bool) -> (delivered: Int, asked: Bool) {
     lookAgain()
+    if backend.hasUntold { gatherUntold() }
     if ready.isEmpty {
       guard poll && !isQuiet else { return (0, isQuiet) }
       armTimers()

@@ -24,7 +24,7 @@ struct bench {
 
 /* The tables of the other files, each ended by an entry of NULLs. */
 extern const struct bench harvest_benches[], active_benches[], register_benches[], user_benches[],
-    pingpong_benches[], timer_benches[], thread_benches[], memory_benches[], vnode_benches[];
+    pingpong_benches[], timer_benches[], thread_benches[], memory_benches[], vnode_benches[], proc_benches[];
 
 /* ---- run.c: sides in processes, pairs, medians ---- */
 

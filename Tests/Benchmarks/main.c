@@ -24,7 +24,8 @@ enum { PAIRS_DEFAULT = 7, PAIRS_QUICK = 3, PAIRS_MOST = 101 };
 
 static const struct bench *const tables[] = {
     harvest_benches,  active_benches, register_benches, user_benches,
-    pingpong_benches, timer_benches,  thread_benches,   memory_benches, vnode_benches,
+    pingpong_benches, timer_benches,  thread_benches,   memory_benches,
+    vnode_benches,    proc_benches,
 };
 
 static bool chosen(const struct bench *b, char *const *names, int count) {

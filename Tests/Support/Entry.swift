@@ -63,6 +63,12 @@ extension Entry {
     Entry(Int16(EVFILT_TIMER), ident, flags, notes, data: data, udata: udata)
   }
 
+  public static func process(
+    _ number: UInt, _ flags: Flags = [], _ notes: Notes = [], data: Int = 0, udata: UInt = 0
+  ) -> Entry {
+    Entry(Int16(EVFILT_PROC), number, flags, notes, data: data, udata: udata)
+  }
+
   public static func read(
     _ descriptor: CInt, _ flags: Flags = [], _ notes: Notes = [], data: Int = 0, udata: UInt = 0
   ) -> Entry {
@@ -140,6 +146,14 @@ public struct Notes: OptionSet, Sendable {
   public static let attributes = Notes(NOTE_ATTRIB)
   public static let link = Notes(NOTE_LINK)
   public static let revoke = Notes(NOTE_REVOKE)
+  public static let exit = Notes(NOTE_EXIT)
+  public static let fork = Notes(NOTE_FORK)
+  public static let exec = Notes(NOTE_EXEC)
+  public static let track = Notes(NOTE_TRACK)
+  public static let trackError = Notes(NOTE_TRACKERR)
+  public static let child = Notes(NOTE_CHILD)
+  public static let exitStatus = Notes(NOTE_EXITSTATUS)
+  public static let reap = Notes(NOTE_REAP)
 
   public static let lowWater = Notes(NOTE_LOWAT)
 }

@@ -9,7 +9,10 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
   public typealias RawEvent = FakeReport
   public typealias Waiter = Unmanaged<FakeEventSet>
 
-  public static var filters: FilterSet { [FilterSet(.read), FilterSet(.write), FilterSet(.vnode)] }
+  public static var filters: FilterSet {
+    [FilterSet(.read), FilterSet(.write), FilterSet(.vnode), FilterSet(.proc)]
+  }
+  public static var processSource: UInt32? { 9 }
 
   private static let lastNumber = Atomic<CInt>(1 << 20)
   private let kernel: FakeEventSet
@@ -32,7 +35,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
   }
 
   public var descriptor: CInt { kernel.number }
-  public var isIdle: Bool { kernel.entries.isEmpty }
+  public var isIdle: Bool { kernel.entries.isEmpty && kernel.processEntries.isEmpty }
 
   // MARK: Descriptors
 
@@ -41,6 +44,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.log(.attach(key.descriptor, key.filter))
     if knotes[index].pointee.platform.isAttached { kernel.violate("attach of an attached knote") }
     try kernel.system.check(.attach)
+    if knotes[index].pointee.kind == .proc { return try attachProcess(index, knotes) }
     guard let descriptor = kernel.system.descriptors[key.descriptor] else { throw Errno(EBADF) }
     knotes[index].pointee.platform.isAttached = true
     kernel.put(key, FakeEntry(index, knotes[index]))
@@ -52,6 +56,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.log(.update(key.descriptor, key.filter))
     if !knotes[index].pointee.platform.isAttached { kernel.violate("update of a knote that is not attached") }
     try kernel.system.check(.update)
+    if knotes[index].pointee.kind == .proc { return }
     try kernel.requireWatched(key)
     kernel.put(key, FakeEntry(index, knotes[index]))
   }
@@ -61,8 +66,26 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.log(.detach(key.descriptor, key.filter))
     if !knotes[index].pointee.platform.isAttached { kernel.violate("detach of a knote that is not attached") }
     knotes[index].pointee.platform.isAttached = false
+    if knotes[index].pointee.kind == .proc { return kernel.detachProcess(knotes[index].pointee.ident) }
     defer { kernel.remove(key) }
     try kernel.requireWatched(key)
+  }
+
+  private mutating func attachProcess(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    let knote = knotes[index]
+    let backing = try kernel.attachProcess(
+      KnoteToken(index: index, generation: knote.pointee.generation), knote.pointee.ident,
+      isBorn: knote.pointee.status.contains(.born))
+    knote.pointee.platform.isAttached = true
+    return backing
+  }
+
+  public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
+    let token = KnoteToken(index: index, generation: knotes[index].pointee.generation)
+    guard let end = kernel.processEntries[knotes[index].pointee.ident]?.status() else {
+      return Happening(token, bits: NOTE_EXIT)
+    }
+    return Happening(token, bits: NOTE_EXIT | (end.isKnown ? UInt32(NOTE_EXITSTATUS) : 0), data: end.status)
   }
 
   public mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes) {
@@ -158,6 +181,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     case .realtime: .timer(.realtime)
     case .changes: .more(7)
     case .happenings: .more(8)
+    case .processes: .more(9)
     }
   }
 
@@ -166,6 +190,12 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
   ) -> Int {
     kernel.log(.gather)
     if source == 8 { return kernel.takeHappenings(buffer) }
+    if source == 9 {
+      // One at a time: each must be noted before the next can be told apart.
+      guard let happening = kernel.nextNews() else { return 0 }
+      buffer[0] = happening
+      return 1
+    }
     if source != 7 { kernel.violate("gather of what was not reported") }
     let tokens = kernel.takeChanges(buffer.count)
     for (place, token) in tokens.enumerated() { buffer[place] = Happening(token, bits: 1) }
@@ -197,6 +227,7 @@ public struct FakeReport: BitwiseCopyable {
     case realtime
     case changes
     case happenings
+    case processes
   }
 
   let kind: Kind
@@ -209,7 +240,8 @@ public struct FakeReport: BitwiseCopyable {
 
   init(_ source: FakeSource) {
     switch source {
-    case .wake, .entry: kind = .wake
+    case .wake, .entry, .process: kind = .wake
+    case .processes: kind = .processes
     case .timer(.monotonic): kind = .monotonic
     case .timer(.realtime): kind = .realtime
     case .changes: kind = .changes

@@ -21,6 +21,10 @@ public final class FakeEventSet {
   public private(set) var isClosed = false
 
   var entries: [FakeKey: FakeEntry] = [:]
+  /// Processes that are watched, and what is still to be told of any.
+  var processEntries: [UInt: FakeProcessEntry] = [:]
+  var news: [FakeNews] = []
+  var hasLostNews = false
   /// Sources that have something to report, first come first.
   private var queue: [FakeSource] = []
   private var deadlines: [Clock: UInt64] = [:]
@@ -198,7 +202,11 @@ public final class FakeEventSet {
 
   // MARK: Reports
 
-  private func push(_ source: FakeSource) {
+  func unqueue(_ source: FakeSource) {
+    queue.removeAll { $0 == source }
+  }
+
+  func push(_ source: FakeSource) {
     if !queue.contains(source) { queue.append(source) }
   }
 
@@ -231,6 +239,7 @@ public final class FakeEventSet {
   }
 
   private func report(_ source: FakeSource, _ stay: inout [FakeSource]) -> FakeReport {
+    if case .process(let process) = source, let entry = processEntries[process] { return FakeReport(entry.token) }
     guard case .entry(let key) = source, let entry = entries[key] else {
       if source == .wake && isWokenForGood { stay.append(.wake) }
       return FakeReport(source)
@@ -303,6 +312,8 @@ enum FakeSource: Equatable {
   case timer(Clock)
   case changes
   case happenings
+  case process(UInt)
+  case processes
 }
 
 /// One thing that the core had the system do.

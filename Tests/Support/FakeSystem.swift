@@ -17,6 +17,7 @@ public final class FakeSystem: @unchecked Sendable {
   private var agenda: [Appointment] = []
   private var failures: [FakeStep: [CInt]] = [:]
   var sets: [FakeEventSet] = []
+  var processes: [UInt: FakeProcess] = [:]
 
   private struct Appointment {
     let time: UInt64

@@ -50,6 +50,13 @@ struct EpollSet: BitwiseCopyable {
     try control(EPOLL_CTL_DEL, descriptor, 0, 0)
   }
 
+  /// Whether a descriptor's number and file are entered: entered again, they are refused.
+  func holds(_ target: CInt) -> Bool {
+    let result = kq_epoll_control(descriptor, EPOLL_CTL_ADD, target, EPOLLET.rawValue, 0)
+    if result == 0 { _ = kq_epoll_control(descriptor, EPOLL_CTL_DEL, target, 0, 0) }
+    return result == -EEXIST
+  }
+
   private func control(_ operation: CInt, _ target: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {
     let result = kq_epoll_control(descriptor, operation, target, events, token)
     // The limit on watches is a lack of memory to BSD (contract 1.2).

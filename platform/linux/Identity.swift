@@ -11,7 +11,7 @@ extension LinuxBackend {
   func isSameFile(_ knote: LinuxKnotePointer) -> Bool {
     let descriptor = knote.pointee.descriptor
     switch knote.pointee.platform.place {
-    case .main, .firstSide, .secondSide, .thirdSide: return isEntered(descriptor, in: set(of: knote).unsafelyUnwrapped)
+    case .main, .firstSide, .secondSide, .thirdSide: return set(of: knote).unsafelyUnwrapped.holds(descriptor)
     case .file: return files.isSame(knote)
     case .always, .facility: return kq_is_open(descriptor)
     case .none: return false
@@ -20,7 +20,7 @@ extension LinuxBackend {
 
   /// Whether the kqueue's own number is its set still, which the wake descriptor stands in.
   public var isAlive: Bool {
-    isEntered(wakeDescriptor.descriptor, in: main)
+    main.holds(wakeDescriptor.descriptor)
   }
 
   public var isReplaced: Bool {
@@ -31,6 +31,7 @@ extension LinuxBackend {
   public var isIntact: Bool {
     isKept(wakeDescriptor.descriptor) && isKept(monotonicTimer.descriptor) && isKept(realtimeTimer.descriptor)
       && isKept(files.descriptor) && isKept(mounts.descriptor) && areSidesKept
+      && (families?.pointee.isKept(in: main) ?? true)
   }
 
   private var areSidesKept: Bool {
@@ -40,13 +41,7 @@ extension LinuxBackend {
 
   /// Whether a descriptor of ours, where there is one, is what it was.
   private func isKept(_ descriptor: CInt) -> Bool {
-    descriptor < 0 || isEntered(descriptor, in: main)
-  }
-
-  private func isEntered(_ descriptor: CInt, in set: EpollSet) -> Bool {
-    let result = kq_epoll_control(set.descriptor, EPOLL_CTL_ADD, descriptor, EPOLLET.rawValue, 0)
-    if result == 0 { _ = kq_epoll_control(set.descriptor, EPOLL_CTL_DEL, descriptor, 0, 0) }
-    return result == -EEXIST
+    descriptor < 0 || main.holds(descriptor)
   }
 
   public mutating func rebuild(_ knotes: borrowing Knotes) {
@@ -77,11 +72,13 @@ extension LinuxBackend {
     realtimeTimer.enter(.realtime, main)
     files.enter(main)
     mounts.enter(main)
+    families?.pointee.enter(main)
   }
 
   private mutating func enterAgain(_ index: UInt32, _ knotes: borrowing Knotes) {
     let knote = knotes[index]
     let place = knote.pointee.platform.place
+    if knote.pointee.kind == .proc { try? enterProcess(index, knotes) }
     guard place.isInSet else { return }
     do throws(Errno) {
       try open(place).add(

@@ -10,8 +10,9 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
 
   public static var filters: FilterSet {
     FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.except)).union(FilterSet(.empty))
-      .union(FilterSet(.vnode)).union(FilterSet(.fs))
+      .union(FilterSet(.vnode)).union(FilterSet(.fs)).union(FilterSet(.proc)).union(FilterSet(.procdesc))
   }
+  public static var processSource: UInt32? { EpollSource.processes.rawValue }
 
   var main: EpollSet
   /// For further knotes of a descriptor; see `LinuxKnote.Place`.
@@ -21,6 +22,8 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   var realtimeTimer = TimerDescriptor()
   var files = InotifyWatches()
   var mounts = MountTable()
+  /// What processes do; made when first asked for.
+  var families: UnsafeMutablePointer<ProcessFamilies>?
   /// Whether closes may go unseen; see `Identity.swift`.
   public let validates: Bool
   /// Knotes that the kernel reports.
@@ -44,12 +47,17 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     realtimeTimer.close()
     files.close()
     mounts.close()
+    closeFamilies()
   }
 
   public var descriptor: CInt { main.descriptor }
 
   public var isIdle: Bool {
     @inline(__always) get { watched == 0 }
+  }
+
+  public var hasUntold: Bool {
+    @inline(__always) get { families != nil && families.unsafelyUnwrapped.pointee.hasUntold }
   }
 
   // MARK: Time
@@ -125,25 +133,34 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     switch EpollSource(rawValue: source) {
     case .files: files.gather(knotes, buffer)
     case .mounts: mounts.gather(knotes, buffer)
-    case .firstSide: gatherSide(0, buffer)
-    case .secondSide: gatherSide(1, buffer)
-    case .thirdSide: gatherSide(2, buffer)
+    case .processes: families?.pointee.gather(knotes, buffer) ?? 0
+    case .firstSide: gatherSide(0, knotes, buffer)
+    case .secondSide: gatherSide(1, knotes, buffer)
+    case .thirdSide: gatherSide(2, knotes, buffer)
     default: bug("nothing to gather there")
     }
   }
 
   /// As many as fit but one: what is left is reported again by itself.
-  private func gatherSide(_ place: Int, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Int {
+  private mutating func gatherSide(
+    _ place: Int, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
+  ) -> Int {
     guard let set = sides[place] else { return 0 }
     return withUnsafeTemporaryAllocation(of: EpollReport.self, capacity: buffer.count - 1) { reports in
       var written = 0
       for report in 0..<Int(max(set.poll(reports), 0)) {
         guard case .knote(let token, let bits) = Self.decode(reports[report]) else { continue }
-        buffer[written] = Happening(token, bits: bits)
+        buffer[written] = happening(token, bits, knotes)
         written += 1
       }
       return written
     }
+  }
+
+  /// What a report of a side set is to the core. One that records says what happened, where its file is not gone.
+  private mutating func happening(_ token: KnoteToken, _ bits: UInt32, _ knotes: borrowing Knotes) -> Happening {
+    guard let knote = knotes.find(token), knote.pointee.kind == .procdesc else { return Happening(token, bits: bits) }
+    return occurrence(token.index, knotes, reported: bits) ?? Happening(token, bits: 0)
   }
 
   /// The set for a place, made when first needed.

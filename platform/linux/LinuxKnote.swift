@@ -37,7 +37,7 @@ public struct LinuxKnote: BitwiseCopyable {
     }
   }
 
-  /// The facility's own: the place of a file's watch, ...
+  /// The facility's own: the place of a file's watch, the descriptor of a process or -1, ...
   var watch: CInt
   private var placeValue: UInt8
   private var kindValue: UInt8
@@ -56,6 +56,12 @@ public struct LinuxKnote: BitwiseCopyable {
   var isVerified: Bool
   /// What happened to a file and was not gathered yet; see `InotifyWatches`.
   var happened: UInt16
+
+  /// PROC: what it wants to hear of from `ProcessFamilies`; in the byte that only conditions need else.
+  var familyInterest: FamilyInterest {
+    get { FamilyInterest(rawValue: toldEnd).unsafelyUnwrapped }
+    set { toldEnd = newValue.rawValue }
+  }
 
   var place: Place {
     @inline(__always) get { Place(rawValue: placeValue).unsafelyUnwrapped }
@@ -89,6 +95,7 @@ extension Knote<LinuxKnote> {
     switch kind {
     case .write: EPOLLOUT.rawValue
     case .except: EPOLLPRI.rawValue | EPOLLRDHUP.rawValue
+    case .procdesc: EPOLLIN.rawValue
     default:
       // A threshold of nothing is always reached, so anything will do to have it reported.
       EPOLLIN.rawValue | EPOLLRDHUP.rawValue | (isAlwaysEnough ? EPOLLOUT.rawValue : 0)
@@ -106,6 +113,7 @@ extension Knote<LinuxKnote> {
   /// EPOLLONESHOT spares the call that takes the interest away after a delivery under ONESHOT or DISPATCH.
   /// A disabled knote keeps its entry, without interest.
   var epollEvents: UInt32 {
+    if kind == .procdesc { return interest | EPOLLET.rawValue }
     if isDisabled { return EPOLLET.rawValue }
     if platform.isMuted { return interest | EPOLLET.rawValue }
     let edge = has(EV_CLEAR) ? EPOLLET.rawValue : 0

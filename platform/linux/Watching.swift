@@ -9,6 +9,7 @@ extension LinuxBackend {
     case .empty: return try attachEmpty(knotes[index])
     case .vnode: return try attachVnode(index, knotes)
     case .fs: return try attachMounts(index, knotes)
+    case .proc, .procdesc: return try attachProcess(index, knotes)
     default: return try attachCondition(index, knotes)
     }
   }
@@ -30,6 +31,7 @@ extension LinuxBackend {
   public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     if knote.pointee.kind == .fs { return mounts.update(in: main) }
+    if knote.pointee.kind == .proc { return try updateProcess(index, knotes) }
     knote.pointee.platform.isPlain = false
     knote.pointee.platform.toldEnd = 0
     if knote.pointee.platform.place == .none { return try refuseGone(knote.pointee.descriptor) }
@@ -43,6 +45,7 @@ extension LinuxBackend {
   public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     if knote.pointee.kind == .fs { return detachMounts() }
+    if knote.pointee.kind == .proc { return detachProcess(index, knotes) }
     let place = knote.pointee.platform.place
     let set = set(of: knote)
     knote.pointee.platform.place = .none
@@ -108,7 +111,7 @@ extension LinuxBackend {
     return place.side.flatMap { sides[$0] }
   }
 
-  private mutating func enter(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+  mutating func enter(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     let place = freePlace(for: knote, knotes)
     let set = try open(place)

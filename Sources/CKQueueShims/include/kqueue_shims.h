@@ -133,6 +133,9 @@ bool kq_close_range_closes(int flags);
 /* O_CLOEXEC and O_NONBLOCK, the flags of kqueue1(). */
 int kq_open_flags(void);
 
+/* Whether an environment variable is set, and not to 0: switches for tests, asked for where nothing is hot. */
+bool kq_environment_says(const char *name);
+
 /* The library's version, for EVFILT_LIBKQUEUE. */
 int kq_version_number(void);
 const char *kq_version_text(void);

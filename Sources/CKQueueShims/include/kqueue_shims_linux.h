@@ -62,6 +62,56 @@ void kq_inotify_remove(int inotify, int watch);
 /* The next batch of records; 0 where there is none. */
 int kq_inotify_read(int inotify, void *buffer, size_t size);
 
+/* ---- Processes ---- */
+
+/* A descriptor of a process of ours to watch: -ESRCH where there is none of this number. */
+int kq_pidfd_open(int process);
+/* 0 where a descriptor is a process's, -EINVAL where it is another's, -EBADF where it is closed. */
+int kq_pidfd_check(int descriptor);
+/*
+ * What a process ended with, as waitpid(2) says it; false where nobody tells any
+ * more.  Nothing is reaped.  `process` is its number, or 0.
+ */
+bool kq_pidfd_status(int pidfd, int process, int *status);
+
+enum { KQ_PROCESS_ANSWER, KQ_PROCESS_FORKED, KQ_PROCESS_EXECED, KQ_PROCESS_ENDED };
+struct kq_process_event {
+    int what;
+    uint32_t process;
+    uint32_t child; /* of a fork */
+    int status;     /* of an end */
+};
+
+enum {
+    KQ_PROCESS_EVENTS = 16,      /* as many are read at a time */
+    KQ_FILTERED_PROCESSES = 100, /* as many can the filter tell apart */
+};
+
+/* The process connector: a socket that tells of forks, execs and ends; -ENOTSUP, -EPERM, ... where there is none. */
+int kq_connector(void);
+void kq_connector_close(int descriptor);
+/* Has only the forks and execs of these processes told, or those of all, and all ends. */
+void kq_connector_filter(int descriptor, const uint32_t *processes, int count);
+void kq_connector_pass_all(int descriptor);
+/* How many events were read; 0 where there is none, -ENOBUFS where some were lost. */
+int kq_connector_read(int descriptor, struct kq_process_event *events, int count);
+
+/* Processors that there may be, each of which needs a ring. */
+int kq_processors(void);
+/* A ring of perf's records for a processor, mapped at *ring: its descriptor; -ENODEV where it is switched off. */
+int kq_ring_open(int processor, void **ring);
+void kq_ring_close(int descriptor, void *ring);
+/* Has a thread's forks and execs on a processor recorded in its ring, and those of threads it makes: a descriptor. */
+int kq_ring_watch(int thread, int processor, int ring);
+bool kq_ring_has_news(const void *ring);
+/* As kq_connector_read, of forks and execs. */
+int kq_ring_read(void *ring, struct kq_process_event *events, int count);
+/* The threads of a process: how many there are, of which as many as there is room for are written. */
+int kq_threads(int process, int *threads, int room);
+
+/* Reads a small file without a cancellation point, and ends it with a NUL: its length, or a negative errno. */
+long kq_read_small(const char *path, char *text, size_t size);
+
 /* poll(2) of one descriptor, at once: its bits, or a negative errno. */
 int kq_poll(int descriptor, int events);
 

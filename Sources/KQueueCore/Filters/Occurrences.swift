@@ -7,6 +7,7 @@ import CKQueue
 /// there is something to tell.
 extension KQueue where Backend: ~Copyable {
   mutating func attachOccurrences(_ index: UInt32) throws(Errno) {
+    if knotes[index].pointee.kind.isOfProcesses { return try attachProcess(index) }
     gatherEarlier(knotes[index].pointee.kind)
     _ = try backend.attach(index, knotes)
     publishWatchSets()
@@ -23,6 +24,7 @@ extension KQueue where Backend: ~Copyable {
     if change.redefines {
       gatherEarlier(knotes[index].pointee.kind)
       knotes[index].pointee.fflags = change.fflags
+      if knotes[index].pointee.kind.isOfProcesses { try requireProcessBits(index) }
     }
     try backend.update(index, knotes)
     if change.redefines { narrow(index) }
@@ -41,7 +43,7 @@ extension KQueue where Backend: ~Copyable {
     let knote = knotes[index]
     guard knote.pointee.pending != 0 else { return }
     knote.pointee.pending = knote.pointee.wanted(knote.pointee.pending)
-    if knote.pointee.pending == 0 { forgetOccurrences(index) }
+    if knote.pointee.pending == 0 && !knote.pointee.status.contains(.born) { forgetOccurrences(index) }
   }
 
   /// Takes note of what the platform tells of a knote.
@@ -101,6 +103,7 @@ extension Knote {
     switch kind {
     case .vnode: wantedOfFile(bits)
     case .fs: fflags == 0 ? bits : bits & fflags
+    case .proc: bits & (fflags | (fflags & NOTE_TRACK.bits != 0 ? NOTE_TRACKERR.bits : 0))
     default: bits & fflags
     }
   }

@@ -1,26 +1,152 @@
 import CKQueue
+import CKQueueShims
 
 /// PROC and PROCDESC: what became of a process (contract 6.6, 6.7).
+///
+/// A knote ends with its process: its next event is its last (`.ended`). One that NOTE_TRACK made tells first of
+/// the birth (`.born`), in an entry of its own; its `data` is the parent's number.
 extension KQueue where Backend: ~Copyable {
-  mutating func noteProcess(_ index: UInt32, _ happening: Happening) {
+  /// Refuses bits that are understood and not to be had.
+  /// - Throws: ENOTSUP.
+  func requireProcessBits(_ index: UInt32) throws(Errno) {
     let knote = knotes[index]
-    let bits = knote.pointee.wanted(happening.bits)
-    if happening.bits & NOTE_EXIT.bits != 0 {
-      // Nothing can happen to it any more, so its next event is its last, or it has none.
-      if bits | knote.pointee.pending == 0 {
-        try? remove(index, knote.pointee.kind)
-        return
-      }
-      knote.pointee.flags |= UInt16(EV_ONESHOT)
-      knote.pointee.status.insert(.ended)
-      knote.pointee.value = UInt32(truncatingIfNeeded: happening.data)
+    let absent = NOTE_REAP.bits | NOTE_SIGNAL.bits | (knote.pointee.kind == .proc ? 0 : familyBits)
+    if knote.pointee.fflags & absent != 0 { throw Errno(ENOTSUP) }
+  }
+
+  mutating func attachProcess(_ index: UInt32) throws(Errno) {
+    let knote = knotes[index]
+    try requireProcessBits(index)
+    if !knote.pointee.status.contains(.born) { knote.pointee.data = 0 }
+    let backing = try backend.attach(index, knotes)
+    do throws(Errno) {
+      try backend.prepareWake()
+    } catch {
+      try? backend.detach(index, knotes)
+      throw error
     }
-    record(index, bits)
+    publishWatchSets()
+    knote.pointee.status.formUnion(backing == .recorded ? KnoteStatus.recorded.union(.unseen) : .recorded)
+  }
+
+  mutating func noteProcess(_ index: UInt32, _ happening: Happening) {
+    if happening.bits & NOTE_EXIT.bits != 0 { return noteEnd(index, happening) }
+    let knote = knotes[index]
+    guard !knote.pointee.status.contains(.ended) else { return }
+    // Its status may be told before its end is, and not again.
+    if happening.bits & NOTE_EXITSTATUS.bits != 0 { knote.pointee.value = UInt32(truncatingIfNeeded: happening.data) }
+    let isTracked = happening.bits & NOTE_FORK.bits != 0 && knote.pointee.fflags & NOTE_TRACK.bits != 0
+    if isTracked { track(UInt(happening.data), of: index) }
+    record(index, knotes[index].pointee.wanted(happening.bits) & (NOTE_FORK.bits | NOTE_EXEC.bits))
+  }
+
+  /// The process has ended: nothing can happen to it any more.
+  private mutating func noteEnd(_ index: UInt32, _ happening: Happening) {
+    let knote = knotes[index]
+    guard !knote.pointee.status.contains(.ended) else { return }
+    knote.pointee.flags |= UInt16(EV_ONESHOT)
+    knote.pointee.status.insert(.ended)
+    if happening.bits & NOTE_EXITSTATUS.bits != 0 { knote.pointee.value = UInt32(truncatingIfNeeded: happening.data) }
+    if knote.pointee.fflags & NOTE_EXIT.bits != 0 {
+      record(index, knote.pointee.wanted(NOTE_EXIT.bits | NOTE_EXITSTATUS.bits))
+    }
+    removeIfOver(index)
+  }
+
+  /// The kernel may tell of a process's end before what it did last is gathered: forks that nobody would know the
+  /// parent of any more.
+  mutating func noteWhatCameBefore(_ index: UInt32) {
+    guard knotes[index].pointee.kind == .proc, knotes[index].pointee.fflags & familyBits != 0 else { return }
+    gatherUntold()
+  }
+
+  mutating func gatherUntold() {
+    guard let source = Backend.processSource, let buffer = try? happenings.take(1) else { return }
+    var stale = 0
+    gatherAll(source, buffer, &stale)
+    happenings.give(back: buffer)
+  }
+
+  /// Removes a knote whose process has ended and that has nothing to deliver, as after a change of its mask.
+  mutating func removeIfOver(_ index: UInt32) {
+    let knote = knotes[index]
+    let isOver = knote.pointee.status.contains(.ended) && knote.pointee.pending == 0
+    guard isOver && knote.pointee.status.isDisjoint(with: KnoteStatus.born.union(.forced)) else { return }
+    try? remove(index, knote.pointee.kind)
   }
 
   func sampleProcess(_ knote: Knote<Backend.KnoteState>) -> Readiness {
-    let isLast = knote.status.contains(.ended)
-    return Readiness(
-      data: Int(CInt(bitPattern: knote.value)), fflags: knote.pending, flags: isLast ? UInt16(EV_EOF) : 0)
+    if knote.status.contains(.born) {
+      return Readiness(data: knote.data, fflags: NOTE_CHILD.bits, flags: UInt16(EV_ONESHOT))
+    }
+    let status = knote.pending & NOTE_EXIT.bits != 0 ? Int(CInt(bitPattern: knote.value)) : 0
+    return Readiness(data: status, fflags: knote.pending, flags: knote.status.contains(.ended) ? UInt16(EV_EOF) : 0)
   }
+
+  // MARK: NOTE_TRACK
+
+  /// Watches the child of a process that is tracked, as its parent is watched (C-268).
+  private mutating func track(_ child: UInt, of parent: UInt32) {
+    if let existing = table.find(.proc, child, knotes) { return adopt(existing, by: parent) }
+    let knote = knotes[parent].pointee
+    do throws(Errno) {
+      try create(
+        Kevent(
+          ident: child, filter: knote.filter, flags: knote.flags, fflags: knote.fflags, data: Int(knote.ident),
+          udata: knote.udata), .proc, as: .born)
+      if let index = table.find(.proc, child, knotes) { tellBirth(index) }
+    } catch {
+      record(parent, NOTE_TRACKERR.bits)
+    }
+  }
+
+  /// The child is watched already. A parent's number in its knote says that it is a former process of this
+  /// number, of which not all is told: then there is no telling the two apart.
+  private mutating func adopt(_ index: UInt32, by parent: UInt32) {
+    let (knote, mask) = (knotes[index], knotes[index].pointee.fflags)
+    guard knote.pointee.data == 0 else { return record(parent, NOTE_TRACKERR.bits) }
+    knote.pointee.fflags |= knotes[parent].pointee.fflags
+    do throws(Errno) {
+      if !knote.pointee.status.contains(.ended) { try backend.update(index, knotes) }
+    } catch {
+      knote.pointee.fflags = mask
+      return record(parent, NOTE_TRACKERR.bits)
+    }
+    knote.pointee.data = Int(knotes[parent].pointee.ident)
+    knote.pointee.status.insert(.born)
+    tellBirth(index)
+  }
+
+  private mutating func tellBirth(_ index: UInt32) {
+    knotes[index].pointee.status.insert(.active)
+    activate(index)
+  }
+
+  /// The birth was delivered; what else is recorded comes in an entry of its own.
+  mutating func settleBirth(_ index: UInt32) {
+    let knote = knotes[index]
+    knote.pointee.status.remove(.born)
+    if knote.pointee.pending == 0 { knote.pointee.status.remove(.active) }
+    if knote.pointee.pending != 0 || knote.pointee.status.contains(.forced) { activate(index) }
+    removeIfOver(index)
+  }
+
+  /// Some of what the platform should have told was lost. Whoever tracks is told so; a fork or an exec may have
+  /// been among it; and of a process that only this would have told the end of, the end is all that is known.
+  mutating func noteLoss() {
+    var place: UInt32 = 0
+    while let index = knotes.next(&place) {
+      let knote = knotes[index]
+      guard knote.pointee.kind == .proc, !knote.pointee.status.contains(.ended) else { continue }
+      let token = KnoteToken(index: index, generation: knote.pointee.generation)
+      if knote.pointee.fflags & NOTE_TRACK.bits != 0 { record(index, NOTE_TRACKERR.bits) }
+      record(index, knote.pointee.wanted(NOTE_FORK.bits | NOTE_EXEC.bits))
+      if knote.pointee.status.contains(.unseen) { noteProcess(index, Happening(token, bits: NOTE_EXIT.bits)) }
+    }
+  }
+}
+
+/// The bits that are about what a process does, not what becomes of it.
+private var familyBits: UInt32 {
+  @inline(__always) get { NOTE_FORK.bits | NOTE_EXEC.bits | NOTE_TRACK.bits }
 }

@@ -23,6 +23,7 @@ static const struct contract_case *const tables[] = {
     vnode_cases, vnode_directory_cases, vnode_knote_cases, vnode_limit_cases,
     timer_cases, user_cases,        libkqueue_cases,   kq_closing_cases, closing_cases,
     closing_call_cases, forking_cases, fork_copy_cases, field_cases,
+    proc_cases, proc_tree_cases, procdesc_cases,
 };
 
 _Noreturn void contract_fail(const char *file, int line, const char *format, ...) {

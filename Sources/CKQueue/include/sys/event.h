@@ -60,7 +60,9 @@ struct kevent {
 #define EVFILT_WRITE      (-2)
 #define EVFILT_AIO        (-3)
 #define EVFILT_VNODE      (-4)
+#define EVFILT_PROC       (-5)
 #define EVFILT_TIMER      (-7)
+#define EVFILT_PROCDESC   (-8)
 #define EVFILT_FS         (-9)
 #define EVFILT_USER       (-11)
 #define EVFILT_LIBKQUEUE  (-12)
@@ -125,6 +127,9 @@ struct kevent {
 #define NOTE_TRACK        0x00000001
 #define NOTE_TRACKERR     0x00000002
 #define NOTE_CHILD        0x00000004
+
+/* EVFILT_PROCDESC: ident is a descriptor of a process, as pidfd_open(2) gives; NOTE_EXIT. */
+#define NOTE_PDSIGCHLD    0x10000000
 
 /* EVFILT_TIMER: the unit of data; milliseconds unless said. */
 #define NOTE_MSECONDS     0x00000000

@@ -1,0 +1,920 @@
+/*
+ * EVFILT_PROC: forks, execs, and whole trees of processes, by each of the
+ * system's facilities that can tell of them.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "process.h"
+
+#include <linux/capability.h>
+
+/* ---- What the system has ---- */
+
+static int bits_errno(unsigned fflags) {
+    int kq = new_kqueue();
+    int code = change_errno(kq, (uintptr_t)getpid(), EVFILT_PROC, EV_ADD, fflags, 0, NULL);
+    REQUIRE(code == 0 || code == ENOTSUP);
+    REQUIRE_NO_KNOTE(kq, getpid(), EVFILT_PROC, code == 0 ? 0 : ENOENT);
+    REQUIRE_EQ(close(kq), 0);
+    return code;
+}
+
+static void need_forks(void) {
+    if (bits_errno(NOTE_FORK | NOTE_EXEC) == ENOTSUP)
+        contract_skip("nothing here tells of forks and execs");
+}
+
+static void need_track(void) {
+    if (bits_errno(NOTE_TRACK) == ENOTSUP)
+        contract_skip("no process connector");
+}
+
+static void without_connector(void) { REQUIRE_EQ(setenv("KQUEUE_NO_CONNECTOR", "1", 1), 0); }
+static void without_perf(void) { REQUIRE_EQ(setenv("KQUEUE_NO_PERF", "1", 1), 0); }
+
+/* Nothing to tell but what a child does on its way to its end. */
+static void finish_served(int kq, const struct served *child) {
+    give_order(child, 'x', 33);
+    EXPECT_EXIT(kq, child->pid, 33 << 8);
+    require_silent(kq);
+    REQUIRE_EQ(reap(child->pid), 33 << 8);
+}
+
+#define EXPECT_FORK(kq, child) EXPECT_PROC(kq, (child).pid, EV_ADD | EV_CLEAR, NOTE_FORK, 0)
+#define EXPECT_EXEC(kq, child) EXPECT_PROC(kq, (child).pid, EV_ADD | EV_CLEAR, NOTE_EXEC, 0)
+
+/* ---- NOTE_FORK and NOTE_EXEC, however they are learnt ---- */
+
+static void forks_are_reported(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXIT);
+    require_silent(kq);
+    for (const char *way = "fvcpT"; *way != '\0'; way++) {
+        have(&child, *way);
+        EXPECT_FORK(kq, child);
+        require_silent(kq);
+    }
+    finish_served(kq, &child);
+}
+
+static void threads_are_silent(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXEC | NOTE_EXIT);
+    for (int i = 0; i < 3; i++)
+        have(&child, 't');
+    require_silent(kq);
+    finish_served(kq, &child);
+}
+
+static void grandchildren_are_silent(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXEC | NOTE_EXIT);
+    have(&child, 'g');
+    EXPECT_FORK(kq, child); /* once: the second is not its own */
+    require_silent(kq);
+    have(&child, 'p');
+    EXPECT_FORK(kq, child); /* the exec is its child's */
+    finish_served(kq, &child);
+}
+
+static void execs_are_reported(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_EXEC | NOTE_EXIT);
+    have_exec(&child, 'e');
+    EXPECT_EXEC(kq, child);
+    require_silent(kq);
+    end_shell(&child);
+    EXPECT_EXIT(kq, child.pid, 5 << 8);
+    REQUIRE_NO_KNOTE(kq, child.pid, EVFILT_PROC, ENOENT);
+}
+
+static void exec_by_another_thread(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_EXEC | NOTE_EXIT);
+    have_exec(&child, 'E');
+    EXPECT_EXEC(kq, child);
+    require_silent(kq);
+    end_shell(&child);
+    EXPECT_EXIT(kq, child.pid, 5 << 8);
+}
+
+static void several_are_one_event(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXEC | NOTE_EXIT);
+    have(&child, 'f');
+    have(&child, 'f');
+    have_exec(&child, 'e');
+    EXPECT_PROC(kq, child.pid, EV_ADD | EV_CLEAR, NOTE_FORK | NOTE_EXEC, 0);
+    require_silent(kq);
+}
+
+static void pending_ones_come_with_the_exit(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXEC | NOTE_EXIT);
+    have(&child, 'f');
+    end_child(&child, 3);
+    EXPECT_PROC(kq, child.pid, EXIT_FLAGS, NOTE_FORK | NOTE_EXIT, 3 << 8);
+    REQUIRE_NO_KNOTE(kq, child.pid, EVFILT_PROC, ENOENT);
+}
+
+static void pending_ones_come_where_the_exit_is_not_wanted(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child(), quiet = serve_child();
+    add_proc(kq, child.pid, NOTE_FORK);
+    add_proc(kq, quiet.pid, NOTE_FORK);
+    have(&child, 'f');
+    end_child(&child, 3);
+    end_child(&quiet, 3);
+    struct kevent event = next_event(kq);
+    REQUIRE_EQ(event.ident, child.pid);
+    REQUIRE_EQ(event.flags, EXIT_FLAGS);
+    REQUIRE_EQ(event.fflags, NOTE_FORK);
+    require_silent(kq);
+    REQUIRE_NO_KNOTE(kq, child.pid, EVFILT_PROC, ENOENT);
+    REQUIRE_NO_KNOTE(kq, quiet.pid, EVFILT_PROC, ENOENT);
+}
+
+static void only_what_the_mask_says(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_EXEC);
+    have(&child, 'f');
+    require_silent(kq);
+    add_proc(kq, child.pid, NOTE_FORK); /* from now on */
+    require_silent(kq);
+    have(&child, 'f');
+    EXPECT_FORK(kq, child);
+    add_proc(kq, child.pid, NOTE_EXIT);
+    have(&child, 'f');
+    require_silent(kq);
+    finish_served(kq, &child);
+}
+
+static void pending_ones_go_with_their_bit(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    change(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD | EV_DISABLE, NOTE_FORK | NOTE_EXIT, 0, NULL);
+    have(&child, 'f');
+    require_silent(kq);
+    add_proc(kq, child.pid, NOTE_EXIT);
+    change(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ENABLE, 0, 0, NULL);
+    require_silent(kq);
+    finish_served(kq, &child);
+}
+
+static void recorded_while_disabled(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    change(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD | EV_DISPATCH, NOTE_FORK | NOTE_EXEC | NOTE_EXIT, 0, NULL);
+    have(&child, 'f');
+    EXPECT_PROC(kq, child.pid, EV_ADD | EV_CLEAR | EV_DISPATCH, NOTE_FORK, 0);
+    have(&child, 'f');
+    have_exec(&child, 'e');
+    require_silent(kq);
+    change(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ENABLE, 0, 0, NULL);
+    EXPECT_PROC(kq, child.pid, EV_ADD | EV_CLEAR | EV_DISPATCH, NOTE_FORK | NOTE_EXEC, 0);
+}
+
+static void oneshot_is_over_with_the_first(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    change(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD | EV_ONESHOT, NOTE_FORK | NOTE_EXIT, 0, NULL);
+    have(&child, 'f');
+    EXPECT_PROC(kq, child.pid, EV_ADD | EV_CLEAR | EV_ONESHOT, NOTE_FORK, 0);
+    REQUIRE_NO_KNOTE(kq, child.pid, EVFILT_PROC, ENOENT);
+    end_child(&child, 0);
+    require_silent(kq);
+}
+
+static void other_processes_are_silent(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child(), other = serve_child();
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXEC | NOTE_EXIT);
+    have(&other, 'f');
+    have_exec(&other, 'e');
+    reaped(fork_exiting(0));
+    require_silent(kq);
+    have(&child, 'f');
+    EXPECT_FORK(kq, child);
+}
+
+static void two_kqueues_and_two_masks(void) {
+    need_forks();
+    int one = new_kqueue(), two = new_kqueue();
+    struct served child = serve_child();
+    add_proc(one, child.pid, NOTE_FORK);
+    add_proc(two, child.pid, NOTE_EXEC);
+    have(&child, 'f');
+    EXPECT_FORK(one, child);
+    require_silent(two);
+    have_exec(&child, 'e');
+    EXPECT_EXEC(two, child);
+    require_silent(one);
+    REQUIRE(delete_knote(one, (uintptr_t)child.pid, EVFILT_PROC));
+    REQUIRE(delete_knote(two, (uintptr_t)child.pid, EVFILT_PROC));
+}
+
+/* Enough for any filter on a few processes to be too small. */
+static void many_are_watched(void) {
+    enum { COUNT = 150 };
+    static struct served children[COUNT];
+    need_forks();
+    int kq = new_kqueue();
+    for (int i = 0; i < COUNT; i++) {
+        children[i] = serve_child();
+        add_proc(kq, children[i].pid, NOTE_FORK | NOTE_EXIT);
+        have(&children[i], 'f');
+        EXPECT_FORK(kq, children[i]);
+    }
+    for (int i = 0; i < COUNT; i += 10) {
+        have(&children[i], 'f');
+        EXPECT_FORK(kq, children[i]);
+    }
+    for (int i = 0; i < COUNT - 3; i++) /* and few again */
+        REQUIRE(delete_knote(kq, (uintptr_t)children[i].pid, EVFILT_PROC));
+    have(&children[COUNT - 1], 'f');
+    EXPECT_FORK(kq, children[COUNT - 1]);
+    have(&children[0], 'f');
+    require_silent(kq);
+}
+
+static void own_forks_are_reported(void) {
+    need_forks();
+    int kq = new_kqueue();
+    add_proc(kq, getpid(), NOTE_FORK | NOTE_EXIT);
+    reaped(fork_exiting(0));
+    EXPECT_PROC(kq, getpid(), EV_ADD | EV_CLEAR, NOTE_FORK, 0);
+    require_silent(kq);
+    REQUIRE(delete_knote(kq, (uintptr_t)getpid(), EVFILT_PROC));
+}
+
+static void fork_wakes_a_waiter(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    struct waiter waiter;
+    add_proc(kq, child.pid, NOTE_FORK);
+    start_waiter(&waiter, kq, 1, 5000);
+    park_waiter(&waiter);
+    have(&child, 'f');
+    join_waiter(&waiter);
+    REQUIRE_EQ(waiter.result, 1);
+    REQUIRE_EQ(waiter.events[0].fflags, NOTE_FORK);
+}
+
+static void drained_kqueue_is_not_readable(void) {
+    need_forks();
+    int kq = new_kqueue();
+    struct pollfd readable = {.fd = kq, .events = POLLIN};
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_FORK);
+    REQUIRE_EQ(poll(&readable, 1, 0), 0);
+    have(&child, 'f');
+    REQUIRE_EQ(poll(&readable, 1, 5000), 1);
+    EXPECT_FORK(kq, child);
+    REQUIRE_EQ(poll(&readable, 1, 50), 0);
+}
+
+static void zombie_with_forks_wanted(void) {
+    need_forks();
+    int kq = new_kqueue();
+    pid_t child = zombie(1);
+    REQUIRE_EQ(change_errno(kq, (uintptr_t)child, EVFILT_PROC, EV_ADD, NOTE_FORK | NOTE_TRACK, 0, NULL), ESRCH);
+    add_proc(kq, child, NOTE_FORK | NOTE_EXEC | NOTE_EXIT);
+    EXPECT_EXIT(kq, child, 1 << 8);
+}
+
+static void facilities_give_descriptors_back(void) {
+    need_forks();
+    int before = open_descriptors(), kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXEC | NOTE_EXIT);
+    have(&child, 'f');
+    EXPECT_FORK(kq, child);
+    for (int fd = 512; fd < 4096; fd++)
+        REQUIRE(fcntl(fd, F_GETFD) == -1 || (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+    REQUIRE_EQ(close(kq), 0);
+    REQUIRE_EQ(close(child.control), 0);
+    REQUIRE_EQ(open_descriptors(), before);
+}
+
+/* ---- The copy in a forked child ---- */
+
+static void copy_learns_of_forks(void) {
+    need_forks();
+    int kq = kqueuex(KQUEUE_CPONFORK), before;
+    struct served child = serve_child();
+    REQUIRE(kq >= 0);
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXIT);
+    before = open_descriptors();
+    pid_t copy = fork();
+    if (copy == 0) {
+        REQUIRE_EQ(open_descriptors(), before);
+        have(&child, 'f');
+        EXPECT_FORK(kq, child);
+        _exit(0);
+    }
+    finish_child(copy);
+    EXPECT_FORK(kq, child);
+    have(&child, 'f');
+    EXPECT_FORK(kq, child);
+    finish_served(kq, &child);
+}
+
+/* A forked child that gets no copy leaves nothing open and takes nothing from the parent. */
+static void forked_child_takes_nothing(void) {
+    need_forks();
+    int before = open_descriptors(), kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXIT);
+    pid_t other = fork();
+    if (other == 0) {
+        REQUIRE_EQ(close(child.control), 0);
+        REQUIRE_EQ(open_descriptors(), before);
+        _exit(0);
+    }
+    finish_child(other);
+    have(&child, 'f');
+    EXPECT_FORK(kq, child);
+}
+
+/* ---- NOTE_TRACK ---- */
+
+/* What is to come of a child: NOTE_CHILD, then its end. */
+static void expect_child(int kq, uintptr_t pid, pid_t parent, const void *udata) {
+    struct kevent event = next_event(kq);
+    expect_event(__FILE__, __LINE__, event, (int)pid, EVFILT_PROC, EV_ADD | EV_CLEAR | EV_ONESHOT, NOTE_CHILD,
+                 parent);
+    REQUIRE(event.udata == udata);
+}
+
+static void child_is_tracked(void) {
+    need_track();
+    int kq = new_kqueue(), mark;
+    struct served child = serve_child();
+    change(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD, NOTE_TRACK | NOTE_EXIT | NOTE_EXEC, 0, &mark);
+    pid_t grandchild = have(&child, 'F');
+    expect_child(kq, (uintptr_t)grandchild, child.pid, &mark);
+    require_silent(kq);
+    REQUIRE_EQ(kill(grandchild, SIGTERM), 0);
+    struct kevent event = next_event(kq);
+    expect_event(__FILE__, __LINE__, event, grandchild, EVFILT_PROC, EXIT_FLAGS, NOTE_EXIT, SIGTERM);
+    REQUIRE(event.udata == &mark);
+    REQUIRE_NO_KNOTE(kq, grandchild, EVFILT_PROC, ENOENT);
+    finish_served(kq, &child);
+}
+
+static void parent_tells_forks_if_asked(void) {
+    need_track();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_TRACK | NOTE_FORK | NOTE_EXIT);
+    pid_t grandchild = have(&child, 'F');
+    struct kevent events[4];
+    int got = collect(kq, events, 4, 5000);
+    if (got == 1)
+        got += collect(kq, events + 1, 3, 5000);
+    REQUIRE_EQ(got, 2);
+    bool parent_first = events[0].ident == (uintptr_t)child.pid;
+    expect_event(__FILE__, __LINE__, events[parent_first ? 0 : 1], child.pid, EVFILT_PROC, EV_ADD | EV_CLEAR, NOTE_FORK,
+                 0);
+    expect_event(__FILE__, __LINE__, events[parent_first ? 1 : 0], grandchild, EVFILT_PROC,
+                 EV_ADD | EV_CLEAR | EV_ONESHOT, NOTE_CHILD, child.pid);
+    REQUIRE_EQ(kill(grandchild, SIGKILL), 0);
+    EXPECT_EXIT(kq, grandchild, SIGKILL);
+    finish_served(kq, &child);
+}
+
+/* Gone before its fork could be read: its end is told all the same, with its status. */
+static void child_that_is_gone_is_reported(void) {
+    need_track();
+    int kq = new_kqueue(), mark;
+    struct served child = serve_child();
+    change(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD, NOTE_TRACK | NOTE_EXIT, 0, &mark);
+    pid_t gone = have(&child, 'f'); /* which ended with 9 */
+    expect_child(kq, (uintptr_t)gone, child.pid, &mark);
+    struct kevent event = next_event(kq);
+    expect_event(__FILE__, __LINE__, event, gone, EVFILT_PROC, EXIT_FLAGS, NOTE_EXIT, 9 << 8);
+    REQUIRE(event.udata == &mark);
+    require_silent(kq);
+    REQUIRE_NO_KNOTE(kq, gone, EVFILT_PROC, ENOENT);
+    finish_served(kq, &child);
+}
+
+static void child_is_never_merged_with_its_end(void) {
+    need_track();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_TRACK | NOTE_EXIT);
+    for (int i = 0; i < 20; i++) {
+        pid_t gone = have(&child, 'f');
+        struct kevent events[8];
+        int got = 0;
+        while (got < 2) {
+            int more = collect(kq, events + got, 8 - got, 5000);
+            REQUIRE(more > 0);
+            got += more;
+        }
+        REQUIRE_EQ(got, 2);
+        REQUIRE_EQ(events[0].ident, gone);
+        REQUIRE_EQ(events[0].fflags, NOTE_CHILD);
+        REQUIRE_EQ(events[1].ident, gone);
+        REQUIRE_EQ(events[1].fflags, NOTE_EXIT);
+    }
+    finish_served(kq, &child);
+}
+
+static void grandchildren_are_tracked(void) {
+    need_track();
+    int kq = new_kqueue(), children = 0, ends = 0;
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_TRACK | NOTE_EXIT);
+    pid_t middle = have(&child, 'g');
+    while (children + ends < 4) {
+        struct kevent event;
+        REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
+        if (event.fflags == NOTE_CHILD) {
+            children++;
+            REQUIRE_EQ(event.data, event.ident == (uintptr_t)middle ? child.pid : middle);
+        } else {
+            ends++;
+            REQUIRE_EQ(event.fflags, NOTE_EXIT);
+            REQUIRE_EQ(event.data, event.ident == (uintptr_t)middle ? 1 << 8 : 2 << 8);
+        }
+    }
+    REQUIRE_EQ(children, 2);
+    finish_served(kq, &child);
+}
+
+static void ends_that_are_not_wanted_are_not_told(void) {
+    need_track();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_TRACK | NOTE_EXEC);
+    pid_t gone = have(&child, 'f');
+    expect_child(kq, (uintptr_t)gone, child.pid, NULL);
+    require_silent(kq);
+    REQUIRE_NO_KNOTE(kq, gone, EVFILT_PROC, ENOENT);
+    pid_t spawned = have(&child, 'p');
+    expect_child(kq, (uintptr_t)spawned, child.pid, NULL);
+    struct kevent event = next_event(kq);
+    expect_event(__FILE__, __LINE__, event, spawned, EVFILT_PROC, EXIT_FLAGS, NOTE_EXEC, event.data);
+    end_child(&child, 0);
+    require_silent(kq);
+}
+
+static void tracking_can_be_ended(void) {
+    need_track();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_TRACK | NOTE_EXIT);
+    pid_t first = have(&child, 'F');
+    expect_child(kq, (uintptr_t)first, child.pid, NULL);
+    REQUIRE(delete_knote(kq, (uintptr_t)first, EVFILT_PROC));
+    REQUIRE_EQ(kill(first, SIGKILL), 0);
+    require_silent(kq);
+    add_proc(kq, child.pid, NOTE_EXIT);
+    have(&child, 'f');
+    require_silent(kq);
+    finish_served(kq, &child);
+}
+
+/* What is registered for a child already is kept, and its birth told. */
+static void child_that_is_watched_already(void) {
+    need_track();
+    int kq = new_kqueue(), parents, own;
+    change(kq, (uintptr_t)getpid(), EVFILT_PROC, EV_ADD, NOTE_TRACK, 0, &parents);
+    struct served child = serve_child();
+    change(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD, NOTE_EXIT, 0, &own);
+    expect_child(kq, (uintptr_t)child.pid, getpid(), &own);
+    end_child(&child, 4);
+    struct kevent event = next_event(kq);
+    expect_event(__FILE__, __LINE__, event, child.pid, EVFILT_PROC, EXIT_FLAGS, NOTE_EXIT, 4 << 8);
+    REQUIRE(event.udata == &own);
+    require_silent(kq);
+}
+
+static void disabled_parent_still_tracks(void) {
+    need_track();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    change(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD | EV_DISABLE, NOTE_TRACK | NOTE_EXIT | NOTE_FORK, 0, NULL);
+    pid_t grandchild = have(&child, 'F');
+    expect_child(kq, (uintptr_t)grandchild, child.pid, NULL);
+    REQUIRE_EQ(kill(grandchild, SIGKILL), 0);
+    EXPECT_EXIT(kq, grandchild, SIGKILL);
+    change(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ENABLE, 0, 0, NULL);
+    EXPECT_FORK(kq, child);
+}
+
+/* The tracker's own end does not lose what it forked just before. */
+static void last_child_is_not_lost(void) {
+    need_track();
+    for (int round = 0; round < 30; round++) {
+        int kq = new_kqueue(), children = 0, ends = 0;
+        struct served child = serve_child();
+        add_proc(kq, child.pid, NOTE_TRACK | NOTE_EXIT);
+        pid_t last = have(&child, 'F');
+        end_child(&child, 0);
+        REQUIRE_EQ(kill(last, SIGKILL), 0);
+        while (children + ends < 3) {
+            struct kevent event;
+            REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
+            children += event.fflags == NOTE_CHILD;
+            ends += event.fflags == NOTE_EXIT;
+        }
+        REQUIRE_EQ(children, 1);
+        REQUIRE_EQ(close(kq), 0);
+        REQUIRE_EQ(close(child.control), 0);
+    }
+}
+
+enum { FORKS = 1000 };
+static unsigned char births[1 << 22], deaths[1 << 22];
+
+struct tally {
+    int children, ends, errors;
+};
+
+/* Counts what comes; each child at most once, and never dead before it is born. */
+static void count_events(const struct kevent *events, int count, pid_t parent, struct tally *tally) {
+    for (int i = 0; i < count; i++) {
+        uintptr_t pid = events[i].ident;
+        REQUIRE(pid < sizeof births);
+        if (events[i].fflags & NOTE_TRACKERR) {
+            tally->errors++;
+        } else if (events[i].fflags == NOTE_CHILD) {
+            REQUIRE_EQ(events[i].data, parent);
+            REQUIRE_EQ(births[pid]++, 0);
+            tally->children++;
+        } else if (pid != (uintptr_t)parent) {
+            REQUIRE_EQ(events[i].fflags, NOTE_EXIT);
+            REQUIRE_EQ(births[pid], 1);
+            REQUIRE_EQ(deaths[pid]++, 0);
+            tally->ends++;
+        }
+    }
+}
+
+/* Every one of a thousand is reported, in a loop that is busy with nothing else. */
+static void thousand_forks_are_tracked(void) {
+    need_track();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    struct tally tally = {0};
+    add_proc(kq, child.pid, NOTE_TRACK | NOTE_EXIT);
+    give_order(&child, 'm', FORKS);
+    while (tally.errors == 0 && tally.children + tally.ends < 2 * FORKS) {
+        struct kevent events[64];
+        int got = collect(kq, events, 64, 10000);
+        REQUIRE(got > 0);
+        count_events(events, got, child.pid, &tally);
+    }
+    REQUIRE(tally.errors > 0 || (tally.children == FORKS && tally.ends == FORKS));
+    REQUIRE_EQ(tally.children >= tally.ends, true);
+    require_silent(kq);
+    finish_served(kq, &child);
+}
+
+/* Of more than the system holds for us, some may be missed; that is said, and every end is told. */
+static void overrun_is_told(void) {
+    need_track();
+    int kq = new_kqueue();
+    struct served child = serve_child(), other = serve_child();
+    struct tally tally = {0};
+    add_proc(kq, child.pid, NOTE_TRACK | NOTE_EXIT);
+    add_proc(kq, other.pid, NOTE_EXIT | NOTE_FORK);
+    give_order(&child, 'm', 40000);
+    REQUIRE_EQ(answer_of(&child), 40000);
+    end_child(&other, 6);
+    bool other_ended = false;
+    for (;;) {
+        struct kevent events[64];
+        int got = collect(kq, events, 64, 1000), kept = 0;
+        if (got == 0)
+            break;
+        for (int i = 0; i < got; i++) {
+            if (events[i].ident != (uintptr_t)other.pid) {
+                events[kept++] = events[i];
+            } else if (events[i].fflags & NOTE_EXIT) { /* that it forked may be said in vain */
+                REQUIRE_EQ(events[i].data, 6 << 8);
+                other_ended = true;
+            }
+        }
+        for (int i = 0; i < kept; i++) {
+            tally.errors += (events[i].fflags & NOTE_TRACKERR) != 0;
+            tally.children += events[i].fflags == NOTE_CHILD;
+            tally.ends += (events[i].fflags & NOTE_EXIT) != 0; /* with NOTE_TRACKERR, where it was lost */
+        }
+    }
+    REQUIRE(other_ended);
+    REQUIRE_EQ(tally.children, tally.ends); /* whoever was born has died */
+    REQUIRE(tally.errors > 0 || tally.children == 40000);
+    pid_t grandchild = have(&child, 'F'); /* and tracking goes on */
+    expect_child(kq, (uintptr_t)grandchild, child.pid, NULL);
+    REQUIRE_EQ(kill(grandchild, SIGKILL), 0);
+    EXPECT_EXIT(kq, grandchild, SIGKILL);
+    finish_served(kq, &child);
+}
+
+static void failure_to_attach_is_told(void) {
+    need_track();
+    int kq = new_kqueue(), last = -1, fd;
+    struct served child = serve_child();
+    struct rlimit limit = {.rlim_cur = 40, .rlim_max = 40};
+    REQUIRE_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    add_proc(kq, child.pid, NOTE_TRACK | NOTE_EXIT);
+    while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        last = fd;
+    REQUIRE_EQ(errno, EMFILE);
+    pid_t grandchild = have(&child, 'F');
+    struct kevent event = next_event(kq);
+    expect_event(__FILE__, __LINE__, event, child.pid, EVFILT_PROC, EV_ADD | EV_CLEAR, NOTE_TRACKERR, 0);
+    REQUIRE_EQ(close(last), 0);
+    REQUIRE_EQ(kill(grandchild, SIGKILL), 0);
+    require_silent(kq);
+    finish_served(kq, &child);
+}
+
+/* ---- Each facility, forced ---- */
+
+#define BY_PERF(name) \
+    static void name##_by_perf(void) { \
+        without_connector(); \
+        if (bits_errno(NOTE_FORK | NOTE_EXEC) == ENOTSUP) \
+            contract_skip("no perf events"); \
+        name(); \
+    }
+BY_PERF(forks_are_reported)
+BY_PERF(threads_are_silent)
+BY_PERF(grandchildren_are_silent)
+BY_PERF(execs_are_reported)
+BY_PERF(exec_by_another_thread)
+BY_PERF(several_are_one_event)
+BY_PERF(pending_ones_come_with_the_exit)
+BY_PERF(pending_ones_come_where_the_exit_is_not_wanted)
+BY_PERF(only_what_the_mask_says)
+BY_PERF(recorded_while_disabled)
+BY_PERF(other_processes_are_silent)
+BY_PERF(two_kqueues_and_two_masks)
+BY_PERF(many_are_watched)
+BY_PERF(fork_wakes_a_waiter)
+BY_PERF(drained_kqueue_is_not_readable)
+BY_PERF(facilities_give_descriptors_back)
+BY_PERF(copy_learns_of_forks)
+BY_PERF(forked_child_takes_nothing)
+
+/* Threads that were there before, and those that they make. */
+static void threads_that_are_there_by_perf(void) {
+    without_connector();
+    need_forks();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    have(&child, 'w'); /* a thread that forks when it is told to */
+    add_proc(kq, child.pid, NOTE_FORK);
+    have(&child, 'W');
+    EXPECT_FORK(kq, child);
+    have(&child, 'T');
+    EXPECT_FORK(kq, child);
+}
+
+static void perf_does_not_track(void) {
+    without_connector();
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    REQUIRE_EQ(change_errno(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD, NOTE_TRACK | NOTE_EXIT, 0, NULL), ENOTSUP);
+    REQUIRE_NO_KNOTE(kq, child.pid, EVFILT_PROC, ENOENT);
+}
+
+static void neither_facility(void) {
+    static const unsigned bits[] = {NOTE_FORK, NOTE_EXEC, NOTE_TRACK, NOTE_EXIT | NOTE_FORK};
+    without_connector();
+    without_perf();
+    int kq = new_kqueue(), before;
+    struct served child = serve_child();
+    add_user(kq, 1, 0);
+    before = open_descriptors();
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
+        REQUIRE_EQ(change_errno(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD, bits[i], 0, NULL), ENOTSUP);
+        REQUIRE_NO_KNOTE(kq, child.pid, EVFILT_PROC, ENOENT);
+    }
+    REQUIRE_EQ(open_descriptors(), before);
+    add_proc(kq, child.pid, NOTE_EXIT);
+    REQUIRE_EQ(change_errno(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD, NOTE_FORK | NOTE_EXIT, 0, NULL), ENOTSUP);
+    end_child(&child, 9); /* the knote is as it was */
+    EXPECT_EXIT(kq, child.pid, 9 << 8);
+}
+
+/* ---- Privileges ---- */
+
+static void nobody_learns_of_forks(void) {
+    become_nobody();
+    forks_are_reported();
+}
+
+static void nobody_learns_of_execs(void) {
+    become_nobody();
+    execs_are_reported();
+}
+
+static void nobody_by_perf(void) {
+    become_nobody();
+    forks_are_reported_by_perf();
+}
+
+static void nobody_tracks(void) {
+    become_nobody();
+    child_is_tracked();
+}
+
+/* A kernel of before 6.6: bind(2) of a connector is refused where CAP_NET_ADMIN is not in effect. */
+static bool old_kernel;
+static int binds_refused, binds_let;
+
+static void get_capabilities(struct __user_cap_data_struct *sets) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    REQUIRE_EQ(syscall(SYS_capget, &header, sets), 0);
+}
+
+static void set_capabilities(unsigned effective, unsigned permitted) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct sets[2] = {{.effective = effective, .permitted = permitted}};
+    REQUIRE_EQ(syscall(SYS_capset, &header, sets), 0);
+}
+
+int bind(int fd, const struct sockaddr *address, socklen_t length) {
+    if (old_kernel && address->sa_family == AF_NETLINK) {
+        struct __user_cap_data_struct sets[2];
+        get_capabilities(sets);
+        if ((sets[0].effective & 1u << CAP_NET_ADMIN) == 0) {
+            binds_refused++;
+            errno = EPERM;
+            return -1;
+        }
+        binds_let++;
+    }
+    return (int)syscall(SYS_bind, fd, address, length);
+}
+
+static void permitted_capability_is_raised(void) {
+    struct __user_cap_data_struct sets[2];
+    without_perf();
+    get_capabilities(sets);
+    if ((sets[0].permitted & 1u << CAP_NET_ADMIN) == 0)
+        contract_skip("CAP_NET_ADMIN is not permitted");
+    need_track();
+    if (prctl(PR_SET_KEEPCAPS, 1) != 0)
+        contract_skip("capabilities cannot be kept");
+    become_nobody();
+    set_capabilities(0, 1u << CAP_NET_ADMIN);
+    old_kernel = true;
+    int kq = new_kqueue(), code;
+    struct served child = serve_child();
+    code = change_errno(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD, NOTE_TRACK | NOTE_FORK, 0, NULL);
+    REQUIRE(binds_refused > 0);
+    if (code == ENOTSUP && binds_let == 0)
+        contract_skip("built without libcap");
+    REQUIRE_EQ(code, 0);
+    REQUIRE_EQ(binds_let, 1);
+    get_capabilities(sets);
+    REQUIRE_EQ(sets[0].effective, 0); /* for the bind alone */
+    REQUIRE_EQ(sets[0].permitted, 1u << CAP_NET_ADMIN);
+    have(&child, 'F');
+    struct kevent events[2];
+    REQUIRE(collect(kq, events, 2, 5000) > 0);
+}
+
+static void refused_without_the_capability(void) {
+    without_perf();
+    become_nobody();
+    if (geteuid() == 0)
+        contract_skip("root still");
+    old_kernel = true;
+    int kq = new_kqueue(), before;
+    struct served child = serve_child();
+    add_user(kq, 1, 0);
+    before = open_descriptors();
+    REQUIRE_EQ(change_errno(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD, NOTE_FORK, 0, NULL), ENOTSUP);
+    REQUIRE(binds_refused > 0);
+    REQUIRE_EQ(binds_let, 0);
+    REQUIRE_EQ(open_descriptors(), before);
+    REQUIRE_NO_KNOTE(kq, child.pid, EVFILT_PROC, ENOENT);
+}
+
+static void perf_takes_over(void) {
+    become_nobody();
+    old_kernel = true;
+    if (bits_errno(NOTE_FORK | NOTE_EXEC) == ENOTSUP)
+        contract_skip("no perf events");
+    forks_are_reported();
+}
+
+/* Where numbers of processes are not the system's own, the connector's are no use. */
+static void own_number_space(void) {
+    if (unshare(CLONE_NEWPID) != 0)
+        contract_skip("no pid namespace: %s", strerror(errno));
+    pid_t first = fork();
+    if (first == 0) {
+        int kq = new_kqueue();
+        struct served child = serve_child();
+        add_proc(kq, child.pid, NOTE_EXIT);
+        REQUIRE_EQ(change_errno(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD, NOTE_TRACK | NOTE_EXIT, 0, NULL),
+                   ENOTSUP);
+        if (change_errno(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD, NOTE_FORK | NOTE_EXIT, 0, NULL) == 0) {
+            have(&child, 'f');
+            EXPECT_FORK(kq, child);
+        }
+        finish_served(kq, &child);
+        exit(0);
+    }
+    finish_child(first);
+}
+
+const struct contract_case proc_tree_cases[] = {
+    {"C-265", "neither facility: ENOTSUP, and nothing is registered", neither_facility, 0},
+    {"C-265", "perf events do not track: ENOTSUP", perf_does_not_track, 0},
+    {"C-265", "no capability on an older kernel: ENOTSUP", refused_without_the_capability, 0},
+    {"C-265", "a capability that is permitted is raised for the bind alone", permitted_capability_is_raised, 0},
+    {"C-265", "no capability on an older kernel: perf events take over", perf_takes_over, 30},
+    {"C-265", "a pid namespace", own_number_space, 20},
+    {"C-265", "a zombie with forks wanted", zombie_with_forks_wanted, 0},
+    {"C-266", "execs are reported", execs_are_reported, 0},
+    {"C-266", "an exec by another thread than the first", exec_by_another_thread, 0},
+    {"C-266", "execs are reported to nobody in particular", nobody_learns_of_execs, 0},
+    {"C-266", "execs are reported by perf events", execs_are_reported_by_perf, 0},
+    {"C-266", "an exec by another thread, by perf events", exec_by_another_thread_by_perf, 0},
+    {"C-267", "forks are reported, in each of their ways", forks_are_reported, 20},
+    {"C-267", "new threads are silent", threads_are_silent, 0},
+    {"C-267", "what children do is silent", grandchildren_are_silent, 0},
+    {"C-267", "several are one event", several_are_one_event, 0},
+    {"C-267", "pending ones come with the exit", pending_ones_come_with_the_exit, 0},
+    {"C-267", "pending ones come where the exit is not wanted", pending_ones_come_where_the_exit_is_not_wanted, 0},
+    {"C-267", "only what the mask says", only_what_the_mask_says, 0},
+    {"C-267", "pending ones go with their bit of the mask", pending_ones_go_with_their_bit, 0},
+    {"C-267", "recorded while disabled", recorded_while_disabled, 0},
+    {"C-267", "EV_ONESHOT is over with the first", oneshot_is_over_with_the_first, 0},
+    {"C-267", "other processes are silent", other_processes_are_silent, 0},
+    {"C-267", "two kqueues, two masks", two_kqueues_and_two_masks, 0},
+    {"C-267", "many are watched", many_are_watched, 60},
+    {"C-267", "the own forks", own_forks_are_reported, 0},
+    {"C-267", "a fork wakes a waiter", fork_wakes_a_waiter, 0},
+    {"C-267", "forks are reported to nobody in particular", nobody_learns_of_forks, 20},
+    {"C-267", "forks are reported by perf events", forks_are_reported_by_perf, 20},
+    {"C-267", "forks are reported by perf events to nobody", nobody_by_perf, 20},
+    {"C-267", "threads that are there, by perf events", threads_that_are_there_by_perf, 0},
+    {"C-267", "new threads are silent, by perf events", threads_are_silent_by_perf, 0},
+    {"C-267", "what children do is silent, by perf events", grandchildren_are_silent_by_perf, 0},
+    {"C-267", "several are one event, by perf events", several_are_one_event_by_perf, 0},
+    {"C-267", "pending ones come with the exit, by perf events", pending_ones_come_with_the_exit_by_perf, 0},
+    {"C-267", "pending ones without the exit, by perf events",
+     pending_ones_come_where_the_exit_is_not_wanted_by_perf, 0},
+    {"C-267", "only what the mask says, by perf events", only_what_the_mask_says_by_perf, 0},
+    {"C-267", "recorded while disabled, by perf events", recorded_while_disabled_by_perf, 0},
+    {"C-267", "other processes are silent, by perf events", other_processes_are_silent_by_perf, 0},
+    {"C-267", "two kqueues, two masks, by perf events", two_kqueues_and_two_masks_by_perf, 0},
+    {"C-267", "many are watched, by perf events", many_are_watched_by_perf, 60},
+    {"C-267", "a fork wakes a waiter, by perf events", fork_wakes_a_waiter_by_perf, 0},
+    {"C-268", "a child is tracked", child_is_tracked, 0},
+    {"C-268", "the parent tells its forks if asked", parent_tells_forks_if_asked, 0},
+    {"C-268", "a child that is gone is reported", child_that_is_gone_is_reported, 0},
+    {"C-268", "a child is never merged with its end", child_is_never_merged_with_its_end, 0},
+    {"C-268", "grandchildren are tracked", grandchildren_are_tracked, 0},
+    {"C-268", "ends that are not wanted are not told", ends_that_are_not_wanted_are_not_told, 0},
+    {"C-268", "tracking can be ended", tracking_can_be_ended, 0},
+    {"C-268", "a child that is watched already", child_that_is_watched_already, 0},
+    {"C-268", "a disabled parent still tracks", disabled_parent_still_tracks, 0},
+    {"C-268", "the last child of a process is not lost", last_child_is_not_lost, 30},
+    {"C-268", "a thousand forks", thousand_forks_are_tracked, 60},
+    {"C-268", "more forks than the system holds for us", overrun_is_told, 120},
+    {"C-268", "failure to attach is told", failure_to_attach_is_told, 0},
+    {"C-268", "nobody in particular tracks", nobody_tracks, 0},
+    {"C-100", "PROC: not readable once a fork is drained", drained_kqueue_is_not_readable, 0},
+    {"C-100", "PROC: not readable once a fork is drained, by perf events", drained_kqueue_is_not_readable_by_perf, 0},
+    {"C-098", "PROC: facilities give descriptors back", facilities_give_descriptors_back, 0},
+    {"C-098", "PROC: perf events give descriptors back", facilities_give_descriptors_back_by_perf, 0},
+    {"C-140", "PROC: a copied kqueue learns of forks", copy_learns_of_forks, 0},
+    {"C-140", "PROC: a copied kqueue learns of forks, by perf events", copy_learns_of_forks_by_perf, 0},
+    {"C-144", "PROC: a forked child takes nothing", forked_child_takes_nothing, 0},
+    {"C-144", "PROC: a forked child takes nothing, by perf events", forked_child_takes_nothing_by_perf, 0},
+    {NULL, NULL, NULL, 0},
+};

@@ -1,0 +1,191 @@
+import CKQueueShims.Linux
+import KQueueCore
+
+/// Forks and execs as perf records them, for whoever may not have the process connector: a ring a processor, into
+/// which the events of all watched threads write.
+struct PerfRecords: BitwiseCopyable {
+  private struct Ring: BitwiseCopyable {
+    /// Descriptor + 1; 0 where the processor is switched off.
+    var number: CInt
+    var memory: UnsafeMutableRawPointer?
+  }
+
+  /// One thread of a knote's process on one processor.
+  private struct Event: BitwiseCopyable {
+    var knote: UInt32
+    var thread: CInt
+    var descriptor: CInt
+  }
+
+  private var rings: UnsafeMutablePointer<Ring>?
+  private var processors = 0
+  private var events: UnsafeMutablePointer<Event>?
+  private var room = 0
+  private var count = 0
+  /// What was read at a time and is still to be told.
+  private var news: UnsafeMutablePointer<kq_process_event>?
+  private var newsCount = 0
+  private var place = 0
+
+  /// Watches the threads of a process that there are, and whatever threads they make.
+  /// - Throws: EACCES, ENOTSUP, ... where it may not be; EMFILE, ENFILE, ENOMEM.
+  mutating func watch(_ knote: UInt32, _ process: CInt, in set: EpollSet) throws(Errno) {
+    try openRings(in: set)
+    do throws(Errno) {
+      // A thread may have made another before it was watched itself.
+      while try watchThreads(knote, process) {}
+    } catch {
+      unwatch(knote)
+      throw error
+    }
+  }
+
+  /// - Returns: whether there was one that had not been seen.
+  private mutating func watchThreads(_ knote: UInt32, _ process: CInt) throws(Errno) -> Bool {
+    var threads = InlineArray<1024, CInt>(repeating: 0)
+    var span = threads.mutableSpan
+    let found = span.withUnsafeMutableBufferPointer { kq_threads(process, $0.baseAddress, CInt($0.count)) }
+    if found > threads.count { throw Errno(ENOMEM) }
+    var isNew = false
+    for place in 0..<Int(max(found, 0)) where !isWatched(knote, threads[place]) {
+      try watchThread(knote, threads[place])
+      isNew = true
+    }
+    return isNew
+  }
+
+  private func isWatched(_ knote: UInt32, _ thread: CInt) -> Bool {
+    for place in 0..<count where events.unsafelyUnwrapped[place].knote == knote {
+      if events.unsafelyUnwrapped[place].thread == thread { return true }
+    }
+    return false
+  }
+
+  private mutating func watchThread(_ knote: UInt32, _ thread: CInt) throws(Errno) {
+    for processor in 0..<processors {
+      let ring = rings.unsafelyUnwrapped[processor].number - 1
+      guard ring >= 0 else { continue }
+      try reserve()
+      let descriptor = kq_ring_watch(thread, CInt(processor), ring)
+      // One that ended meanwhile is noted all the same, so that it is not tried for ever.
+      if descriptor != -ESRCH { try Errno.check(descriptor) }
+      events.unsafelyUnwrapped[count] = Event(knote: knote, thread: thread, descriptor: descriptor)
+      count += 1
+    }
+  }
+
+  private mutating func reserve() throws(Errno) {
+    guard count == room else { return }
+    let size = max(room * 2, 256)
+    let fresh = try Arena.map(Event.self, count: size)
+    if let events {
+      fresh.update(from: events, count: count)
+      Arena.unmap(events, count: room)
+    }
+    events = fresh
+    room = size
+  }
+
+  mutating func unwatch(_ knote: UInt32) {
+    guard let events else { return }
+    var place = 0
+    while place < count {
+      guard events[place].knote == knote else {
+        place += 1
+        continue
+      }
+      if events[place].descriptor >= 0 { kq_close_descriptor(events[place].descriptor) }
+      count -= 1
+      events[place] = events[count]
+    }
+  }
+
+  // MARK: Rings
+
+  private mutating func openRings(in set: EpollSet) throws(Errno) {
+    guard rings == nil else { return }
+    processors = Int(kq_processors())
+    rings = try Arena.map(Ring.self, count: processors)
+    do throws(Errno) {
+      news = try Arena.map(kq_process_event.self, count: Int(KQ_PROCESS_EVENTS))
+      for processor in 0..<processors { try openRing(processor, in: set) }
+    } catch {
+      close()
+      throw error
+    }
+  }
+
+  private func openRing(_ processor: Int, in set: EpollSet) throws(Errno) {
+    var memory: UnsafeMutableRawPointer?
+    let descriptor = kq_ring_open(CInt(processor), &memory)
+    if descriptor == -ENODEV { return }
+    try Errno.check(descriptor)
+    rings.unsafelyUnwrapped[processor] = Ring(number: descriptor + 1, memory: memory)
+    try set.add(descriptor, Self.events, EpollToken.source(.processes))
+  }
+
+  /// By edges, as the end of the thread that they were opened in is reported for ever.
+  private static var events: UInt32 { EPOLLIN.rawValue | EPOLLET.rawValue }
+
+  /// Has told again what a wait may have told to nobody.
+  func tellAgain(_ set: EpollSet) {
+    forEachRing { try? set.modify($0.number - 1, Self.events, EpollToken.source(.processes)) }
+  }
+
+  /// Enters them into a set that takes another's place.
+  func enter(_ set: EpollSet) {
+    forEachRing { try? set.add($0.number - 1, Self.events, EpollToken.source(.processes)) }
+  }
+
+  func isKept(in set: EpollSet) -> Bool {
+    var areKept = true
+    forEachRing { areKept = areKept && set.holds($0.number - 1) }
+    return areKept
+  }
+
+  private func forEachRing(_ body: (Ring) -> Void) {
+    guard let rings else { return }
+    for processor in 0..<processors where rings[processor].number > 0 { body(rings[processor]) }
+  }
+
+  var hasNews: Bool {
+    guard rings != nil else { return false }
+    var isAny = false
+    forEachRing { isAny = isAny || kq_ring_has_news($0.memory) }
+    return isAny
+  }
+
+  mutating func next() -> ProcessNews {
+    if place == newsCount {
+      (place, newsCount) = (0, 0)
+      if refill() { return .loss }
+    }
+    guard place < newsCount, let news else { return .none }
+    place += 1
+    return .event(news[place - 1])
+  }
+
+  /// - Returns: whether some were lost.
+  private mutating func refill() -> Bool {
+    guard let rings, let news else { return false }
+    for processor in 0..<processors where rings[processor].number > 0 {
+      let got = kq_ring_read(rings[processor].memory, news, CInt(KQ_PROCESS_EVENTS))
+      if got == -ENOBUFS { return true }
+      newsCount = Int(got)
+      if got > 0 { return false }
+    }
+    return false
+  }
+
+  mutating func close() {
+    for place in 0..<count {
+      let descriptor = events.unsafelyUnwrapped[place].descriptor
+      if descriptor >= 0 { kq_close_descriptor(descriptor) }
+    }
+    forEachRing { kq_ring_close($0.number - 1, $0.memory) }
+    if let events { Arena.unmap(events, count: room) }
+    if let rings { Arena.unmap(rings, count: processors) }
+    if let news { Arena.unmap(news, count: Int(KQ_PROCESS_EVENTS)) }
+    self = PerfRecords()
+  }
+}

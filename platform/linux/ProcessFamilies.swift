@@ -1,0 +1,182 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// What a knote wants to hear of what processes do.
+enum FamilyInterest: UInt8 {
+  case none
+  /// Its own forks and execs.
+  case own
+  /// All forks, since they may be its descendants', and ends.
+  case all
+}
+
+/// NOTE_FORK, NOTE_EXEC and NOTE_TRACK: what processes do, from the process connector, or perf's records where that
+/// is not to be had (contract 6.6).
+struct ProcessFamilies: ~Copyable {
+  typealias Knotes = KnoteSlab<LinuxKnote>
+
+  /// Knotes by process.
+  private var knotesOfProcess = HashIndex()
+  /// How many they are, and how many of them want to hear of all.
+  private var count = 0
+  private var tracking = 0
+  private var connector = ProcessConnector()
+  private var records = PerfRecords()
+
+  /// Brings what is told in line with a knote's mask.
+  /// - Throws: ENOTSUP, EMFILE, ENFILE, ENOMEM; then nothing has changed.
+  mutating func follow(_ index: UInt32, _ knotes: borrowing Knotes, in set: EpollSet) throws(Errno) {
+    let knote = knotes[index]
+    let (old, new) = (knote.pointee.platform.familyInterest, knote.pointee.wantedFamilyInterest)
+    if old != new {
+      if new == .none { return leave(index, knotes) }
+      try knotesOfProcess.reserve { Self.hash(knotes[$0].pointee.ident) }
+      try open(index, knotes, new, in: set)
+      if old == .none { join(index, knotes) }
+      setInterest(new, knote)
+      connector.choose(count, tracking, knotesOfProcess, knotes)
+    }
+    records.tellAgain(set)
+  }
+
+  mutating func leave(_ index: UInt32, _ knotes: borrowing Knotes) {
+    let knote = knotes[index]
+    guard knote.pointee.platform.familyInterest != .none else { return }
+    knotesOfProcess.remove(Self.hash(knote.pointee.ident), index)
+    count -= 1
+    setInterest(.none, knote)
+    records.unwatch(index)
+    if count == 0 { close() } else { connector.choose(count, tracking, knotesOfProcess, knotes) }
+  }
+
+  private mutating func join(_ index: UInt32, _ knotes: borrowing Knotes) {
+    knotesOfProcess.insert(Self.hash(knotes[index].pointee.ident), index)
+    count += 1
+  }
+
+  private mutating func setInterest(_ interest: FamilyInterest, _ knote: LinuxKnotePointer) {
+    if knote.pointee.platform.familyInterest == .all { tracking -= 1 }
+    if interest == .all { tracking += 1 }
+    knote.pointee.platform.familyInterest = interest
+  }
+
+  /// Opens what tells, the connector before all: perf's records cannot be had of a child before it runs.
+  private mutating func open(
+    _ index: UInt32, _ knotes: borrowing Knotes, _ interest: FamilyInterest, in set: EpollSet
+  ) throws(Errno) {
+    do throws(Errno) {
+      try connector.open(in: set)
+    } catch {
+      guard error.isLackOfFacility else { throw error }
+      guard interest == .own else { throw Errno(ENOTSUP) }
+      try openRecords(index, CInt(truncatingIfNeeded: knotes[index].pointee.ident), in: set)
+    }
+  }
+
+  private mutating func openRecords(_ index: UInt32, _ process: CInt, in set: EpollSet) throws(Errno) {
+    do throws(Errno) {
+      try records.watch(index, process, in: set)
+    } catch {
+      if count == 0 { records.close() }
+      throw error.isLackOfFacility ? Errno(ENOTSUP) : error
+    }
+  }
+
+  /// Enters what is open into a set that takes another's place.
+  func enter(_ set: EpollSet) {
+    connector.enter(set)
+    records.enter(set)
+  }
+
+  /// Whether the set holds what is open.
+  func isKept(in set: EpollSet) -> Bool {
+    (connector.descriptor < 0 || set.holds(connector.descriptor)) && records.isKept(in: set)
+  }
+
+  mutating func close() {
+    connector.close()
+    records.close()
+    knotesOfProcess.removeAll()
+    count = 0
+    tracking = 0
+  }
+
+  // MARK: What is told
+
+  /// Writes what happened to knotes; up to a birth, which must be noted before what the child did can be.
+  mutating func gather(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Int {
+    var written = 0
+    while written < buffer.count {
+      switch nextNews() {
+      case .none: return written
+      case .loss:
+        buffer[written] = .loss
+        written += 1
+      case .event(let event):
+        guard let index = knote(of: event.process, knotes) else { continue }
+        buffer[written] = happening(event, index, knotes)
+        written += 1
+        let mayBeBirth = Int(event.what) == KQ_PROCESS_FORKED && knotes[index].pointee.platform.familyInterest == .all
+        if mayBeBirth { return written }
+      }
+    }
+    return written
+  }
+
+  /// perf's readiness is told once to whoever asks, also to one who polls the kqueue from outside; so the rings
+  /// themselves are looked at.
+  var hasUntold: Bool { records.hasNews }
+
+  private mutating func nextNews() -> ProcessNews {
+    let news = connector.next()
+    if case .none = news { return records.next() }
+    return news
+  }
+
+  private func knote(of process: UInt32, _ knotes: borrowing Knotes) -> UInt32? {
+    knotesOfProcess.find(Self.hash(UInt(process))) { knotes[$0].pointee.ident == UInt(process) }
+  }
+
+  private func happening(_ event: kq_process_event, _ index: UInt32, _ knotes: borrowing Knotes) -> Happening {
+    let knote = knotes[index]
+    let token = KnoteToken(index: index, generation: knote.pointee.generation)
+    switch Int(event.what) {
+    case KQ_PROCESS_FORKED: return Happening(token, bits: UInt32(NOTE_FORK), data: Int(event.child))
+    case KQ_PROCESS_EXECED: return Happening(token, bits: UInt32(NOTE_EXEC))
+    default:
+      // The first thread's end is the process's only where there is no descriptor that knows better.
+      let isEnd = knote.pointee.platform.watch < 0
+      return Happening(token, bits: UInt32(NOTE_EXITSTATUS) | (isEnd ? NOTE_EXIT : 0), data: Int(event.status))
+    }
+  }
+
+  @inline(__always)
+  static func hash(_ process: UInt) -> UInt {
+    HashIndex.hash(process)
+  }
+}
+
+/// What a facility has to tell next.
+enum ProcessNews {
+  case none
+  /// Some of it was lost.
+  case loss
+  case event(kq_process_event)
+}
+
+extension Knote<LinuxKnote> {
+  /// Of one that was gone before it could be watched, ends are told with everybody's.
+  var wantedFamilyInterest: FamilyInterest {
+    if status.contains(.ended) { return .none }
+    if fflags & UInt32(NOTE_TRACK) != 0 || platform.watch < 0 { return .all }
+    return fflags & UInt32(NOTE_FORK | NOTE_EXEC) != 0 ? .own : .none
+  }
+}
+
+extension Errno {
+  /// Whether it says that the system has no such thing, or not for us, rather than too little of something.
+  fileprivate var isLackOfFacility: Bool {
+    code != EMFILE && code != ENFILE && code != ENOMEM && code != ENOBUFS
+  }
+}
