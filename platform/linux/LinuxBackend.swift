@@ -10,6 +10,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
 
   public static var filters: FilterSet {
     FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.except)).union(FilterSet(.empty)).union(FilterSet(.fs))
+      .union(FilterSet(.signal))
   }
 
   var main: EpollSet
@@ -20,6 +21,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   var realtimeTimer = TimerDescriptor()
   var files = InotifyWatches()
   var mounts = MountTable()
+  var signals = SignalSource()
   /// Whether closes may go unseen; see `Identity.swift`.
   public let validates: Bool
   /// Knotes that the kernel reports.
@@ -43,6 +45,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     realtimeTimer.close()
     files.close()
     mounts.close()
+    signals.close()
   }
 
   public var descriptor: CInt { main.descriptor }
@@ -90,11 +93,19 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   }
 
   public mutating func poll(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<EpollReport>) -> CInt {
-    main.poll(buffer)
+    lookAgain()
+    return main.poll(buffer)
   }
 
   public mutating func enter(_ knotes: borrowing Knotes) -> CInt {
-    main.descriptor
+    lookAgain()
+    return main.descriptor
+  }
+
+  /// Sees to what nobody tells of.
+  @inline(__always)
+  private mutating func lookAgain() {
+    if signals.isWatchful { signals.look(in: main) }
   }
 
   public static func wait(
@@ -124,6 +135,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     switch EpollSource(rawValue: source) {
     case .files: files.gather(knotes, buffer)
     case .mounts: mounts.gather(knotes, buffer)
+    case .signals: signals.gather(knotes, buffer)
     case .firstSide: gatherSide(0, buffer)
     case .secondSide: gatherSide(1, buffer)
     case .thirdSide: gatherSide(2, buffer)

@@ -8,6 +8,7 @@ extension LinuxBackend {
     switch knotes[index].pointee.kind {
     case .empty: return try attachEmpty(knotes[index])
     case .fs: return try attachMounts(index, knotes)
+    case .signal: return try attachSignal(index, knotes)
     default: return try attachCondition(index, knotes)
     }
   }
@@ -29,6 +30,7 @@ extension LinuxBackend {
   public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     if knote.pointee.kind == .fs { return mounts.update(in: main) }
+    if knote.pointee.kind == .signal { return try updateSignal(index, knote) }
     knote.pointee.platform.isPlain = false
     knote.pointee.platform.toldEnd = 0
     if knote.pointee.platform.place == .none { return try refuseGone(knote.pointee.descriptor) }
@@ -38,9 +40,17 @@ extension LinuxBackend {
       knote.pointee.descriptor, knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
   }
 
+  public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening {
+    switch knotes[index].pointee.kind {
+    case .signal: knotes[index].pointee.takeOccurrences(index)
+    default: bug("a report of a knote that is not reported")
+    }
+  }
+
   public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     if knote.pointee.kind == .fs { return detachMounts() }
+    if knote.pointee.kind == .signal { return detachSignal(index, knote) }
     let place = knote.pointee.platform.place
     let set = set(of: knote)
     knote.pointee.platform.place = .none

@@ -41,7 +41,8 @@ extern const struct contract_case call_cases[], wait_cases[], change_cases[], ro
     abi_cases[], generic_cases[], order_cases[], sharing_cases[], kq_cases[], read_cases[],
     read_socket_cases[], read_object_cases[], read_write_cases[], write_cases[],
     write_object_cases[], urgent_cases[], empty_cases[], filesystem_cases[], timer_cases[], user_cases[], libkqueue_cases[],
-    kq_closing_cases[], closing_cases[], closing_call_cases[], forking_cases[], fork_copy_cases[], field_cases[];
+    kq_closing_cases[], closing_cases[], closing_call_cases[], forking_cases[], fork_copy_cases[], field_cases[],
+    signal_cases[], signal_action_cases[], signal_thread_cases[], signal_process_cases[];
 
 /* Ends the case as failed or skipped, with a line that says why. */
 _Noreturn void contract_fail(const char *file, int line, const char *format, ...)

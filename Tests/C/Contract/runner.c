@@ -22,6 +22,7 @@ static const struct contract_case *const tables[] = {
     urgent_cases, empty_cases, filesystem_cases,
     timer_cases, user_cases,        libkqueue_cases,   kq_closing_cases, closing_cases,
     closing_call_cases, forking_cases, fork_copy_cases, field_cases,
+    signal_cases, signal_action_cases, signal_thread_cases, signal_process_cases,
 };
 
 _Noreturn void contract_fail(const char *file, int line, const char *format, ...) {

@@ -59,6 +59,7 @@ struct kevent {
 #define EVFILT_READ       (-1)
 #define EVFILT_WRITE      (-2)
 #define EVFILT_AIO        (-3)
+#define EVFILT_SIGNAL     (-6)
 #define EVFILT_TIMER      (-7)
 #define EVFILT_FS         (-9)
 #define EVFILT_USER       (-11)
