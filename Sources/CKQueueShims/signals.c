@@ -113,15 +113,25 @@ int kq_signal_set_program(int number, const struct sigaction *action) {
     return error;
 }
 
-/* Puts the program's action back where ours is in force. */
+static bool is_same(const struct sigaction *one, const struct sigaction *other) {
+    return one->sa_handler == other->sa_handler && one->sa_flags == other->sa_flags &&
+           memcmp(&one->sa_mask, &other->sa_mask, sizeof one->sa_mask) == 0;
+}
+
+/*
+ * Puts the program's action back where ours is in force.  A call of the program's
+ * that nobody holds up may come in between, and then it is that one's turn.
+ */
 static void give_back(int number) {
-    struct sigaction action, found;
-    if (kq_next_sigaction(number, NULL, &action) != 0 || kq_front_of(&action) < 0)
+    struct sigaction replaced, found, action;
+    if (kq_next_sigaction(number, NULL, &replaced) != 0 || kq_front_of(&replaced) < 0)
         return;
+    action = replaced;
     kq_signal_translate(number, &action);
-    /* A call of the program's may have been on its way since before anybody watched. */
-    if (kq_next_sigaction(number, &action, &found) == 0 && kq_front_of(&found) < 0)
-        (void)kq_next_sigaction(number, &found, NULL);
+    while (kq_next_sigaction(number, &action, &found) == 0 && !is_same(&found, &replaced)) {
+        replaced = action;
+        action = found;
+    }
 }
 
 static void forget(struct kq_signal_record *record) {
@@ -155,25 +165,20 @@ static void become_owner(void) {
     atomic_store(&kq_signals_owner, kq_process());
 }
 
-static bool is_same(const struct sigaction *one, const struct sigaction *other) {
-    return one->sa_handler == other->sa_handler && one->sa_flags == other->sa_flags &&
-           memcmp(&one->sa_mask, &other->sa_mask, sizeof one->sa_mask) == 0;
-}
-
+/* As give_back: what comes in between is the program's action, to be stood in front of. */
 static int begin(int number, struct kq_signal_record *record) {
     struct sigaction program, found;
     if (kq_next_sigaction(number, NULL, &program) != 0)
         return -errno;
     kq_signal_translate(number, &program);
-    kq_action_store(&record->fronts[0], &program);
     atomic_store(&record->front, 0);
-    int error = install(number, 0, &program, &found);
-    /* A call of the program's may have come in between. */
-    if (error == 0 && kq_front_of(&found) < 0 && !is_same(&found, &program)) {
-        kq_action_store(&record->fronts[0], &found);
-        error = install(number, 0, &found, NULL);
+    for (bool again = false;; again = true) {
+        kq_action_store(&record->fronts[0], &program);
+        int error = install(number, 0, &program, &found);
+        if (error != 0 || kq_front_of(&found) >= 0 || (!again && is_same(&found, &program)))
+            return error;
+        program = found;
     }
-    return error;
 }
 
 bool kq_signal_exists(int number) {
@@ -266,8 +271,8 @@ static void stand_in_front(int number, struct kq_signal_record *record, struct s
     kq_signal_translate(number, found);
     if (place < 0)
         kq_action_store(&record->fronts[next], found);
-    if (install(number, next, found, NULL) == 0)
-        atomic_store(&record->front, next);
+    atomic_store(&record->front, next);
+    (void)install(number, next, found, NULL);
 }
 
 void kq_signal_look(int number) {
