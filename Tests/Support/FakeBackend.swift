@@ -9,7 +9,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
   public typealias RawEvent = FakeReport
   public typealias Waiter = Unmanaged<FakeEventSet>
 
-  public static var filters: FilterSet { [FilterSet(.read), FilterSet(.write)] }
+  public static var filters: FilterSet { [FilterSet(.read), FilterSet(.write), FilterSet(.signal)] }
 
   private static let lastNumber = Atomic<CInt>(1 << 20)
   private let kernel: FakeEventSet
@@ -32,7 +32,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
   }
 
   public var descriptor: CInt { kernel.number }
-  public var isIdle: Bool { kernel.entries.isEmpty }
+  public var isIdle: Bool { kernel.entries.isEmpty && kernel.signals.isEmpty }
 
   // MARK: Descriptors
 
@@ -41,6 +41,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.log(.attach(key.descriptor, key.filter))
     if knotes[index].pointee.platform.isAttached { kernel.violate("attach of an attached knote") }
     try kernel.system.check(.attach)
+    if knotes[index].pointee.kind == .signal { return try attachSignal(index, knotes) }
     guard let descriptor = kernel.system.descriptors[key.descriptor] else { throw Errno(EBADF) }
     knotes[index].pointee.platform.isAttached = true
     kernel.put(key, FakeEntry(index, knotes[index]))
@@ -52,6 +53,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.log(.update(key.descriptor, key.filter))
     if !knotes[index].pointee.platform.isAttached { kernel.violate("update of a knote that is not attached") }
     try kernel.system.check(.update)
+    if knotes[index].pointee.kind == .signal { return kernel.enableSignal(knotes[index].pointee) }
     try kernel.requireWatched(key)
     kernel.put(key, FakeEntry(index, knotes[index]))
   }
@@ -61,8 +63,22 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.log(.detach(key.descriptor, key.filter))
     if !knotes[index].pointee.platform.isAttached { kernel.violate("detach of a knote that is not attached") }
     knotes[index].pointee.platform.isAttached = false
+    if knotes[index].pointee.kind == .signal { return kernel.removeSignal(knotes[index].pointee.ident) }
     defer { kernel.remove(key) }
     try kernel.requireWatched(key)
+  }
+
+  private mutating func attachSignal(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    let knote = knotes[index]
+    guard 1...64 ~= knote.pointee.ident else { throw Errno(EINVAL) }
+    knote.pointee.platform.isAttached = true
+    kernel.addSignal(KnoteToken(index: index, generation: knote.pointee.generation), knote.pointee)
+    return .recorded
+  }
+
+  public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening {
+    let token = KnoteToken(index: index, generation: knotes[index].pointee.generation)
+    return Happening(token, bits: 0, data: kernel.takeSignals(knotes[index].pointee.ident))
   }
 
   public mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes) {
@@ -196,7 +212,7 @@ public struct FakeReport: BitwiseCopyable {
 
   init(_ source: FakeSource) {
     switch source {
-    case .wake, .entry: kind = .wake
+    case .wake, .entry, .signal: kind = .wake
     case .timer(.monotonic): kind = .monotonic
     case .timer(.realtime): kind = .realtime
     case .changes: kind = .changes

@@ -21,6 +21,8 @@ public final class FakeEventSet {
   public private(set) var isClosed = false
 
   var entries: [FakeKey: FakeEntry] = [:]
+  /// The signals that are watched.
+  var signals: [UInt: FakeSignal] = [:]
   /// Sources that have something to report, first come first.
   private var queue: [FakeSource] = []
   private var deadlines: [Clock: UInt64] = [:]
@@ -174,17 +176,19 @@ public final class FakeEventSet {
     log(.close)
     isClosed = true
     entries = [:]
+    if !signals.isEmpty { violate("signals are still watched") }
     queue = []
     deadlines = [:]
   }
 
   // MARK: Reports
 
-  private func push(_ source: FakeSource) {
+  func push(_ source: FakeSource) {
     if !queue.contains(source) { queue.append(source) }
   }
 
   private func isDue(_ source: FakeSource) -> Bool {
+    if case .signal(let number) = source { return signals[number]?.isOff == false }
     guard case .entry(let key) = source else { return true }
     guard let entry = entries[key], !entry.isOff else { return false }
     return system.descriptors[key.descriptor]?.isReady(key.filter) ?? false
@@ -213,6 +217,7 @@ public final class FakeEventSet {
   }
 
   private func report(_ source: FakeSource, _ stay: inout [FakeSource]) -> FakeReport {
+    if case .signal(let number) = source, let signal = signals[number] { return FakeReport(signal.token) }
     guard case .entry(let key) = source, let entry = entries[key] else {
       if source == .wake && isWokenForGood { stay.append(.wake) }
       return FakeReport(source)
@@ -282,6 +287,7 @@ enum FakeSource: Equatable {
   case wake
   case timer(Clock)
   case changes
+  case signal(UInt)
 }
 
 /// One thing that the core had the system do.

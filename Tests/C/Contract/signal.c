@@ -44,7 +44,7 @@ static void after_delivery_it_is_silent(void) {
         EXPECT_SIGNAL(kq, SIGUSR1, 1);
         require_silent(kq);
     }
-    require_idle_second(kq);
+    require_asleep(kq);
 }
 
 static void real_time_signals_are_counted(void) {
