@@ -9,7 +9,7 @@ function(add_localised_archive target)
   cmake_parse_arguments(archive "" "MAP" "FROM" ${ARGN})
   list(POP_FRONT archive_FROM library)
 
-  file(STRINGS ${archive_MAP} public REGEX "^ +[a-z][a-z0-9_]*;$")
+  file(STRINGS ${archive_MAP} public REGEX "^ +[a-z_][a-z0-9_]*;$")
   list(TRANSFORM public REPLACE "^ *([a-z0-9_]+).*$" "\\1")
   # Of streams and directories a static program has but one definition, which must stay libc's.
   list(REMOVE_ITEM public fclose freopen pclose closedir)

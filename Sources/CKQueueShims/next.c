@@ -60,26 +60,39 @@ __attribute__((constructor)) static void look_up(void) {
     LOOK_UP(closedir);
 }
 
-static bool find_out_interposed(void) {
+/* `alone`: what holds in a program that has no other definition to look up, a static one. */
+static bool find_out_interposed(const char *name, bool alone) {
     const char *setting = getenv("KQUEUE_VALIDATE"); /* for the tests: be as if loaded with dlopen */
     Dl_info used, own;
     if (setting != NULL && setting[0] != '\0' && setting[0] != '0')
         return false;
     if (dlsym == NULL || dladdr == NULL)
         return true; /* a static program: what is linked is what is used */
-    void *close_in_use = dlsym(RTLD_DEFAULT, "close");
-    return close_in_use != NULL && dladdr(close_in_use, &used) != 0 &&
-           dladdr((void *)&next, &own) != 0 && used.dli_fbase == own.dli_fbase;
+    void *in_use = dlsym(RTLD_DEFAULT, name);
+    if (in_use == NULL)
+        return alone;
+    return dladdr(in_use, &used) != 0 && dladdr((void *)&next, &own) != 0 && used.dli_fbase == own.dli_fbase;
+}
+
+enum answer { NOT_KNOWN, NO, YES };
+
+static bool is_interposed(atomic_int *known, const char *name, bool alone) {
+    int answer = atomic_load_explicit(known, memory_order_relaxed);
+    if (answer == NOT_KNOWN) {
+        answer = find_out_interposed(name, alone) ? YES : NO;
+        atomic_store_explicit(known, answer, memory_order_relaxed);
+    }
+    return answer == YES;
 }
 
 bool kq_is_interposed(void) {
-    static atomic_int known; /* 0: not yet, 1: no, 2: yes */
-    int answer = atomic_load_explicit(&known, memory_order_relaxed);
-    if (answer == 0) {
-        answer = find_out_interposed() ? 2 : 1;
-        atomic_store_explicit(&known, answer, memory_order_relaxed);
-    }
-    return answer == 2;
+    static atomic_int known;
+    return is_interposed(&known, "close", false); /* closedir() stays libc's there */
+}
+
+bool kq_signals_are_seen(void) {
+    static atomic_int known;
+    return is_interposed(&known, "sigaction", true);
 }
 
 int kq_next_close(int descriptor) {

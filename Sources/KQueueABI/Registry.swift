@@ -57,6 +57,7 @@ private func resumeParent() {
 /// Calls nothing that is not async-signal-safe: other threads of the parent may have been anywhere.
 private func startChild() {
   kq_own_close_in_child()
+  kq_signals_forget_in_child()
   // Where the system does not empty our memory the child leaves it behind.
   if !kq_wipes() { registryAddress.store(0, ordering: .releasing) }
   restoreCopies()

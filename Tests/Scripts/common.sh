@@ -34,7 +34,7 @@ need_archive() {
 
 # The names that the version script makes public, a line each.
 public_symbols() {
-  sed -n 's/^ *\([a-z][a-z0-9_]*\);$/\1/p' "$SOURCE/Sources/KQueueABI/libkqueue.map" | sort
+  sed -n 's/^ *\([a-z_][a-z0-9_]*\);$/\1/p' "$SOURCE/Sources/KQueueABI/libkqueue.map" | sort
 }
 
 # same_lines WANTED GOT WHAT

@@ -10,7 +10,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
   public typealias Waiter = Unmanaged<FakeEventSet>
 
   public static var filters: FilterSet {
-    [FilterSet(.read), FilterSet(.write), FilterSet(.vnode), FilterSet(.proc)]
+    [FilterSet(.read), FilterSet(.write), FilterSet(.vnode), FilterSet(.proc), FilterSet(.signal)]
   }
   public static var processSource: UInt32? { 9 }
 
@@ -35,7 +35,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
   }
 
   public var descriptor: CInt { kernel.number }
-  public var isIdle: Bool { kernel.entries.isEmpty && kernel.processEntries.isEmpty }
+  public var isIdle: Bool { kernel.entries.isEmpty && kernel.processEntries.isEmpty && kernel.signals.isEmpty }
 
   // MARK: Descriptors
 
@@ -45,6 +45,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     if knotes[index].pointee.platform.isAttached { kernel.violate("attach of an attached knote") }
     try kernel.system.check(.attach)
     if knotes[index].pointee.kind == .proc { return try attachProcess(index, knotes) }
+    if knotes[index].pointee.kind == .signal { return try attachSignal(index, knotes) }
     guard let descriptor = kernel.system.descriptors[key.descriptor] else { throw Errno(EBADF) }
     knotes[index].pointee.platform.isAttached = true
     kernel.put(key, FakeEntry(index, knotes[index]))
@@ -57,6 +58,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     if !knotes[index].pointee.platform.isAttached { kernel.violate("update of a knote that is not attached") }
     try kernel.system.check(.update)
     if knotes[index].pointee.kind == .proc { return }
+    if knotes[index].pointee.kind == .signal { return kernel.enableSignal(knotes[index].pointee) }
     try kernel.requireWatched(key)
     kernel.put(key, FakeEntry(index, knotes[index]))
   }
@@ -67,6 +69,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     if !knotes[index].pointee.platform.isAttached { kernel.violate("detach of a knote that is not attached") }
     knotes[index].pointee.platform.isAttached = false
     if knotes[index].pointee.kind == .proc { return kernel.detachProcess(knotes[index].pointee.ident) }
+    if knotes[index].pointee.kind == .signal { return kernel.removeSignal(knotes[index].pointee.ident) }
     defer { kernel.remove(key) }
     try kernel.requireWatched(key)
   }
@@ -80,8 +83,19 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     return backing
   }
 
+  private mutating func attachSignal(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    let knote = knotes[index]
+    guard 1...64 ~= knote.pointee.ident else { throw Errno(EINVAL) }
+    knote.pointee.platform.isAttached = true
+    kernel.addSignal(KnoteToken(index: index, generation: knote.pointee.generation), knote.pointee)
+    return .recorded
+  }
+
   public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
     let token = KnoteToken(index: index, generation: knotes[index].pointee.generation)
+    if knotes[index].pointee.kind == .signal {
+      return Happening(token, bits: 0, data: kernel.takeSignals(knotes[index].pointee.ident))
+    }
     guard let end = kernel.processEntries[knotes[index].pointee.ident]?.status() else {
       return Happening(token, bits: NOTE_EXIT)
     }
@@ -240,7 +254,7 @@ public struct FakeReport: BitwiseCopyable {
 
   init(_ source: FakeSource) {
     switch source {
-    case .wake, .entry, .process: kind = .wake
+    case .wake, .entry, .process, .signal: kind = .wake
     case .processes: kind = .processes
     case .timer(.monotonic): kind = .monotonic
     case .timer(.realtime): kind = .realtime

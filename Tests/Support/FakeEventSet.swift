@@ -25,6 +25,8 @@ public final class FakeEventSet {
   var processEntries: [UInt: FakeProcessEntry] = [:]
   var news: [FakeNews] = []
   var hasLostNews = false
+  /// The signals that are watched.
+  var signals: [UInt: FakeSignal] = [:]
   /// Sources that have something to report, first come first.
   private var queue: [FakeSource] = []
   private var deadlines: [Clock: UInt64] = [:]
@@ -196,6 +198,7 @@ public final class FakeEventSet {
     log(.close)
     isClosed = true
     entries = [:]
+    if !signals.isEmpty { violate("signals are still watched") }
     queue = []
     deadlines = [:]
   }
@@ -211,6 +214,7 @@ public final class FakeEventSet {
   }
 
   private func isDue(_ source: FakeSource) -> Bool {
+    if case .signal(let number) = source { return signals[number]?.isOff == false }
     guard case .entry(let key) = source else { return true }
     guard let entry = entries[key], !entry.isOff else { return false }
     return system.descriptors[key.descriptor]?.isReady(key.filter) ?? false
@@ -240,6 +244,7 @@ public final class FakeEventSet {
 
   private func report(_ source: FakeSource, _ stay: inout [FakeSource]) -> FakeReport {
     if case .process(let process) = source, let entry = processEntries[process] { return FakeReport(entry.token) }
+    if case .signal(let number) = source, let signal = signals[number] { return FakeReport(signal.token) }
     guard case .entry(let key) = source, let entry = entries[key] else {
       if source == .wake && isWokenForGood { stay.append(.wake) }
       return FakeReport(source)
@@ -314,6 +319,7 @@ enum FakeSource: Equatable {
   case happenings
   case process(UInt)
   case processes
+  case signal(UInt)
 }
 
 /// One thing that the core had the system do.

@@ -31,12 +31,19 @@ extension LinuxBackend {
   public var isIntact: Bool {
     isKept(wakeDescriptor.descriptor) && isKept(monotonicTimer.descriptor) && isKept(realtimeTimer.descriptor)
       && isKept(files.descriptor) && isKept(mounts.descriptor) && areSidesKept
-      && (families?.pointee.isKept(in: main) ?? true)
+      && areSignalsKept && (families?.pointee.isKept(in: main) ?? true)
   }
 
   private var areSidesKept: Bool {
     for place in 0..<SideSets.limit where !isKept(sides.number(place) - 1) { return false }
     return true
+  }
+
+  private var areSignalsKept: Bool {
+    for number in 0..<SignalSource.limit where signals.watches(number) && !isKept(kq_signal_notifier(number)) {
+      return false
+    }
+    return isKept(signals.descriptor)
   }
 
   /// Whether a descriptor of ours, where there is one, is what it was.
@@ -73,12 +80,14 @@ extension LinuxBackend {
     files.enter(main)
     mounts.enter(main)
     families?.pointee.enter(main)
+    signals.enter(main)
   }
 
   private mutating func enterAgain(_ index: UInt32, _ knotes: borrowing Knotes) {
     let knote = knotes[index]
     let place = knote.pointee.platform.place
     if knote.pointee.kind == .proc { try? enterProcess(index, knotes) }
+    if knote.pointee.kind == .signal { return enterSignalAgain(index, knote) }
     guard place.isInSet else { return }
     do throws(Errno) {
       try open(place).add(

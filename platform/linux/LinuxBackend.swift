@@ -11,6 +11,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   public static var filters: FilterSet {
     FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.except)).union(FilterSet(.empty))
       .union(FilterSet(.vnode)).union(FilterSet(.fs)).union(FilterSet(.proc)).union(FilterSet(.procdesc))
+      .union(FilterSet(.signal))
   }
   public static var processSource: UInt32? { EpollSource.processes.rawValue }
 
@@ -24,6 +25,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   var mounts = MountTable()
   /// What processes do; made when first asked for.
   var families: UnsafeMutablePointer<ProcessFamilies>?
+  var signals = SignalSource()
   /// Whether closes may go unseen; see `Identity.swift`.
   public let validates: Bool
   /// Knotes that the kernel reports.
@@ -48,6 +50,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     files.close()
     mounts.close()
     closeFamilies()
+    signals.close()
   }
 
   public var descriptor: CInt { main.descriptor }
@@ -99,11 +102,19 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   }
 
   public mutating func poll(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<EpollReport>) -> CInt {
-    main.poll(buffer)
+    lookAgain()
+    return main.poll(buffer)
   }
 
   public mutating func enter(_ knotes: borrowing Knotes) -> CInt {
-    main.descriptor
+    lookAgain()
+    return main.descriptor
+  }
+
+  /// Sees to what nobody tells of.
+  @inline(__always)
+  private mutating func lookAgain() {
+    if signals.isWatchful { signals.look(in: main) }
   }
 
   public static func wait(
@@ -134,6 +145,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     case .files: files.gather(knotes, buffer)
     case .mounts: mounts.gather(knotes, buffer)
     case .processes: families?.pointee.gather(knotes, buffer) ?? 0
+    case .signals: signals.gather(knotes, buffer)
     case .firstSide: gatherSide(0, knotes, buffer)
     case .secondSide: gatherSide(1, knotes, buffer)
     case .thirdSide: gatherSide(2, knotes, buffer)

@@ -102,7 +102,7 @@ extension LinuxBackend {
     knote.pointee.platform.watch = -1
   }
 
-  public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
+  mutating func end(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? {
     let knote = knotes[index]
     let isOurs = knote.pointee.kind == .proc
     let descriptor = isOurs ? knote.pointee.platform.watch : knote.pointee.descriptor

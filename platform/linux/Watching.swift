@@ -10,6 +10,7 @@ extension LinuxBackend {
     case .vnode: return try attachVnode(index, knotes)
     case .fs: return try attachMounts(index, knotes)
     case .proc, .procdesc: return try attachProcess(index, knotes)
+    case .signal: return try attachSignal(index, knotes)
     default: return try attachCondition(index, knotes)
     }
   }
@@ -32,6 +33,7 @@ extension LinuxBackend {
     let knote = knotes[index]
     if knote.pointee.kind == .fs { return mounts.update(in: main) }
     if knote.pointee.kind == .proc { return try updateProcess(index, knotes) }
+    if knote.pointee.kind == .signal { return try updateSignal(index, knote) }
     knote.pointee.platform.isPlain = false
     knote.pointee.platform.toldEnd = 0
     if knote.pointee.platform.place == .none { return try refuseGone(knote.pointee.descriptor) }
@@ -42,10 +44,15 @@ extension LinuxBackend {
       knote.pointee.descriptor, knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
   }
 
+  public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
+    knotes[index].pointee.kind == .signal ? knotes[index].pointee.takeOccurrences(index) : end(index, knotes)
+  }
+
   public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     if knote.pointee.kind == .fs { return detachMounts() }
     if knote.pointee.kind == .proc { return detachProcess(index, knotes) }
+    if knote.pointee.kind == .signal { return detachSignal(index, knote) }
     let place = knote.pointee.platform.place
     let set = set(of: knote)
     knote.pointee.platform.place = .none

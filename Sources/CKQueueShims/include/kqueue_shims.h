@@ -122,6 +122,48 @@ int kq_next_closedir(void *directory);
  */
 bool kq_is_interposed(void);
 
+/* Whether the program's sigaction() and signal() are ours; as kq_is_interposed. */
+bool kq_signals_are_seen(void);
+
+/*
+ * Signals (contract 6.8): occurrences are counted for the process, whatever the
+ * program does with the signal; signals.c.
+ */
+bool kq_signal_exists(int number);
+/* Not SIGKILL and SIGSTOP. */
+bool kq_signal_can_be_seen(int number);
+/* The descriptor that is written to at each occurrence, or -1 where a new one must be made. */
+int kq_signal_notifier(int number);
+/*
+ * Counts for one knote more, writing to this descriptor unless there is one: the
+ * one in use, or a negative errno; -EAGAIN where there is neither.
+ */
+int kq_signal_watch(int number, int notifier);
+/* For one fewer: the descriptor to close, or -1. The last one gone, all is as it was. */
+int kq_signal_unwatch(int number);
+/* Occurrences ever; it wraps. */
+unsigned kq_signal_count(int number);
+/* Counts what is pending and nobody else will take; false: there is something that somebody else may. */
+bool kq_signal_collect(int number);
+/*
+ * Where the program's sigaction() is not ours: takes a handler that it has put in
+ * place of ours for the program's action, and stands in front of that.  Whatever
+ * it replaced stays what it was, since the program may call it from its own.
+ */
+void kq_signal_look(int number);
+/* In a forked child: all is as it was before anything was watched. Async-signal-safe. */
+void kq_signals_forget_in_child(void);
+/* Whether all threads block a signal, and none waits for it: 1, 0, or -1 where the system does not tell. */
+int kq_is_blocked_everywhere(int number);
+
+/* sigaction(2) and its relatives, as the program calls them. Handlers are functions. */
+int kq_sigaction(int number, const void *action, void *old);
+void *kq_signal(int number, void *handler);
+void *kq_sysv_signal(int number, void *handler);
+void *kq_sigset(int number, void *handler);
+int kq_sigignore(int number);
+int kq_siginterrupt(int number, int interrupts);
+
 /* The descriptor behind a stream or a directory, or -1. */
 int kq_stream_descriptor(void *stream);
 int kq_directory_descriptor(void *directory);

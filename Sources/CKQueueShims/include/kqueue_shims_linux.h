@@ -35,6 +35,8 @@ int kq_epoll_create(void);
 int kq_eventfd(void);
 int kq_timerfd(clockid_t clock);
 int kq_inotify(void);
+/* A signalfd, new with -1, for the signals of a mask: bit n is signal n. */
+int kq_signalfd(int descriptor, uint64_t first, uint64_t second);
 
 int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token);
 

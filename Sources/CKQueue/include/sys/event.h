@@ -61,6 +61,7 @@ struct kevent {
 #define EVFILT_AIO        (-3)
 #define EVFILT_VNODE      (-4)
 #define EVFILT_PROC       (-5)
+#define EVFILT_SIGNAL     (-6)
 #define EVFILT_TIMER      (-7)
 #define EVFILT_PROCDESC   (-8)
 #define EVFILT_FS         (-9)

@@ -1,0 +1,39 @@
+/*
+ * What is kept of each signal.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef KQUEUE_SIGNAL_RECORDS_H
+#define KQUEUE_SIGNAL_RECORDS_H
+
+#include "signals.h"
+
+/*
+ * Where the program's sigaction() is not ours it may replace a handler of ours,
+ * remember it, and call it from its own.  So there are several, and one that was
+ * replaced knows what it stood in front of.
+ */
+enum { FRONTS = 4 };
+
+typedef void (*kq_front)(int, siginfo_t *, void *);
+extern const kq_front kq_fronts[FRONTS];
+/* Which of ours an action is, or -1. */
+int kq_front_of(const struct sigaction *action);
+
+struct kq_signal_record {
+    atomic_uint users;                /* knotes */
+    atomic_uint count;                /* occurrences, ever */
+    atomic_int notifier;              /* the descriptor to write to, + 1 */
+    atomic_int busy;                  /* handlers that may be about to */
+    atomic_uint front;                /* the handler in force */
+    atomic_uint withheld;             /* sent before the first knote was, and still to be given back */
+    struct kq_action fronts[FRONTS];  /* what each stands in front of */
+};
+
+extern struct kq_signal_record kq_signal_records[SIGNALS];
+extern atomic_int kq_signals_owner; /* the process whose signals these are */
+
+/* Takes away what was sent before the first knote, or later ones would be merged with it unseen. */
+void kq_signal_withhold(int number);
+
+#endif /* KQUEUE_SIGNAL_RECORDS_H */

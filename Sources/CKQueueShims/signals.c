@@ -1,0 +1,289 @@
+/*
+ * Counts signals for EVFILT_SIGNAL (contract 6.8): a handler of ours stands in
+ * front of the program's action, counts, tells whoever waits, and then does what
+ * the program wants done; see handler.c.  For every platform.
+ *
+ * All of it lies in ordinary static memory.  A process that came by a fork has a
+ * copy of it, and a child of vfork the very memory: both are told from the
+ * process that registered by its number.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#define _GNU_SOURCE
+#include "signal_records.h"
+
+#include <string.h>
+
+
+struct kq_signal_record kq_signal_records[SIGNALS];
+atomic_int kq_signals_owner;
+
+static atomic_int lock_holder; /* the process that holds the lock */
+
+static struct kq_signal_record *record_of(int number) {
+    return number > 0 && number < SIGNALS ? &kq_signal_records[number] : NULL;
+}
+
+/* A sleep that neither is cancelled nor wakes early on a signal: all are blocked. */
+static void pause_briefly(void) {
+    struct timespec moment = {.tv_sec = 0, .tv_nsec = 50000};
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    nanosleep(&moment, NULL);
+    pthread_setcancelstate(state, &state);
+}
+
+void kq_signals_lock(sigset_t *before) {
+    sigset_t all;
+    int own = kq_process();
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+    for (;;) {
+        int holder = 0;
+        if (atomic_compare_exchange_strong(&lock_holder, &holder, own))
+            return;
+        /* Held by a parent's thread when it forked without handlers: nobody here. */
+        if (holder != own && atomic_compare_exchange_strong(&lock_holder, &holder, own))
+            return;
+        pause_briefly();
+    }
+}
+
+void kq_signals_unlock(const sigset_t *before) {
+    atomic_store(&lock_holder, 0);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+bool kq_signal_is_watched(int number) {
+    struct kq_signal_record *record = record_of(number);
+    return record != NULL && atomic_load_explicit(&record->users, memory_order_acquire) != 0;
+}
+
+bool kq_signals_are_own(void) {
+    return atomic_load(&kq_signals_owner) == kq_process();
+}
+
+void kq_signal_translate(int number, struct sigaction *action) {
+    int place = kq_front_of(action);
+    if (place >= 0)
+        kq_action_load(&kq_signal_records[number].fronts[place], action);
+}
+
+void kq_signal_program(int number, struct sigaction *action) {
+    struct kq_signal_record *record = &kq_signal_records[number];
+    kq_action_load(&record->fronts[atomic_load(&record->front)], action);
+}
+
+/* ---- Putting ours in front ---- */
+
+/* What an action that handles nothing lets the kernel do. */
+static int quiet_flags(int number, const struct sigaction *program) {
+    /* A handler of ours must not overrun a small stack, nor end a call that the signal did not end before. */
+    int flags = SA_ONSTACK | SA_RESTART;
+    /* A read from the background would be tried again and again. */
+    if (number == SIGTTIN || number == SIGTTOU)
+        flags &= ~SA_RESTART;
+    if (number == SIGCHLD)
+        flags |= program->sa_flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
+    /* Children of a program that ignores them leave nothing to wait for. */
+    if (number == SIGCHLD && program->sa_handler == SIG_IGN)
+        flags |= SA_NOCLDWAIT;
+    return flags;
+}
+
+/* With everything blocked until ours is done: it must not be left half done by a handler that jumps away. */
+static int install(int number, unsigned place, const struct sigaction *program, struct sigaction *old) {
+    struct sigaction ours = *program;
+    bool handles = program->sa_handler != SIG_DFL && program->sa_handler != SIG_IGN;
+    ours.sa_flags = handles ? program->sa_flags & ~(int)SA_RESETHAND : quiet_flags(number, program);
+    ours.sa_flags |= SA_SIGINFO;
+    ours.sa_sigaction = kq_fronts[place];
+    sigfillset(&ours.sa_mask);
+    return kq_next_sigaction(number, &ours, old) == 0 ? 0 : -errno;
+}
+
+int kq_signal_set_program(int number, const struct sigaction *action) {
+    struct kq_signal_record *record = &kq_signal_records[number];
+    unsigned place = atomic_load(&record->front);
+    struct sigaction program = *action;
+    kq_signal_translate(number, &program);
+    int error = install(number, place, &program, NULL);
+    if (error == 0)
+        kq_action_store(&record->fronts[place], &program);
+    return error;
+}
+
+static bool is_same(const struct sigaction *one, const struct sigaction *other) {
+    return one->sa_handler == other->sa_handler && one->sa_flags == other->sa_flags &&
+           memcmp(&one->sa_mask, &other->sa_mask, sizeof one->sa_mask) == 0;
+}
+
+/*
+ * Puts the program's action back where ours is in force.  A call of the program's
+ * that nobody holds up may come in between, and then it is that one's turn.
+ */
+static void give_back(int number) {
+    struct sigaction replaced, found, action;
+    if (kq_next_sigaction(number, NULL, &replaced) != 0 || kq_front_of(&replaced) < 0)
+        return;
+    action = replaced;
+    kq_signal_translate(number, &action);
+    while (kq_next_sigaction(number, &action, &found) == 0 && !is_same(&found, &replaced)) {
+        replaced = action;
+        action = found;
+    }
+}
+
+static void forget(struct kq_signal_record *record) {
+    atomic_store(&record->users, 0);
+    atomic_store(&record->notifier, 0);
+    atomic_store(&record->busy, 0);
+    atomic_store(&record->front, 0);
+    atomic_store(&record->withheld, 0);
+}
+
+static void forget_all(void) {
+    for (int number = 1; number < SIGNALS; number++) {
+        if (!kq_signal_is_watched(number))
+            continue;
+        give_back(number);
+        forget(&kq_signal_records[number]);
+    }
+}
+
+void kq_signals_forget_in_child(void) {
+    forget_all();
+    atomic_store(&kq_signals_owner, 0);
+    atomic_store(&lock_holder, 0);
+}
+
+/* The first to come after a fork that ran no handler does here what that would have done. */
+static void become_owner(void) {
+    if (kq_signals_are_own())
+        return;
+    forget_all();
+    atomic_store(&kq_signals_owner, kq_process());
+}
+
+/* As give_back: what comes in between is the program's action, to be stood in front of. */
+static int begin(int number, struct kq_signal_record *record) {
+    struct sigaction program, found;
+    if (kq_next_sigaction(number, NULL, &program) != 0)
+        return -errno;
+    kq_signal_translate(number, &program);
+    atomic_store(&record->front, 0);
+    for (bool again = false;; again = true) {
+        kq_action_store(&record->fronts[0], &program);
+        int error = install(number, 0, &program, &found);
+        if (error != 0 || kq_front_of(&found) >= 0 || (!again && is_same(&found, &program)))
+            return error;
+        program = found;
+    }
+}
+
+bool kq_signal_exists(int number) {
+    return number > 0 && number < SIGNALS && number <= SIGRTMAX;
+}
+
+bool kq_signal_can_be_seen(int number) {
+    return number != SIGKILL && number != SIGSTOP;
+}
+
+int kq_signal_notifier(int number) {
+    int notifier = kq_signal_is_watched(number) && kq_signals_are_own()
+                       ? atomic_load(&kq_signal_records[number].notifier) - 1 : -1;
+    return notifier >= 0 && kq_is_inside(notifier) ? notifier : -1;
+}
+
+int kq_signal_watch(int number, int notifier) {
+    struct kq_signal_record *record = &kq_signal_records[number];
+    sigset_t before;
+    int error = 0;
+    (void)kq_signals_are_seen(); /* found out here, since handlers cannot */
+    kq_signals_lock(&before);
+    become_owner();
+    /* From here on the program's calls wait for the lock. */
+    bool first = atomic_fetch_add(&record->users, 1) == 0;
+    int used = kq_signal_notifier(number);
+    if (used < 0)
+        used = notifier;
+    if (used < 0)
+        error = -EAGAIN;
+    else
+        atomic_store(&record->notifier, used + 1);
+    if (first && error == 0)
+        error = begin(number, record);
+    if (first && error != 0)
+        forget(record);
+    else if (error != 0)
+        atomic_fetch_sub(&record->users, 1);
+    kq_signals_unlock(&before);
+    if (error == 0 && first)
+        kq_signal_withhold(number);
+    return error == 0 ? used : error;
+}
+
+/* Until no handler is about to write to what is going to be closed; one that never comes on is left behind. */
+static bool await_handlers(struct kq_signal_record *record) {
+    enum { TRIES = 20000 };
+    for (int i = 0; i < TRIES; i++) {
+        if (atomic_load(&record->busy) == 0)
+            return true;
+        pause_briefly();
+    }
+    return false;
+}
+
+int kq_signal_unwatch(int number) {
+    struct kq_signal_record *record = &kq_signal_records[number];
+    sigset_t before;
+    int notifier = -1;
+    unsigned withheld = 0;
+    kq_signals_lock(&before);
+    if (kq_signals_are_own() && atomic_load(&record->users) == 1) {
+        give_back(number);
+        notifier = atomic_exchange(&record->notifier, 0) - 1;
+        if (!await_handlers(record))
+            notifier = -1;
+        withheld = atomic_exchange(&record->withheld, 0);
+    }
+    if (kq_signals_are_own() && atomic_load(&record->users) > 0)
+        atomic_fetch_sub(&record->users, 1);
+    kq_signals_unlock(&before);
+    for (; withheld > 0; withheld--)
+        (void)kill(kq_process(), number);
+    return notifier >= 0 && kq_is_inside(notifier) ? notifier : -1;
+}
+
+unsigned kq_signal_count(int number) {
+    return atomic_load(&kq_signal_records[number].count);
+}
+
+/* Whether an action is the handler that is in force, as we installed it. */
+static bool is_in_force(struct kq_signal_record *record, const struct sigaction *action) {
+    return kq_front_of(action) == (int)atomic_load(&record->front) && (action->sa_flags & SA_SIGINFO);
+}
+
+/* Stands in front of what was found; or where that is one of ours, lets it be what it was. */
+static void stand_in_front(int number, struct kq_signal_record *record, struct sigaction *found) {
+    int place = kq_front_of(found);
+    unsigned next = place >= 0 ? (unsigned)place : (atomic_load(&record->front) + 1) % FRONTS;
+    kq_signal_translate(number, found);
+    if (place < 0)
+        kq_action_store(&record->fronts[next], found);
+    atomic_store(&record->front, next);
+    (void)install(number, next, found, NULL);
+}
+
+void kq_signal_look(int number) {
+    struct kq_signal_record *record = &kq_signal_records[number];
+    struct sigaction found;
+    sigset_t before;
+    if (kq_next_sigaction(number, NULL, &found) != 0 || is_in_force(record, &found))
+        return;
+    kq_signals_lock(&before);
+    if (kq_signals_are_own() && kq_signal_is_watched(number) &&
+        kq_next_sigaction(number, NULL, &found) == 0 && !is_in_force(record, &found))
+        stand_in_front(number, record, &found);
+    kq_signals_unlock(&before);
+}

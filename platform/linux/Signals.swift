@@ -1,0 +1,88 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// SIGNAL knotes and the kernel.
+extension LinuxBackend {
+  /// - Throws: EINVAL (no such signal), EMFILE, ENFILE, ENOMEM.
+  mutating func attachSignal(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    let knote = knotes[index]
+    guard let number = CInt(exactly: knote.pointee.ident), kq_signal_exists(number) else { throw Errno(EINVAL) }
+    guard kq_signal_can_be_seen(number) else { return .recorded }
+    try signals.prepare(knotes, in: main)
+    // What came before counts for those who watched then, and not for this one (C-283).
+    _ = kq_signal_collect(number)
+    let notifier = try watchSignal(number)
+    knote.pointee.platform.watch = CInt(bitPattern: kq_signal_count(number))
+    do throws(Errno) {
+      try main.add(notifier, knote.pointee.signalEvents, EpollToken.knote(index, knote.pointee.generation))
+    } catch {
+      unwatchSignal(number)
+      throw error
+    }
+    knote.pointee.platform.place = .facility
+    signals.add(index, number)
+    signals.want(number, !knote.pointee.isDisabled)
+    watched += 1
+    return .recorded
+  }
+
+  /// Follows EV_ENABLE and EV_DISABLE. What came meanwhile is found by the count, and reported again.
+  mutating func updateSignal(_ index: UInt32, _ knote: LinuxKnotePointer) throws(Errno) {
+    guard knote.pointee.platform.place == .facility else { return }
+    let number = knote.pointee.signalNumber
+    try main.modify(
+      kq_signal_notifier(number), knote.pointee.signalEvents, EpollToken.knote(index, knote.pointee.generation))
+    signals.want(number, !knote.pointee.isDisabled)
+  }
+
+  mutating func detachSignal(_ index: UInt32, _ knote: LinuxKnotePointer) {
+    guard knote.pointee.platform.place == .facility else { return }
+    let number = knote.pointee.signalNumber
+    knote.pointee.platform.place = .none
+    signals.remove(index, number)
+    watched -= 1
+    try? main.remove(kq_signal_notifier(number))
+    unwatchSignal(number)
+  }
+
+  func enterSignalAgain(_ index: UInt32, _ knote: LinuxKnotePointer) {
+    guard knote.pointee.platform.place == .facility else { return }
+    try? main.add(
+      kq_signal_notifier(knote.pointee.signalNumber), knote.pointee.signalEvents,
+      EpollToken.knote(index, knote.pointee.generation))
+  }
+
+  /// - Returns: the eventfd that is written to.
+  private func watchSignal(_ number: CInt) throws(Errno) -> CInt {
+    while true {
+      let made = kq_signal_notifier(number) >= 0 ? -1 : try Errno.check(kq_move_high(kq_eventfd()))
+      let used = kq_signal_watch(number, made)
+      if made >= 0 && used != made { kq_close_descriptor(made) }  // another thread was first, or it failed
+      // The one that was there went with its last user in this moment.
+      if used != -EAGAIN { return try Errno.check(used) }
+    }
+  }
+
+  private func unwatchSignal(_ number: CInt) {
+    let spare = kq_signal_unwatch(number)
+    if spare >= 0 { kq_close_descriptor(spare) }
+  }
+}
+
+extension Knote<LinuxKnote> {
+  var signalNumber: CInt { CInt(truncatingIfNeeded: ident) }
+
+  /// The events of the entry with the signal's eventfd; a disabled knote keeps its entry, without interest.
+  var signalEvents: UInt32 {
+    isDisabled ? EPOLLET.rawValue : EPOLLIN.rawValue | EPOLLET.rawValue
+  }
+
+  /// How often the signal came since this was last asked.
+  mutating func takeOccurrences(_ index: UInt32) -> Happening {
+    let count = kq_signal_count(signalNumber)
+    let fresh = count &- CUnsignedInt(bitPattern: platform.watch)
+    platform.watch = CInt(bitPattern: count)
+    return Happening(KnoteToken(index: index, generation: generation), bits: 0, data: Int(fresh))
+  }
+}
