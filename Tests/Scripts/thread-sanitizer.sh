@@ -45,7 +45,7 @@ gcc -fsanitize=thread -std=c11 -D_GNU_SOURCE -O1 -g -w -I"$source/Sources/CKQueu
 echo 'race:kq_next_close' >suppressions
 
 status=0
-for statements in C-02 C-09 C-107 C-11 C-129 C-133 C-315 C-331 F23; do
+for statements in C-02 C-09 C-107 C-11 C-129 C-133 C-278 C-279 C-282 C-287 C-315 C-331 F23; do
   TSAN_OPTIONS="exitcode=66 suppressions=$PWD/suppressions ${TSAN_OPTIONS-}" ./contract "$statements" || status=1
 done
 exit $status

@@ -48,6 +48,7 @@ static void after_delivery_it_is_silent(void) {
 }
 
 static void real_time_signals_are_counted(void) {
+    need_exact_signals();
     int kq = new_kqueue(), number = SIGRTMIN + 2;
     watch(kq, number, 0);
     for (int i = 0; i < 3; i++)
@@ -59,6 +60,7 @@ static void real_time_signals_are_counted(void) {
 }
 
 static void the_ends_of_the_range_work(void) {
+    need_exact_signals();
     const int numbers[] = {SIGHUP, SIGRTMIN, SIGRTMAX};
     int kq = new_kqueue();
     for (int i = 0; i < 3; i++) {
@@ -457,6 +459,7 @@ static void a_timer_counts(void) {
 }
 
 static void another_process_counts(void) {
+    need_exact_signals();
     int kq = new_kqueue();
     watch(kq, SIGRTMIN, 0);
     pid_t child = fork();
@@ -477,6 +480,7 @@ enum { STORM = 100000 };
 
 /* As many as were sent of those that queue. */
 static void a_storm_is_counted(void) {
+    need_exact_signals();
     int kq = new_kqueue(), number = SIGRTMIN + 4;
     install(number, note_run, 0);
     watch(kq, number, 0);

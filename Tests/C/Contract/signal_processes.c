@@ -38,6 +38,7 @@ typedef pid_t (*maker)(void);
 static const maker makers[] = {fork, bare_fork, raw_clone};
 
 static void children_die_of_the_default(void) {
+    need_exact_signals();
     int kq = new_kqueue();
     watch(kq, SIGUSR1, 0);
     deliver(SIGUSR1);
@@ -54,6 +55,7 @@ static void children_die_of_the_default(void) {
 }
 
 static void children_run_their_handlers(void) {
+    need_exact_signals();
     int kq = new_kqueue();
     install(SIGUSR1, note_run, 0);
     watch(kq, SIGUSR1, 0);

@@ -47,6 +47,7 @@ static void end_sleeper(struct sleeper *sleeper) {
 
 /* Made before the registration and after it, each with the signal blocked or not. */
 static void threads_made_before_and_after(void) {
+    need_exact_signals();
     for (int mix = 0; mix < 8; mix++) {
         struct sleeper before, after;
         int kq = new_kqueue();
@@ -75,6 +76,7 @@ static void threads_made_before_and_after(void) {
 }
 
 static void one_sent_to_another_thread(void) {
+    need_exact_signals();
     struct sleeper other;
     int kq = new_kqueue();
     watch(kq, SIGUSR1, 0);
@@ -273,6 +275,7 @@ static intptr_t end_collector(pthread_t thread) {
 
 /* Signals from many threads, two kqueues, two threads each: each kqueue has all, no matter which thread. */
 static void none_is_lost_among_threads(void) {
+    need_exact_signals();
     int first = new_kqueue(), second = new_kqueue(), number = SIGRTMIN + 5;
     pthread_t senders[SENDERS], collectors[4];
     struct kevent event;
