@@ -4,7 +4,9 @@
 #include "kq_shims.h"
 
 #include <arpa/inet.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 enum tool_kind tool_kind(int descriptor) {
     struct stat status;
@@ -114,4 +116,40 @@ int tool_temporary_file(int *reader) {
     unlink(path);
     errno = code;
     return *reader < 0 ? give_up(writer) : writer;
+}
+
+static const struct {
+    const char *name;
+    int number;
+} signals[] = {
+    {"HUP", SIGHUP},   {"INT", SIGINT},       {"QUIT", SIGQUIT}, {"ILL", SIGILL},   {"TRAP", SIGTRAP},
+    {"ABRT", SIGABRT}, {"BUS", SIGBUS},       {"FPE", SIGFPE},   {"KILL", SIGKILL}, {"USR1", SIGUSR1},
+    {"SEGV", SIGSEGV}, {"USR2", SIGUSR2},     {"PIPE", SIGPIPE}, {"ALRM", SIGALRM}, {"TERM", SIGTERM},
+    {"CHLD", SIGCHLD}, {"CONT", SIGCONT},     {"STOP", SIGSTOP}, {"TSTP", SIGTSTP}, {"TTIN", SIGTTIN},
+    {"TTOU", SIGTTOU}, {"URG", SIGURG},       {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ}, {"VTALRM", SIGVTALRM},
+    {"PROF", SIGPROF}, {"WINCH", SIGWINCH},   {"IO", SIGIO},     {"SYS", SIGSYS},
+};
+enum { SIGNALS = sizeof signals / sizeof *signals };
+
+int tool_signal_number(const char *name) {
+    const char *rest = strncmp(name, "SIG", 3) == 0 ? name + 3 : name;
+    for (int i = 0; i < SIGNALS; i++)
+        if (strcmp(signals[i].name, rest) == 0)
+            return signals[i].number;
+    return 0;
+}
+
+const char *tool_signal_name(int signal) {
+    for (int i = 0; i < SIGNALS; i++)
+        if (signals[i].number == signal)
+            return signals[i].name;
+    return NULL;
+}
+
+int tool_ending_signal(int status) {
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+int tool_exit_status(int status) {
+    return WEXITSTATUS(status);
 }

@@ -8,6 +8,9 @@ func describe(_ event: Kevent, _ source: Source) -> String {
   case .timer: return describeExpiry(event, source)
   case .user: return "\(source.name) was triggered, with flags \(hexadecimal(event.fflags))"
   case .file: return describeFile(event, source)
+  case .watched: return "\(source.name) \(changes(event.fflags))"
+  case .process: return describeProcess(event, source)
+  case .signal: return "\(source.name) \(signalName(CInt(source.ident)))has come \(times(event.data))"
   case .pipe, .socket, .terminal, .descriptor: return describeInput(event, source)
   }
 }

@@ -7,6 +7,9 @@ func printHelp() {
     Usage: kq demo
            kq watch timer MS [--count N]
            kq watch read FILE [--count N]
+           kq watch file FILE [--count N]
+           kq watch process PID [--count N]
+           kq watch signal SIGNAL [--count N]
            kq --help | --version
 
     Shows kqueue(2) at work, as the library in use does it.
@@ -15,6 +18,10 @@ func printHelp() {
                          makes each of them fire, and says what comes; takes about 2 s
       watch timer MS     says when a timer of MS milliseconds expires
       watch read FILE    says when FILE can be read; - is standard input
+      watch file FILE    says what happens to FILE, or in it where it is a folder
+      watch process PID  says when process PID forks, runs a program, and ends
+      watch signal SIGNAL  says when SIGNAL comes to kq itself: a name such as HUP, or
+                         a number; it does not have its usual effect
 
       -n, --count N      ends after N events, not when interrupted
       -h, --help         prints this and ends

@@ -73,16 +73,26 @@ enum Command {
 enum Subject {
   case timer(milliseconds: Int)
   case read(path: Word)
+  case file(path: Word)
+  case process(Int)
+  case signal(CInt)
 
   init(_ words: ArraySlice<Word>) throws(Misuse) {
-    guard let name = words.first else { throw Misuse(message: "watch what? timer MS, or read FILE") }
+    guard let name = words.first else { throw Misuse(message: "watch what? timer, read, file, process or signal") }
     let operands = words.dropFirst()
     if name.says("timer") {
       self = .timer(milliseconds: try positive(only(operands, "timer takes MS, a number"), "MS"))
     } else if name.says("read") {
       self = .read(path: try only(operands, "read takes FILE, or - for standard input"))
+    } else if name.says("file") {
+      self = .file(path: try only(operands, "file takes FILE, which may be a folder"))
+    } else if name.says("process") {
+      self = .process(try positive(only(operands, "process takes PID, a number"), "PID"))
+    } else if name.says("signal") {
+      self = .signal(try signalNumber(only(operands, "signal takes SIGNAL, a name such as HUP or a number")))
     } else {
-      throw Misuse(message: "'\(String(cString: name))' cannot be watched: only timer and read")
+      throw Misuse(
+        message: "'\(String(cString: name))' cannot be watched: only timer, read, file, process and signal")
     }
   }
 }
@@ -91,6 +101,12 @@ enum Subject {
 private func only(_ operands: ArraySlice<Word>, _ message: String) throws(Misuse) -> Word {
   guard operands.count == 1 else { throw Misuse(message: message) }
   return operands[operands.startIndex]
+}
+
+private func signalNumber(_ word: Word) throws(Misuse) -> CInt {
+  let number = tool_signal_number(word)
+  if number > 0 { return number }
+  return CInt(clamping: try positive(word, "SIGNAL, where it is no name,"))
 }
 
 private func positive(_ word: Word, _ name: String) throws(Misuse) -> Int {

@@ -1,3 +1,4 @@
+import CKQueue
 import CKqShims
 
 /// Something that a kqueue watches, as people call it.
@@ -5,6 +6,9 @@ struct Source {
   enum Kind: Int {
     case listener = 1
     case pipe, file, timer, user, socket, terminal, descriptor
+    /// Watched for what happens to it, not for what can be read.
+    case watched
+    case process, signal
   }
 
   let kind: Kind
@@ -29,6 +33,20 @@ struct Source {
     }
   }
 
+  /// A file, for what happens to it.
+  init(watched descriptor: CInt) {
+    self.init(.watched, descriptor)
+  }
+
+  /// Whether an event was the last that there can be.
+  func isGone(_ event: Kevent) -> Bool {
+    switch kind {
+    case .watched: event.fflags & UInt32(NOTE_DELETE | NOTE_REVOKE) != 0
+    case .process: event.has(EV_EOF)
+    default: false
+    }
+  }
+
   /// What the demo puts into udata; 0 is none.
   var tag: Int {
     kind.rawValue
@@ -49,12 +67,14 @@ extension Source.Kind {
     switch self {
     case .listener: "listening socket"
     case .pipe: "pipe"
-    case .file: "file"
+    case .file, .watched: "file"
     case .timer: "timer"
     case .user: "user event"
     case .socket: "socket"
     case .terminal: "terminal"
     case .descriptor: "descriptor"
+    case .process: "process"
+    case .signal: "signal"
     }
   }
 }

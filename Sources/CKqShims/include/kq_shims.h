@@ -48,6 +48,16 @@ static inline int tool_option_index(void) {
     return optind;
 }
 
+/* ---- Signals and processes ---- */
+
+/* The number of a signal's name, with or without SIG, or 0; and the other way about, or NULL. */
+int tool_signal_number(const char *name);
+const char *tool_signal_name(int signal);
+
+/* The parts of a wait status: the signal that ended the process, or 0 and the status it exited with. */
+int tool_ending_signal(int status);
+int tool_exit_status(int status);
+
 /* ---- Output ---- */
 
 /* Every line goes out as it ends, into a file or a pipe too. */

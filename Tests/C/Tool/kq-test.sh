@@ -102,6 +102,11 @@ usage_errors() {
     misuse watch timer 10 --count none
     misuse watch timer 10 --count 0
     misuse watch read
+    misuse watch file
+    misuse watch process
+    misuse watch process none
+    misuse watch signal
+    misuse watch signal NONE
 }
 
 watch_timer() {
@@ -155,9 +160,67 @@ watch_growth() {
     says 'file [0-9]* can be read: 6 bytes'
 }
 
+# watching ARGUMENT...: kq watch in the background.
+watching() {
+    "$kq" watch "$@" >"$out" 2>"$err" </dev/null &
+    watcher=$!
+    sleep 0.3
+}
+
+# ended WHAT: the watcher has ended by itself, and well.
+ended() {
+    (sleep 10; kill "$watcher") 2>/dev/null &
+    killer=$!
+    wait "$watcher"
+    status=$?
+    kill "$killer" 2>/dev/null
+    exits 0 "$1"
+}
+
+watch_file() {
+    : >"$folder/watched"
+    watching file "$folder/watched"
+    printf 'more' >>"$folder/watched"
+    sleep 0.3
+    chmod 600 "$folder/watched"
+    sleep 0.3
+    rm "$folder/watched"
+    ended 'watch file'
+    says 'file [0-9]* was written to, grew$'
+    says 'file [0-9]* has other attributes$'
+    says 'file [0-9]* was deleted$'
+}
+
+watch_process() {
+    sleep 1 &
+    watching process $!
+    ended 'watch process'
+    says 'process [0-9]* exited with status 0$'
+    sleep 60 &
+    victim=$!
+    watching process $victim
+    kill -9 $victim
+    ended 'watch process, killed'
+    says 'process [0-9]* was killed by signal 9 (KILL)'
+    run watch process 999999999
+    exits 1 'watch process of none'
+}
+
+watch_signal() {
+    watching signal USR1 --count 2
+    kill -USR1 "$watcher"
+    sleep 0.3
+    kill -USR1 "$watcher"
+    ended 'watch signal'
+    lines 2 'signal [0-9]* (USR1) has come once$'
+}
+
 demo
 information
 usage_errors
+watch_file
+watch_process
+watch_signal
 watch_timer
 watch_read
 watch_growth
