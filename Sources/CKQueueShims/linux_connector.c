@@ -246,6 +246,7 @@ static bool decode(const char *message, size_t size, struct kq_process_event *ev
     if (size < MESSAGE)
         return false;
     event->process = word(message, DATA + 4);
+    memcpy(&event->time, message + DATA - sizeof event->time, sizeof event->time);
     switch ((int)word(message, WHAT)) {
     case NOTHING:
         event->what = KQ_PROCESS_ANSWER;

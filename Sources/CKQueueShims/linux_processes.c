@@ -113,6 +113,24 @@ static bool status_of_zombie(int pidfd, int process, int *status) {
     return true;
 }
 
+/*
+ * The kernel tells in ticks since the system booted when a process began; so
+ * this only sees a number that was given away again some ticks later.
+ */
+bool kq_pidfd_began_after(int pidfd, int process, uint64_t time) {
+    enum { START_TIME = 22, SLACK = 30000000 };
+    char path[48], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", process);
+    const char *field = kq_read_small(path, text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
+    for (int i = 2; field != NULL && i < START_TIME; i++)
+        field = strchr(field + 1, ' ');
+    if (field == NULL || !is_there(pidfd))
+        return false;
+    uint64_t start = strtoull(field, NULL, 10) * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
+    uint64_t slept = kq_clock(CLOCK_BOOTTIME) - kq_clock(CLOCK_MONOTONIC);
+    return start > time + slept + SLACK;
+}
+
 bool kq_pidfd_status(int pidfd, int process, int *status) {
     return status_of_child(pidfd, status) || status_of_reaped(pidfd, status) ||
            status_of_zombie(pidfd, process, status) || status_of_reaped(pidfd, status);

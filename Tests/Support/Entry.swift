@@ -75,6 +75,12 @@ extension Entry {
     Entry(Int16(EVFILT_SIGNAL), number, flags, notes, data: data, udata: udata)
   }
 
+  public static func empty(
+    _ descriptor: CInt, _ flags: Flags = [], _ notes: Notes = [], data: Int = 0, udata: UInt = 0
+  ) -> Entry {
+    Entry(Int16(EVFILT_EMPTY), UInt(descriptor), flags, notes, data: data, udata: udata)
+  }
+
   public static func read(
     _ descriptor: CInt, _ flags: Flags = [], _ notes: Notes = [], data: Int = 0, udata: UInt = 0
   ) -> Entry {

@@ -10,7 +10,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
   public typealias Waiter = Unmanaged<FakeEventSet>
 
   public static var filters: FilterSet {
-    [FilterSet(.read), FilterSet(.write), FilterSet(.vnode), FilterSet(.proc), FilterSet(.signal)]
+    [FilterSet(.read), FilterSet(.write), FilterSet(.vnode), FilterSet(.proc), FilterSet(.signal), FilterSet(.empty)]
   }
   public static var processSource: UInt32? { 9 }
 
@@ -49,7 +49,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     guard let descriptor = kernel.system.descriptors[key.descriptor] else { throw Errno(EBADF) }
     knotes[index].pointee.platform.isAttached = true
     kernel.put(key, FakeEntry(index, knotes[index]))
-    return descriptor.backing
+    return knotes[index].pointee.kind == .empty ? .recorded : descriptor.backing
   }
 
   public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
@@ -126,6 +126,8 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     guard let descriptor = kernel.system.descriptors[knote.pointee.descriptor] else { return .inactive }
     if reported == nil { kernel.noteInquiry() }
     if descriptor.isUnsettled { return .unsettled }
+    // What was filled in and not drained is what the peer has not taken, and nobody tells when it is.
+    if knote.pointee.kind == .empty { return descriptor.bytes == 0 ? Readiness(data: 0) : .polled }
     let isRead = knote.pointee.filter == Filter.read.rawValue
     let amount = isRead ? descriptor.bytes : descriptor.room
     let ends = isRead && descriptor.isAtEnd

@@ -8,6 +8,10 @@ public final class FakeEventSet {
 
   /// What the core asked for, in order; see `takeCalls`.
   private(set) var calls: [FakeCall] = []
+  /// How often a thread went to sleep.
+  public var sleeps: Int {
+    calls.count { if case .wait = $0 { true } else { false } }
+  }
   /// Where the core broke the rules of `PlatformBackend`.
   public private(set) var violations: [String] = []
   /// Questions about a knote that was not reported in the pass.

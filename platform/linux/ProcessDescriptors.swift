@@ -39,6 +39,7 @@ extension LinuxBackend {
     let knote = knotes[index]
     do throws(Errno) {
       knote.pointee.platform.watch = try process(knote)
+      try refuseSuccessor(knote)
       try enterProcess(index, knotes)
     } catch {
       // A child that is gone by the time its birth is told: its end will be told where its birth was.
@@ -51,6 +52,13 @@ extension LinuxBackend {
       closeProcess(knote)
       throw error
     }
+  }
+
+  /// A child's birth may be told so late that its number is another process's by now.
+  /// - Throws: ESRCH.
+  private func refuseSuccessor(_ knote: LinuxKnotePointer) throws(Errno) {
+    guard knote.pointee.status.contains(.born), let birth = families?.pointee.lastBirth, birth != 0 else { return }
+    if kq_pidfd_began_after(knote.pointee.platform.watch, CInt(knote.pointee.ident), birth) { throw Errno(ESRCH) }
   }
 
   /// A descriptor of a knote's process.

@@ -22,6 +22,8 @@ struct ProcessFamilies: ~Copyable {
   private var count = 0
   private var tracking = 0
   private var connector = ProcessConnector()
+  /// When the birth was that was told last, by the monotonic clock; 0 where nobody knows.
+  private(set) var lastBirth: UInt64 = 0
   private var records = PerfRecords()
 
   /// Brings what is told in line with a knote's mask.
@@ -117,6 +119,7 @@ struct ProcessFamilies: ~Copyable {
         guard let index = knote(of: event.process, knotes) else { continue }
         buffer[written] = happening(event, index, knotes)
         written += 1
+        lastBirth = event.time
         let mayBeBirth = Int(event.what) == KQ_PROCESS_FORKED && knotes[index].pointee.platform.familyInterest == .all
         if mayBeBirth { return written }
       }

@@ -76,12 +76,16 @@ int kq_pidfd_check(int descriptor);
  */
 bool kq_pidfd_status(int pidfd, int process, int *status);
 
+/* Whether a process of this number, which the pidfd is of, began only after a time of CLOCK_MONOTONIC. */
+bool kq_pidfd_began_after(int pidfd, int process, uint64_t time);
+
 enum { KQ_PROCESS_ANSWER, KQ_PROCESS_FORKED, KQ_PROCESS_EXECED, KQ_PROCESS_ENDED };
 struct kq_process_event {
     int what;
     uint32_t process;
     uint32_t child; /* of a fork */
     int status;     /* of an end */
+    uint64_t time;  /* of the connector's: when it was, by CLOCK_MONOTONIC */
 };
 
 enum {
