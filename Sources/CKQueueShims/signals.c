@@ -1,7 +1,13 @@
 /*
  * Counts signals for EVFILT_SIGNAL (contract 6.8): a handler of ours stands in
  * front of the program's action, counts, tells whoever waits, and then does what
- * the program wants done; see handler.c.  For every platform.
+ * the program wants done; see signal_handler.c.  For every platform.
+ *
+ * Two things that cannot be seen: what libc changes by itself (system(3) ignores
+ * SIGINT and SIGQUIT for its time, and they are not counted then), and exec.  A
+ * signal that is ignored and watched is ignored also in what a forked child
+ * executes, but is at its default in what vfork or posix_spawn start: those have
+ * the handler of ours, which exec resets.
  *
  * All of it lies in ordinary static memory.  A process that came by a fork has a
  * copy of it, and a child of vfork the very memory: both are told from the

@@ -31,7 +31,7 @@ int kq_signal_set_program(int number, const struct sigaction *action);
 /* Where an action is a handler of ours, puts the program's in its place. */
 void kq_signal_translate(int number, struct sigaction *action);
 
-/* Tells who waits that the count has grown. */
+/* Tells who waits that the count has grown. All signals are blocked. */
 void kq_signal_notify(int number);
 
 /*

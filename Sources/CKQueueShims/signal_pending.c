@@ -57,6 +57,15 @@ static unsigned take(int number) {
     return taken;
 }
 
+/* The caller knows by itself; to be told again would make its kqueue readable for nothing. */
+static void tell_others(int number) {
+    sigset_t before;
+    kq_signals_lock(&before);
+    if (atomic_load(&kq_signal_records[number].users) > 1)
+        kq_signal_notify(number);
+    kq_signals_unlock(&before);
+}
+
 bool kq_signal_collect(int number) {
     struct kq_signal_record *record = &kq_signal_records[number];
     int error = errno;
@@ -66,9 +75,8 @@ bool kq_signal_collect(int number) {
         return false;
     unsigned taken = take(number);
     atomic_fetch_add(&record->count, taken);
-    /* The caller knows by itself. */
-    if (taken > 0 && atomic_load(&record->users) > 1)
-        kq_signal_notify(number);
+    if (taken > 0)
+        tell_others(number);
     errno = error;
     return true;
 }
