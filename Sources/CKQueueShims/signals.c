@@ -20,7 +20,6 @@
 
 #include <string.h>
 
-
 struct kq_signal_record kq_signal_records[SIGNALS];
 atomic_int kq_signals_owner;
 

@@ -458,7 +458,7 @@ static void a_handler_may_jump_away(void) {
     }
     REQUIRE_EQ(runs, 10);
     EXPECT_SIGNAL(kq, SIGUSR1, 10);
-    REQUIRE_EQ(close(kq), 0);
+    end_kqueue(kq);
     REQUIRE(action_of(SIGUSR1).sa_handler == jump_away);
 }
 
@@ -546,7 +546,7 @@ static void the_last_of_several_puts_it_back(void) {
     deliver(SIGUSR1);
     EXPECT_SIGNAL(second, SIGUSR1, 1);
     REQUIRE(kernel_handler(SIGUSR1) != (unsigned long)SIG_IGN);
-    REQUIRE_EQ(close(second), 0);
+    end_kqueue(second);
     REQUIRE_EQ(kernel_handler(SIGUSR1), (unsigned long)SIG_IGN);
 }
 

@@ -47,6 +47,12 @@ static inline void need_seen_actions(void) {
         contract_skip("the program's sigaction() is not the library's");
 }
 
+/* Closes a kqueue; where that goes unseen, the next one to be made finds it out. */
+static inline void end_kqueue(int kq) {
+    REQUIRE_EQ(close(kq), 0);
+    REQUIRE_EQ(close(new_kqueue()), 0);
+}
+
 static inline void block(int number) {
     sigset_t only;
     sigemptyset(&only);
