@@ -34,6 +34,15 @@ check_needed() {
   fi
 }
 
+# Memory is the library's own: nothing comes from malloc, which a forked child may find locked.
+check_allocation() {
+  need nm
+  [ "$BUILD_TYPE" != Debug ] || skip "without optimisation the compiler takes memory where it need not"
+  nm -D --undefined-only --format=posix "$library" | cut -d ' ' -f 1 | sed 's/@.*//' |
+    grep -Ex '(m|c|re)alloc|free|posix_memalign|aligned_alloc|strdup' >found || return 0
+  fail "taken from malloc: $(cat found)"
+}
+
 # require PATTERN WHAT and refuse PATTERN WHAT, in what readelf says.
 require() { grep -Eq "$1" headers || fail "missing: $2"; }
 refuse() { ! grep -E "$1" headers || fail "found: $2"; }

@@ -29,7 +29,10 @@ case $way in
     ;;
   static)
     need_archive
-    build "$STAGE_LIB/libkqueue.a"
+    # What the archive itself needs, as its .pc file says.
+    needs=$(sed -n 's/^Libs.private: *//p' "$STAGE_LIB/pkgconfig/libkqueue.pc")
+    # shellcheck disable=SC2086 # several libraries
+    build "$STAGE_LIB/libkqueue.a" $needs
     ./program
     ;;
 esac

@@ -153,20 +153,24 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     }
   }
 
-  /// As many as fit but one: what is left is reported again by itself.
+  /// Not as many as fit, since what is left is reported again by itself. A few at a time: the stack is not to be filled.
   private mutating func gatherSide(
     _ place: Int, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
     guard let set = sides[place] else { return 0 }
-    return withUnsafeTemporaryAllocation(of: EpollReport.self, capacity: buffer.count - 1) { reports in
-      var written = 0
-      for report in 0..<Int(max(set.poll(reports), 0)) {
-        guard case .knote(let token, let bits) = Self.decode(reports[report]) else { continue }
-        buffer[written] = happening(token, bits, knotes)
-        written += 1
+    var written = 0
+    withUnsafeTemporaryAllocation(of: EpollReport.self, capacity: 64) { reports in
+      var got = reports.count
+      while got == reports.count && written + reports.count < buffer.count {
+        got = Int(max(set.poll(reports), 0))
+        for report in 0..<got {
+          guard case .knote(let token, let bits) = Self.decode(reports[report]) else { continue }
+          buffer[written] = happening(token, bits, knotes)
+          written += 1
+        }
       }
-      return written
     }
+    return written
   }
 
   /// What a report of a side set is to the core. One that records says what happened, where its file is not gone.
