@@ -58,9 +58,12 @@ struct EpollSet: BitwiseCopyable {
   }
 
   private func control(_ operation: CInt, _ target: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {
-    let result = kq_epoll_control(descriptor, operation, target, events, token)
+    var result = kq_epoll_control(descriptor, operation, target, events, token)
     // The limit on watches is a lack of memory to BSD (contract 1.2).
-    try Errno.check(result == -ENOSPC ? -ENOMEM : result)
+    if result == -ENOSPC { result = -ENOMEM }
+    // An entry's number that cannot be polled, or is the set itself, names something else by now.
+    if (result == -EPERM || result == -EINVAL) && operation != EPOLL_CTL_ADD { result = -ENOENT }
+    try Errno.check(result)
   }
 }
 
