@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
+#include "listeners.h"
 #include "signal_records.h"
 
 #include <sys/stat.h>
@@ -64,7 +65,9 @@ void kq_signal_notify(int number) {
     uint64_t one = 1;
     atomic_fetch_add(&record->busy, 1);
     int notifier = atomic_load(&record->notifier) - 1;
-    if (notifier >= 0 && is_safe(notifier))
+    if (notifier == KQ_LISTENERS)
+        kq_tell_listeners(number);
+    else if (notifier >= 0 && is_safe(notifier))
         (void)!syscall(SYS_write, notifier, &one, sizeof one);
     atomic_fetch_sub(&record->busy, 1);
 }

@@ -33,7 +33,4 @@ struct kq_signal_record {
 extern struct kq_signal_record kq_signal_records[SIGNALS];
 extern atomic_int kq_signals_owner; /* the process whose signals these are */
 
-/* Takes away what was sent before the first knote, or later ones would be merged with it unseen. */
-void kq_signal_withhold(int number);
-
 #endif /* KQUEUE_SIGNAL_RECORDS_H */

@@ -16,6 +16,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
+#include "listeners.h"
 #include "signal_records.h"
 
 #include <string.h>
@@ -148,6 +149,7 @@ static void forget(struct kq_signal_record *record) {
 }
 
 static void forget_all(void) {
+    kq_forget_listeners();
     for (int number = 1; number < SIGNALS; number++) {
         if (!kq_signal_is_watched(number))
             continue;
@@ -197,7 +199,7 @@ bool kq_signal_can_be_seen(int number) {
 int kq_signal_notifier(int number) {
     int notifier = kq_signal_is_watched(number) && kq_signals_are_own()
                        ? atomic_load(&kq_signal_records[number].notifier) - 1 : -1;
-    return notifier >= 0 && kq_is_inside(notifier) ? notifier : -1;
+    return notifier == KQ_LISTENERS || (notifier >= 0 && kq_is_inside(notifier)) ? notifier : -1;
 }
 
 int kq_signal_watch(int number, int notifier) {
@@ -223,7 +225,7 @@ int kq_signal_watch(int number, int notifier) {
     else if (error != 0)
         atomic_fetch_sub(&record->users, 1);
     kq_signals_unlock(&before);
-    if (error == 0 && first)
+    if (error == 0 && first && used != KQ_LISTENERS)
         kq_signal_withhold(number);
     return error == 0 ? used : error;
 }

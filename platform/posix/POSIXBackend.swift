@@ -8,7 +8,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public typealias RawEvent = PollReport
   public typealias Waiter = Sleeper
 
-  public static var filters: FilterSet { FilterSet(.read).union(FilterSet(.write)) }
+  public static var filters: FilterSet { FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.signal)) }
 
   var pipe: SelfPipe
   var table: PollTable
@@ -16,6 +16,10 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var quiet = PollList()
   /// Knotes on descriptors that poll(2) tells of.
   var polled = 0
+  var listener = Listener()
+  var signals = KnoteList<SignalWatch>()
+  /// A round of `gather` did not end, as there was no room.
+  private var isGathering = false
   /// What the core asked to be told, by clock; 0 is nothing.
   private var deadlines: (monotonic: UInt64, realtime: UInt64) = (0, 0)
   /// Threads that wait, or are on their way back; those of them who wait for all that there is.
@@ -49,11 +53,13 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public mutating func close() {
     table.close()
     quiet.free()
+    listener.close()
+    signals.free()
     pipe.close()
   }
 
   public var descriptor: CInt { pipe.reading }
-  public var isIdle: Bool { polled == 0 }
+  public var isIdle: Bool { polled == 0 && !hasUntold }
   public var isAlive: Bool { pipe.isAlive }
   public var isReplaced: Bool { !pipe.isAlive }
   public var isIntact: Bool { pipe.isIntact }
@@ -91,7 +97,13 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   }
 
   public func takeBackWake() {
+    drain()
+  }
+
+  /// A handler may have counted and written meanwhile; whoever counts later writes later.
+  private func drain() {
     pipe.drain()
+    if hasUnseen { _ = pipe.signal() }
   }
 
   public func wakeAll() {
@@ -119,7 +131,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
       return -error.code
     }
     let found = kq_poll_now(sleeper.list.entries, sleeper.list.count)
-    let reports = found < 0 ? found : sleeper.report(found, buffer)
+    let reports = found < 0 ? found : sleeper.report(found, buffer, hasUnseen: hasUnseen)
     leave(sleeper)
     return reports
   }
@@ -128,8 +140,8 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     try prepareTable()
     lookAtQuiet(knotes)
     let sleeper = Sleeper(
-      list: try table.lend(), monotonic: deadlines.monotonic, realtime: deadlines.realtime,
-      look: quiet.count > 0 ? now(.monotonic) + Self.lookInterval : 0, version: version)
+      list: try table.lend(), monotonic: deadlines.monotonic, realtime: deadlines.realtime, look: nextLook,
+      version: version)
     sleepers += 1
     upToDate += 1
     return sleeper
@@ -138,15 +150,17 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public mutating func leave(_ sleeper: Sleeper) {
     sleepers -= 1
     if sleeper.version == version { upToDate -= 1 }
-    if sleeper.wasWoken { pipe.drain() }
+    let told = sleeper.list.told
+    if told.contains(.wake) { drain() }
+    // A time that was reported is over; the core asks for the next.
+    if told.contains(.monotonic) && deadlines.monotonic == sleeper.monotonic { deadlines.monotonic = 0 }
+    if told.contains(.realtime) && deadlines.realtime == sleeper.realtime { deadlines.realtime = 0 }
     table.takeBack(sleeper.list)
-    forgetDeadlines(sleeper)
   }
 
-  /// A time that was reported is over; the core asks for the next.
-  private mutating func forgetDeadlines(_ sleeper: Sleeper) {
-    if deadlines.monotonic == sleeper.monotonic && deadlines.monotonic <= now(.monotonic) { deadlines.monotonic = 0 }
-    if deadlines.realtime == sleeper.realtime && deadlines.realtime <= now(.realtime) { deadlines.realtime = 0 }
+  /// When a sleeper has to look up for what nobody tells; 0 is never.
+  private var nextLook: UInt64 {
+    quiet.count > 0 || mayMissSignals ? now(.monotonic) + Self.lookInterval : 0
   }
 
   public static func wait(
@@ -155,7 +169,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   ) -> CInt {
     let left = sleeper.left(nanoseconds)
     let found = kq_poll_wait(sleeper.list.entries, sleeper.list.count, left ?? -1, cancelled, context)
-    return found < 0 ? found : sleeper.report(found, buffer)
+    return found < 0 ? found : sleeper.report(found, buffer, hasUnseen: false)
   }
 
   @inline(__always)
@@ -165,17 +179,34 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     case .wake: return .wake
     case .monotonicTimer: return .timer(.monotonic)
     case .realtimeTimer: return .timer(.realtime)
-    case .quiet, .signals, .processes, .files: return .more(event.token.index)
+    case .quiet, .happenings: return .more(event.token.index)
     case nil: bug("an unknown source")
     }
   }
 
+  // MARK: What happened
+
+  /// One source for everything that is not a descriptor's readiness: it has to be looked at before each delivery.
+  public static var processSource: UInt32? { PollSource.happenings.rawValue }
+
+  public var hasUntold: Bool { signals.count > 0 }
+
+  /// Whether a handler has noted what was not gathered yet.
+  private var hasUnseen: Bool { hasUncounted }
+
   public mutating func gather(
     _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
-    switch PollSource(rawValue: source) {
-    case .quiet: return 0  // looked at by whoever waits or polls next
-    default: bug("nothing to gather there")
-    }
+    // What is quiet is looked at by whoever waits or polls next.
+    guard source == PollSource.happenings.rawValue else { return 0 }
+    if !isGathering { beginRound() }
+    var written = 0
+    gatherSignals(knotes, buffer, &written)
+    isGathering = written == buffer.count
+    return written
+  }
+
+  private mutating func beginRound() {
+    signals.beginRound()
   }
 }

@@ -16,6 +16,8 @@ public struct POSIXKnote: BitwiseCopyable {
     case idle
     /// poll(2) has nothing to say of it: a file, which is looked at.
     case file
+    /// A signal, which a handler counts.
+    case signal
   }
 
   /// The place in its list.

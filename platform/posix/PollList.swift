@@ -46,7 +46,17 @@ struct PollList: BitwiseCopyable {
   /// first token, which says nothing.
   var cursor: Int {
     get { Int(tokens.unsafelyUnwrapped[0].index) }
-    nonmutating set { tokens.unsafelyUnwrapped[0] = KnoteToken(index: UInt32(newValue), generation: 0) }
+    nonmutating set {
+      tokens.unsafelyUnwrapped[0] = KnoteToken(index: UInt32(newValue), generation: told.rawValue)
+    }
+  }
+
+  /// What of the kqueue's own was reported last. It lies beside the cursor.
+  var told: Told {
+    get { Told(rawValue: tokens.unsafelyUnwrapped[0].generation) }
+    nonmutating set {
+      tokens.unsafelyUnwrapped[0] = KnoteToken(index: UInt32(cursor), generation: newValue.rawValue)
+    }
   }
 
   @inline(__always)
@@ -70,4 +80,13 @@ struct PollList: BitwiseCopyable {
     tokens.unsafelyUnwrapped[position] = tokens.unsafelyUnwrapped[count]
     return token(position)
   }
+}
+
+/// What was reported, and not only found: there may have been no room for it.
+struct Told: OptionSet {
+  let rawValue: UInt32
+
+  static var wake: Told { Told(rawValue: 1 << 0) }
+  static var monotonic: Told { Told(rawValue: 1 << 1) }
+  static var realtime: Told { Told(rawValue: 1 << 2) }
 }

@@ -5,7 +5,7 @@ import KQueueCore
 /// does not tell, and where those who sleep must look anew.
 struct SelfPipe: BitwiseCopyable {
   private(set) var reading: CInt
-  private let writing: CInt
+  let writing: CInt
   private var identity = kq_identity()
 
   /// - Throws: EMFILE, ENFILE.

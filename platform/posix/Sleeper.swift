@@ -12,7 +12,7 @@ public struct Sleeper: BitwiseCopyable {
   var version: UInt32
 
   /// Whether the kqueue's own descriptor was readable.
-  var wasWoken: Bool {
+  private var wasWoken: Bool {
     list.entries.unsafelyUnwrapped[0].revents != 0
   }
 
@@ -32,39 +32,49 @@ public struct Sleeper: BitwiseCopyable {
   }
 
   /// Writes what there is to report.
-  /// - Parameter found: how many places of the list poll(2) has marked.
-  func report(_ found: CInt, _ buffer: UnsafeMutableBufferPointer<PollReport>) -> CInt {
+  /// - Parameters:
+  ///   - found: how many places of the list poll(2) has marked.
+  ///   - hasUnseen: whether there is something to gather.
+  func report(_ found: CInt, _ buffer: UnsafeMutableBufferPointer<PollReport>, hasUnseen: Bool) -> CInt {
     var written = 0
-    reportTimes(buffer, &written)
-    var left = found
-    if left > 0 && wasWoken {
-      left -= 1
-      write(.own(.wake), 0, buffer, &written)
-    }
+    if hasUnseen { _ = write(.happenings, buffer, &written) }
+    reportOwn(buffer, &written)
+    var left = Int(found) - (wasWoken ? 1 : 0)
     var place = list.cursor
     for _ in 1..<max(list.count, 1) where left > 0 && written < buffer.count {
       place = place + 1 < list.count ? place + 1 : 1
       let bits = list.entries.unsafelyUnwrapped[place].revents
       guard bits != 0 else { continue }
       left -= 1
-      write(list.token(place), UInt32(UInt16(bitPattern: bits)), buffer, &written)
+      buffer[written] = PollReport(token: list.token(place), bits: UInt32(UInt16(bitPattern: bits)))
+      written += 1
       list.cursor = place
     }
     return CInt(written)
   }
 
-  private func reportTimes(_ buffer: UnsafeMutableBufferPointer<PollReport>, _ written: inout Int) {
-    if Sleeper.left(until: monotonic, CLOCK_MONOTONIC) == 0 { write(.own(.monotonicTimer), 0, buffer, &written) }
-    if Sleeper.left(until: realtime, CLOCK_REALTIME) == 0 { write(.own(.realtimeTimer), 0, buffer, &written) }
-    if Sleeper.left(until: look, CLOCK_MONOTONIC) == 0 { write(.own(.quiet), 0, buffer, &written) }
+  /// What finds no room stays due, and is reported next time.
+  private func reportOwn(_ buffer: UnsafeMutableBufferPointer<PollReport>, _ written: inout Int) {
+    var told = Told()
+    if wasWoken && write(.wake, buffer, &written) { told.insert(.wake) }
+    if isDue(monotonic, CLOCK_MONOTONIC) && write(.monotonicTimer, buffer, &written) { told.insert(.monotonic) }
+    if isDue(realtime, CLOCK_REALTIME) && write(.realtimeTimer, buffer, &written) { told.insert(.realtime) }
+    if isDue(look, CLOCK_MONOTONIC) { _ = write(.quiet, buffer, &written) }
+    list.told = told
   }
 
+  private func isDue(_ time: UInt64, _ clock: clockid_t) -> Bool {
+    Sleeper.left(until: time, clock) == 0
+  }
+
+  /// - Returns: whether there was room.
   private func write(
-    _ token: KnoteToken, _ bits: UInt32, _ buffer: UnsafeMutableBufferPointer<PollReport>, _ written: inout Int
-  ) {
-    guard written < buffer.count else { return }
-    buffer[written] = PollReport(token: token, bits: bits)
+    _ source: PollSource, _ buffer: UnsafeMutableBufferPointer<PollReport>, _ written: inout Int
+  ) -> Bool {
+    guard written < buffer.count else { return false }
+    buffer[written] = PollReport(token: .own(source), bits: 0)
     written += 1
+    return true
   }
 }
 
@@ -80,9 +90,7 @@ enum PollSource: UInt32 {
   case monotonicTimer
   case realtimeTimer
   case quiet
-  case signals
-  case processes
-  case files
+  case happenings
 }
 
 extension KnoteToken {

@@ -5,6 +5,14 @@ import KQueueCore
 /// Registration of knotes on descriptors.
 extension POSIXBackend {
   public mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    switch knotes[index].pointee.kind {
+    case .signal: try attachSignal(index, knotes)
+    default: return try attachCondition(index, knotes)
+    }
+    return .kernel
+  }
+
+  private mutating func attachCondition(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     let knote = knotes[index]
     let kind = try Errno.check(kq_posix_kind(knote.pointee.descriptor))
     switch kq_posix_kind(UInt32(kind)) {
@@ -25,6 +33,7 @@ extension POSIXBackend {
 
   public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
+    if knote.pointee.kind == .signal { return }
     if !kq_is_open(knote.pointee.descriptor) { throw Errno(EBADF) }
     if validates && !isSameFile(knote) { throw Errno(ENOENT) }
     if knote.pointee.platform.place != .file { settle(index, knotes) }
@@ -32,6 +41,7 @@ extension POSIXBackend {
 
   public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
+    if knote.pointee.kind == .signal { return abandon(index, knotes) }
     let isSame = !validates || isSameFile(knote)
     abandon(index, knotes)
     if !kq_is_open(knote.pointee.descriptor) { throw Errno(EBADF) }
@@ -40,9 +50,14 @@ extension POSIXBackend {
 
   public mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes) {
     let place = knotes[index].pointee.platform.place
-    if place == .none { return }
-    if place != .file { polled -= 1 }
-    take(index, knotes)
+    switch place {
+    case .none: return
+    case .signal: detachSignal(index, knotes)
+    case .file: break
+    case .awaited, .quiet, .idle:
+      polled -= 1
+      take(index, knotes)
+    }
     knotes[index].pointee.platform.place = .none
   }
 
@@ -66,7 +81,7 @@ extension POSIXBackend {
     case .quiet:
       knote.pointee.platform.position = UInt32(quiet.count)
       quiet.append(knote.pointee.descriptor, knote.pointee.interest, token)
-    case .none, .idle, .file: break
+    case .none, .idle, .file, .signal: break
     }
   }
 
@@ -77,7 +92,7 @@ extension POSIXBackend {
     switch knotes[index].pointee.platform.place {
     case .awaited: moved = table.remove(position)
     case .quiet: moved = quiet.remove(Int(position))
-    case .none, .idle, .file: return
+    case .none, .idle, .file, .signal: return
     }
     if let moved { knotes[moved.index].pointee.platform.position = position }
   }

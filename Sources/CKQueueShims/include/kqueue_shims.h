@@ -11,6 +11,7 @@
 #define KQUEUE_SHIMS_H
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h> /* here, since the platforms share it and a header belongs to the module that has it first */
 #include <pthread.h>
 #include <stdbool.h>
@@ -139,6 +140,20 @@ int kq_signal_notifier(int number);
  * one in use, or a negative errno; -EAGAIN where there is neither.
  */
 int kq_signal_watch(int number, int notifier);
+/* In place of a descriptor: those who listen are told. */
+enum { KQ_LISTENERS = INT_MAX - 1 };
+/*
+ * A place for a descriptor, a pipe's writing end, among those who listen, or -ENOMEM; which signals
+ * it listens to; and the end of that, after which the descriptor can be closed.
+ */
+int kq_listen(int descriptor);
+void kq_listen_to(int place, int number, bool listens);
+void kq_listen_no_more(int place);
+/*
+ * Takes away what was sent before the first knote, or later ones would be merged with it unseen; kq_signal_watch()
+ * does so by itself but for KQ_LISTENERS, who may not be after the signal as such.
+ */
+void kq_signal_withhold(int number);
 /* For one fewer: the descriptor to close, or -1. The last one gone, all is as it was. */
 int kq_signal_unwatch(int number);
 /* Occurrences ever; it wraps. */

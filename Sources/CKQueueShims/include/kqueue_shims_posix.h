@@ -64,4 +64,7 @@ bool kq_is_at_end(int descriptor);
 /* Whether the program has shut the sending side down. */
 bool kq_is_send_shut(int descriptor);
 
+/* Whether the calling thread blocks a signal. */
+bool kq_is_blocked_here(int number);
+
 #endif /* KQUEUE_SHIMS_POSIX_H */

@@ -1,0 +1,15 @@
+/*
+ * Pipes that are made readable when a signal comes, any number for one signal:
+ * where a descriptor cannot stand in several kqueues' sets, each has its own.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef KQUEUE_LISTENERS_H
+#define KQUEUE_LISTENERS_H
+
+/* Tells those who listen to a signal. Async-signal-safe. */
+void kq_tell_listeners(int number);
+/* In a forked child: nobody listens. Async-signal-safe. */
+void kq_forget_listeners(void);
+
+#endif /* KQUEUE_LISTENERS_H */

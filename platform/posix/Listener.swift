@@ -1,0 +1,37 @@
+import CKQueueShims.POSIX
+import KQueueCore
+
+/// The kqueue's place among those whose pipe a handler makes readable, so that its descriptor is readable too
+/// (contract 6.14). A signal may be listened to for its own sake and for that of children.
+struct Listener: BitwiseCopyable {
+  /// + 1; 0 is none.
+  private var place: CInt = 0
+
+  /// Has a signal counted, and this pipe told of it.
+  /// - Throws: EINVAL, ENOMEM.
+  mutating func listen(to number: CInt, _ writing: CInt) throws(Errno) {
+    // The first to count in a process forgets whoever listened in its parent.
+    try Errno.check(kq_signal_watch(number, CInt(KQ_LISTENERS)))
+    if place == 0 {
+      let taken = kq_listen(writing)
+      guard taken >= 0 else {
+        _ = kq_signal_unwatch(number)
+        throw Errno(-taken)
+      }
+      place = taken + 1
+    }
+    kq_listen_to(place - 1, number, true)
+  }
+
+  /// - Parameter isWanted: whether this kqueue listens to it for another reason still.
+  func unlisten(to number: CInt, isWanted: Bool) {
+    if !isWanted { kq_listen_to(place - 1, number, false) }
+    _ = kq_signal_unwatch(number)
+  }
+
+  /// Before the pipe is closed.
+  mutating func close() {
+    if place > 0 { kq_listen_no_more(place - 1) }
+    place = 0
+  }
+}

@@ -1,0 +1,71 @@
+import CKQueue
+import CKQueueShims.POSIX
+import KQueueCore
+
+/// A signal that a knote of the kqueue counts, and its count when it was last asked.
+struct SignalWatch: Listed {
+  let token: KnoteToken
+  let number: CInt
+  var seen: CUnsignedInt
+}
+
+/// SIGNAL (contract 6.8): a handler counts for the whole process and makes the pipe of each kqueue readable that
+/// listens. What every thread blocks is looked for by sigpending(2) (contract 6.14).
+extension POSIXBackend {
+  /// - Throws: EINVAL (no such signal), ENOMEM.
+  mutating func attachSignal(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    let knote = knotes[index]
+    guard let number = CInt(exactly: knote.pointee.ident), kq_signal_exists(number) else { throw Errno(EINVAL) }
+    guard kq_signal_can_be_seen(number) else { return }
+    try signals.reserve()
+    // What came before counts for those who watched then, and not for this one (C-283).
+    _ = kq_signal_collect(number)
+    try listener.listen(to: number, pipe.writing)
+    kq_signal_withhold(number)
+    knote.pointee.platform.place = .signal
+    knote.pointee.platform.position = signals.append(
+      SignalWatch(
+        token: KnoteToken(index: index, generation: knote.pointee.generation), number: number,
+        seen: kq_signal_count(number)))
+    noteChange()
+  }
+
+  mutating func detachSignal(_ index: UInt32, _ knotes: borrowing Knotes) {
+    let position = knotes[index].pointee.platform.position
+    let number = signals[Int(position)].number
+    if let moved = signals.remove(position) { knotes[moved.index].pointee.platform.position = position }
+    listener.unlisten(to: number, isWanted: false)
+  }
+
+  /// Whether a handler has counted what was not gathered yet.
+  var hasUncounted: Bool {
+    for place in 0..<signals.count where kq_signal_count(signals[place].number) != signals[place].seen { return true }
+    return false
+  }
+
+  func watches(signal number: CInt) -> Bool {
+    for place in 0..<signals.count where signals[place].number == number { return true }
+    return false
+  }
+
+  /// Whether a signal may come that runs no handler.
+  var mayMissSignals: Bool {
+    for place in 0..<signals.count where kq_is_blocked_here(signals[place].number) { return true }
+    return false
+  }
+
+  mutating func gatherSignals(
+    _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>, _ written: inout Int
+  ) {
+    while written < buffer.count, let place = signals.next() {
+      let watch = signals[place]
+      if !kq_signals_are_seen() { kq_signal_look(watch.number) }
+      if !knotes[watch.token.index].pointee.isDisabled { _ = kq_signal_collect(watch.number) }
+      let count = kq_signal_count(watch.number)
+      guard count != watch.seen else { continue }
+      signals[place].seen = count
+      buffer[written] = Happening(watch.token, bits: 0, data: Int(count &- watch.seen))
+      written += 1
+    }
+  }
+}
