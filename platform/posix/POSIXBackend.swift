@@ -8,7 +8,9 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public typealias RawEvent = PollReport
   public typealias Waiter = Sleeper
 
-  public static var filters: FilterSet { FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.signal)) }
+  public static var filters: FilterSet { 
+    FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.signal)).union(FilterSet(.proc))
+  }
 
   var pipe: SelfPipe
   var table: PollTable
@@ -18,6 +20,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var polled = 0
   var listener = Listener()
   var signals = KnoteList<SignalWatch>()
+  var reaper = ChildReaper()
   /// A round of `gather` did not end, as there was no room.
   private var isGathering = false
   /// What the core asked to be told, by clock; 0 is nothing.
@@ -55,6 +58,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     quiet.free()
     listener.close()
     signals.free()
+    reaper.children.free()
     pipe.close()
   }
 
@@ -160,7 +164,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   /// When a sleeper has to look up for what nobody tells; 0 is never.
   private var nextLook: UInt64 {
-    quiet.count > 0 || mayMissSignals ? now(.monotonic) + Self.lookInterval : 0
+    quiet.count > 0 || mayMissSignals || reaper.mayMiss ? now(.monotonic) + Self.lookInterval : 0
   }
 
   public static func wait(
@@ -189,10 +193,10 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   /// One source for everything that is not a descriptor's readiness: it has to be looked at before each delivery.
   public static var processSource: UInt32? { PollSource.happenings.rawValue }
 
-  public var hasUntold: Bool { signals.count > 0 }
+  public var hasUntold: Bool { signals.count > 0 || reaper.children.count > 0 }
 
   /// Whether a handler has noted what was not gathered yet.
-  private var hasUnseen: Bool { hasUncounted }
+  private var hasUnseen: Bool { hasUncounted || reaper.hasNews }
 
   public mutating func gather(
     _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
@@ -202,11 +206,13 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     if !isGathering { beginRound() }
     var written = 0
     gatherSignals(knotes, buffer, &written)
+    gatherChildren(knotes, buffer, &written)
     isGathering = written == buffer.count
     return written
   }
 
   private mutating func beginRound() {
     signals.beginRound()
+    reaper.beginRound()
   }
 }

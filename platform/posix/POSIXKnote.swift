@@ -18,6 +18,8 @@ public struct POSIXKnote: BitwiseCopyable {
     case file
     /// A signal, which a handler counts.
     case signal
+    /// A child, of which SIGCHLD tells.
+    case child
   }
 
   /// The place in its list.

@@ -34,7 +34,7 @@ extension POSIXBackend {
     let position = knotes[index].pointee.platform.position
     let number = signals[Int(position)].number
     if let moved = signals.remove(position) { knotes[moved.index].pointee.platform.position = position }
-    listener.unlisten(to: number, isWanted: false)
+    listener.unlisten(to: number, isWanted: number == kq_child_signal() && reaper.children.count > 0)
   }
 
   /// Whether a handler has counted what was not gathered yet.
@@ -43,7 +43,7 @@ extension POSIXBackend {
     return false
   }
 
-  func watches(signal number: CInt) -> Bool {
+  func counts(_ number: CInt) -> Bool {
     for place in 0..<signals.count where signals[place].number == number { return true }
     return false
   }

@@ -7,6 +7,7 @@ extension POSIXBackend {
   public mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     switch knotes[index].pointee.kind {
     case .signal: try attachSignal(index, knotes)
+    case .proc: try attachProcess(index, knotes)
     default: return try attachCondition(index, knotes)
     }
     return .kernel
@@ -34,6 +35,7 @@ extension POSIXBackend {
   public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     if knote.pointee.kind == .signal { return }
+    if knote.pointee.kind == .proc { return try refuseFamilies(knote) }
     if !kq_is_open(knote.pointee.descriptor) { throw Errno(EBADF) }
     if validates && !isSameFile(knote) { throw Errno(ENOENT) }
     if knote.pointee.platform.place != .file { settle(index, knotes) }
@@ -41,7 +43,7 @@ extension POSIXBackend {
 
   public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
-    if knote.pointee.kind == .signal { return abandon(index, knotes) }
+    if knote.pointee.kind == .signal || knote.pointee.kind == .proc { return abandon(index, knotes) }
     let isSame = !validates || isSameFile(knote)
     abandon(index, knotes)
     if !kq_is_open(knote.pointee.descriptor) { throw Errno(EBADF) }
@@ -53,6 +55,7 @@ extension POSIXBackend {
     switch place {
     case .none: return
     case .signal: detachSignal(index, knotes)
+    case .child: detachProcess(index, knotes)
     case .file: break
     case .awaited, .quiet, .idle:
       polled -= 1
@@ -81,7 +84,7 @@ extension POSIXBackend {
     case .quiet:
       knote.pointee.platform.position = UInt32(quiet.count)
       quiet.append(knote.pointee.descriptor, knote.pointee.interest, token)
-    case .none, .idle, .file, .signal: break
+    case .none, .idle, .file, .signal, .child: break
     }
   }
 
@@ -92,7 +95,7 @@ extension POSIXBackend {
     switch knotes[index].pointee.platform.place {
     case .awaited: moved = table.remove(position)
     case .quiet: moved = quiet.remove(Int(position))
-    case .none, .idle, .file, .signal: return
+    case .none, .idle, .file, .signal, .child: return
     }
     if let moved { knotes[moved.index].pointee.platform.position = position }
   }

@@ -67,4 +67,18 @@ bool kq_is_send_shut(int descriptor);
 /* Whether the calling thread blocks a signal. */
 bool kq_is_blocked_here(int number);
 
+/* SIGCHLD. */
+int kq_child_signal(void);
+/* What became of a process, as far as its parent can know. */
+enum kq_child {
+    KQ_CHILD_RUNS,
+    KQ_CHILD_ENDED,   /* and was not waited for */
+    KQ_CHILD_UNKNOWN, /* no child, or not any more */
+};
+/* Asks without reaping; the status of one that has ended is as wait(2) gives it. */
+enum kq_child kq_child_state(int process, int *status);
+/* Whether any child has ended and was not waited for. */
+bool kq_has_ended_child(void);
+bool kq_process_exists(int process);
+
 #endif /* KQUEUE_SHIMS_POSIX_H */
