@@ -165,6 +165,10 @@ public protocol PlatformBackend: ~Copyable {
     _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int
 
+  /// How long a change of a file may go unseen by a sleeper, in nanoseconds, for all kqueues.
+  /// - Throws: ENOSYS where files are not sampled, EINVAL for less than nothing.
+  static func setFilePollInterval(_ nanoseconds: Int) throws(Errno)
+
   /// The source behind which there may stand what happened to knotes of a filter and was not gathered yet; nil
   /// where nothing needs to be gathered before such a knote is made or changed.
   func source(of filter: Filter) -> UInt32?

@@ -10,6 +10,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   public static var filters: FilterSet { 
     FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.signal)).union(FilterSet(.proc))
+      .union(FilterSet(.vnode))
   }
 
   var pipe: SelfPipe
@@ -21,6 +22,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var listener = Listener()
   var signals = KnoteList<SignalWatch>()
   var reaper = ChildReaper()
+  var files = KnoteList<SampledFile>()
   /// A round of `gather` did not end, as there was no room.
   private var isGathering = false
   /// What the core asked to be told, by clock; 0 is nothing.
@@ -59,6 +61,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     listener.close()
     signals.free()
     reaper.children.free()
+    files.free()
     pipe.close()
   }
 
@@ -164,7 +167,9 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   /// When a sleeper has to look up for what nobody tells; 0 is never.
   private var nextLook: UInt64 {
-    quiet.count > 0 || mayMissSignals || reaper.mayMiss ? now(.monotonic) + Self.lookInterval : 0
+    var interval = files.count > 0 ? kq_sample_interval() : UInt64.max
+    if quiet.count > 0 || mayMissSignals || reaper.mayMiss { interval = min(interval, Self.lookInterval) }
+    return interval == .max ? 0 : now(.monotonic) + interval
   }
 
   public static func wait(
@@ -193,7 +198,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   /// One source for everything that is not a descriptor's readiness: it has to be looked at before each delivery.
   public static var processSource: UInt32? { PollSource.happenings.rawValue }
 
-  public var hasUntold: Bool { signals.count > 0 || reaper.children.count > 0 }
+  public var hasUntold: Bool { signals.count > 0 || reaper.children.count > 0 || files.count > 0 }
 
   /// Whether a handler has noted what was not gathered yet.
   private var hasUnseen: Bool { hasUncounted || reaper.hasNews }
@@ -207,6 +212,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     var written = 0
     gatherSignals(knotes, buffer, &written)
     gatherChildren(knotes, buffer, &written)
+    gatherFiles(knotes, buffer, &written)
     isGathering = written == buffer.count
     return written
   }
@@ -214,5 +220,6 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   private mutating func beginRound() {
     signals.beginRound()
     reaper.beginRound()
+    files.beginRound()
   }
 }

@@ -20,6 +20,8 @@ public struct POSIXKnote: BitwiseCopyable {
     case signal
     /// A child, of which SIGCHLD tells.
     case child
+    /// A file of which changes are told, which is looked at.
+    case sampled
   }
 
   /// The place in its list.

@@ -24,6 +24,9 @@ struct SelfPipe: BitwiseCopyable {
     reading = number
   }
 
+  /// Where pipes live.
+  var device: UInt64 { identity.device }
+
   /// Whether the kqueue's number is this pipe still.
   var isAlive: Bool {
     var now = kq_identity()

@@ -8,6 +8,7 @@ extension POSIXBackend {
     switch knotes[index].pointee.kind {
     case .signal: try attachSignal(index, knotes)
     case .proc: try attachProcess(index, knotes)
+    case .vnode: try attachVnode(index, knotes)
     default: return try attachCondition(index, knotes)
     }
     return .kernel
@@ -38,6 +39,7 @@ extension POSIXBackend {
     if knote.pointee.kind == .proc { return try refuseFamilies(knote) }
     if !kq_is_open(knote.pointee.descriptor) { throw Errno(EBADF) }
     if validates && !isSameFile(knote) { throw Errno(ENOENT) }
+    if knote.pointee.kind == .vnode { return }
     if knote.pointee.platform.place != .file { settle(index, knotes) }
   }
 
@@ -56,6 +58,7 @@ extension POSIXBackend {
     case .none: return
     case .signal: detachSignal(index, knotes)
     case .child: detachProcess(index, knotes)
+    case .sampled: detachVnode(index, knotes)
     case .file: break
     case .awaited, .quiet, .idle:
       polled -= 1
@@ -84,7 +87,7 @@ extension POSIXBackend {
     case .quiet:
       knote.pointee.platform.position = UInt32(quiet.count)
       quiet.append(knote.pointee.descriptor, knote.pointee.interest, token)
-    case .none, .idle, .file, .signal, .child: break
+    case .none, .idle, .file, .signal, .child, .sampled: break
     }
   }
 
@@ -95,7 +98,7 @@ extension POSIXBackend {
     switch knotes[index].pointee.platform.place {
     case .awaited: moved = table.remove(position)
     case .quiet: moved = quiet.remove(Int(position))
-    case .none, .idle, .file, .signal, .child: return
+    case .none, .idle, .file, .signal, .child, .sampled: return
     }
     if let moved { knotes[moved.index].pointee.platform.position = position }
   }
@@ -130,9 +133,11 @@ extension POSIXBackend {
   }
 
   func isSameFile(_ knote: POSIXKnotePointer) -> Bool {
-    knote.pointee.platform.place == .file
-      ? kq_is_open(knote.pointee.descriptor)
-      : identity(of: knote.pointee.descriptor) == knote.pointee.platform.identity
+    switch knote.pointee.platform.place {
+    case .file: kq_is_open(knote.pointee.descriptor)
+    case .sampled: isSameSampledFile(knote)
+    default: identity(of: knote.pointee.descriptor) == knote.pointee.platform.identity
+    }
   }
 
   /// WRITE on a pipe that nobody reads any more is refused (C-201).

@@ -81,4 +81,19 @@ enum kq_child kq_child_state(int process, int *status);
 bool kq_has_ended_child(void);
 bool kq_process_exists(int process);
 
+/* What stat(2) says of a file, as far as changes are told from it; times in nanoseconds. */
+struct kq_sample {
+    uint64_t device, inode, links;
+    int64_t size, accessed, modified, changed;
+    uint32_t mode, user, group;
+    bool is_directory;
+};
+/* A negative errno where it fails. */
+int kq_take_sample(int descriptor, struct kq_sample *sample);
+/* Whether a file has, had or could have a name; a pipe is told from a FIFO by its device, which is any pipe's. */
+bool kq_can_have_name(const struct kq_sample *sample, uint64_t pipes_device);
+/* The interval of samples in nanoseconds, for all kqueues. */
+uint64_t kq_sample_interval(void);
+void kq_set_sample_interval(uint64_t nanoseconds);
+
 #endif /* KQUEUE_SHIMS_POSIX_H */

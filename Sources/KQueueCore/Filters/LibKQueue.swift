@@ -16,7 +16,7 @@ extension KQueueHandle where Backend: ~Copyable {
     case NOTE_DEBUG_PREFIX: kq_trace_prefix(entry.udata?.assumingMemoryBound(to: CChar.self))
     case NOTE_DEBUG_FUNC: kq_trace_function(entry.udata)
     case NOTE_INTERPOSED: entry.data = Backend.closesGoUnseen ? 0 : 1
-    case NOTE_FILE_POLL_INTERVAL: throw Errno(ENOSYS)
+    case NOTE_FILE_POLL_INTERVAL: try Backend.setFilePollInterval(entry.data)
     default: throw Errno(EINVAL)
     }
     // Not EV_ERROR: data is an answer and must not be read as an errno.
@@ -27,4 +27,9 @@ extension KQueueHandle where Backend: ~Copyable {
   private func exchange(_ setting: kq_setting, _ value: Int) -> Int {
     kq_exchange_setting(setting, value > 0) ? 1 : 0
   }
+}
+
+extension PlatformBackend where Self: ~Copyable {
+  /// A platform that is told of changes samples nothing.
+  public static func setFilePollInterval(_ nanoseconds: Int) throws(Errno) { throw Errno(ENOSYS) }
 }

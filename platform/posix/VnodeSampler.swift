@@ -1,0 +1,65 @@
+import CKQueue
+import CKQueueShims.POSIX
+import KQueueCore
+
+/// A file that a knote of the kqueue is on.
+struct SampledFile: Listed {
+  let token: KnoteToken
+  var sample: FileSample
+}
+
+/// VNODE (contract 6.5): nothing in POSIX tells of files, so they are looked at, at each call and now and then while
+/// one waits. What was done and undone between two looks is not seen.
+extension POSIXBackend {
+  /// - Throws: EBADF; EINVAL where it is no file; ENOMEM.
+  mutating func attachVnode(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    let knote = knotes[index]
+    let sample = try FileSample(of: knote.pointee.descriptor)
+    var values = sample.values
+    guard kq_can_have_name(&values, pipe.device) else { throw Errno(EINVAL) }
+    try files.reserve()
+    knote.pointee.platform.place = .sampled
+    knote.pointee.platform.position = files.append(
+      SampledFile(token: KnoteToken(index: index, generation: knote.pointee.generation), sample: sample))
+    noteChange()
+  }
+
+  mutating func detachVnode(_ index: UInt32, _ knotes: borrowing Knotes) {
+    let position = knotes[index].pointee.platform.position
+    if let moved = files.remove(position) { knotes[moved.index].pointee.platform.position = position }
+  }
+
+  public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
+    knotes[index].pointee.kind == .vnode && !isSameFile(knotes[index])
+  }
+
+  func isSameSampledFile(_ knote: POSIXKnotePointer) -> Bool {
+    guard let now = try? FileSample(of: knote.pointee.descriptor) else { return false }
+    return files[Int(knote.pointee.platform.position)].sample.isSameFile(as: now)
+  }
+
+  public func source(of filter: Filter) -> UInt32? {
+    filter == .vnode && files.count > 0 ? PollSource.happenings.rawValue : nil
+  }
+
+  mutating func gatherFiles(
+    _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>, _ written: inout Int
+  ) {
+    while written < buffer.count, let place = files.next() {
+      let file = files[place]
+      let descriptor = knotes[file.token.index].pointee.descriptor
+      // Closed unseen: a delivery or a change finds that out.
+      guard let now = try? FileSample(of: descriptor), now.isSameFile(as: file.sample) else { continue }
+      files[place].sample = now
+      let notes = file.sample.notes(now)
+      guard notes != 0 else { continue }
+      buffer[written] = Happening(file.token, bits: notes)
+      written += 1
+    }
+  }
+
+  public static func setFilePollInterval(_ nanoseconds: Int) throws(Errno) {
+    guard nanoseconds >= 0 else { throw Errno(EINVAL) }
+    kq_set_sample_interval(UInt64(nanoseconds))
+  }
+}
