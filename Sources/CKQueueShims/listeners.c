@@ -6,11 +6,10 @@
  */
 #include "listeners.h"
 
-#include "include/kqueue_shims.h"
+#include "include/kqueue_shims_posix.h"
 
 #include <stdatomic.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { PAGES = 256, PAGE_PLACES = 128, WORDS = 2, WORD_BITS = 64 };
 
@@ -78,13 +77,10 @@ void kq_listen_no_more(int place) {
 /* Where closes go unseen the number may be a file of the program's by now. */
 static void tell(int descriptor) {
     struct stat status;
-    int state;
     if (!kq_is_inside(descriptor))
         return;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state); /* write(2) is a cancellation point */
     if (kq_is_interposed() || (fstat(descriptor, &status) == 0 && S_ISFIFO(status.st_mode)))
-        (void)!write(descriptor, "", 1); /* full is readable as well */
-    pthread_setcancelstate(state, &state);
+        (void)kq_pipe_signal(descriptor);
 }
 
 void kq_tell_listeners(int number) {

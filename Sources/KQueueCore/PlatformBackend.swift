@@ -127,7 +127,7 @@ public protocol PlatformBackend: ~Copyable {
   mutating func flush()
 
   /// Has every `wait` return, now and from now on: the kqueue is closed. Async-signal-safe.
-  func wakeAll()
+  mutating func wakeAll()
 
   /// Whether the system can have anything to report at all.
   var isIdle: Bool { get }

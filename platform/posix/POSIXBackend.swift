@@ -23,6 +23,8 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var signals = KnoteList<SignalWatch>()
   var reaper = ChildReaper()
   var files = KnoteList<SampledFile>()
+  /// The pipe stays readable for all who sleep, and its number may be the program's by now.
+  private var isClosing = false
   /// A round of `gather` did not end, as there was no room.
   private var isGathering = false
   /// What the core asked to be told, by clock; 0 is nothing.
@@ -113,7 +115,8 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     if hasUnseen { _ = pipe.signal() }
   }
 
-  public func wakeAll() {
+  public mutating func wakeAll() {
+    isClosing = true
     _ = pipe.signal()
   }
 
@@ -158,7 +161,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     sleepers -= 1
     if sleeper.version == version { upToDate -= 1 }
     let told = sleeper.list.told
-    if told.contains(.wake) { drain() }
+    if told.contains(.wake) && !isClosing { drain() }
     // A time that was reported is over; the core asks for the next.
     if told.contains(.monotonic) && deadlines.monotonic == sleeper.monotonic { deadlines.monotonic = 0 }
     if told.contains(.realtime) && deadlines.realtime == sleeper.realtime { deadlines.realtime = 0 }

@@ -30,6 +30,8 @@ public struct POSIXKnote: BitwiseCopyable {
   var told: UInt32
   /// A short form of the file that was registered.
   var identity: UInt32
+  /// A connection that was up: one that fails later was reset, and not refused.
+  var wasConnected: Bool
   private var placeValue: UInt8
   private var kindValue: UInt8
 

@@ -7,7 +7,7 @@ extension POSIXBackend {
   public mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
     let knote = knotes[index]
     if knote.pointee.platform.place == .file { return sampleFile(knote) }
-    guard let bits = reported ?? polled(knote), !bits.has(POLLNVAL), !validates || isSameFile(knote) else {
+    guard let bits = reported ?? polled(knote), !bits.has(POLLNVAL), isSameFile(knote) else {
       return .gone
     }
     let now = signature(knote, bits)
@@ -51,7 +51,8 @@ extension POSIXBackend {
     let descriptor = knote.pointee.descriptor
     if kq_listens(descriptor) { return bits.has(POLLIN) ? Readiness(data: 1) : .inactive }
     let bytes = Int(max(kq_bytes(descriptor), 0))
-    if bits.has(POLLERR) { return failed(descriptor, bytes, bits) }
+    noteConnection(knote)
+    if bits.has(POLLERR) { return failed(knote, bytes, bits) }
     // A socket that never was connected is called hung up by some systems; that is no end (C-158).
     guard bits.has(POLLIN) else { return knote.pointee.isAlwaysEnough ? Readiness(data: bytes) : .inactive }
     // An end that comes behind bytes is not told before they are taken, unless both sides are shut.
@@ -62,9 +63,16 @@ extension POSIXBackend {
   }
 
   /// Taking SO_ERROR would rob the program of it. A connection that was up was reset, one that never was, refused.
-  private func failed(_ descriptor: CInt, _ data: Int, _ bits: UInt32) -> Readiness {
-    let error = kq_is_connected(descriptor) ? ECONNRESET : bits.has(POLLHUP) ? ECONNREFUSED : ECONNRESET
+  private func failed(_ knote: POSIXKnotePointer, _ data: Int, _ bits: UInt32) -> Readiness {
+    let isRefused = bits.has(POLLHUP) && !knote.pointee.platform.wasConnected
+    let error = isRefused ? ECONNREFUSED : ECONNRESET
     return Readiness(data: data, fflags: UInt32(error), flags: endOfFile)
+  }
+
+  func noteConnection(_ knote: POSIXKnotePointer) {
+    if !knote.pointee.platform.wasConnected && kq_is_connected(knote.pointee.descriptor) {
+      knote.pointee.platform.wasConnected = true
+    }
   }
 
   /// How many bytes the knote, or else the socket, asks for; more than the buffer holds would never come together.
@@ -109,7 +117,8 @@ extension POSIXBackend {
     let descriptor = knote.pointee.descriptor
     if kq_listens(descriptor) { return .inactive }
     let room = Int(kq_send_buffer(descriptor))
-    if bits.has(POLLERR) { return failed(descriptor, room, bits) }
+    noteConnection(knote)
+    if bits.has(POLLERR) { return failed(knote, room, bits) }
     if bits.has(POLLHUP) { return kq_is_connected(descriptor) ? Readiness(data: room, flags: endOfFile) : .inactive }
     guard bits.has(POLLOUT) else { return .inactive }
     let isStream = knote.pointee.platform.kind(of: descriptor) == KQ_POSIX_STREAM

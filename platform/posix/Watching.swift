@@ -23,12 +23,14 @@ extension POSIXBackend {
       return .recorded
     default: break
     }
+    if knote.pointee.descriptor == pipe.reading { throw Errno(EINVAL) }  // in itself (C-106)
     if knote.pointee.kind == .write { try refuseBrokenPipe(knote.pointee.descriptor) }
     try prepareTable()
     try table.reserve(polled + 2)
     try quiet.reserve(polled + 1)
     polled += 1
     knote.pointee.platform.identity = identity(of: knote.pointee.descriptor)
+    noteConnection(knote)
     settle(index, knotes)
     return .kernel
   }
@@ -38,7 +40,7 @@ extension POSIXBackend {
     if knote.pointee.kind == .signal { return }
     if knote.pointee.kind == .proc { return try refuseFamilies(knote) }
     if !kq_is_open(knote.pointee.descriptor) { throw Errno(EBADF) }
-    if validates && !isSameFile(knote) { throw Errno(ENOENT) }
+    if !isSameFile(knote) { throw Errno(ENOENT) }
     if knote.pointee.kind == .vnode { return }
     if knote.pointee.platform.place != .file { settle(index, knotes) }
   }
@@ -46,7 +48,7 @@ extension POSIXBackend {
   public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     if knote.pointee.kind == .signal || knote.pointee.kind == .proc { return abandon(index, knotes) }
-    let isSame = !validates || isSameFile(knote)
+    let isSame = isSameFile(knote)
     abandon(index, knotes)
     if !kq_is_open(knote.pointee.descriptor) { throw Errno(EBADF) }
     if !isSame { throw Errno(ENOENT) }
