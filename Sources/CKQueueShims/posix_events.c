@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +32,14 @@ int kq_pipe(int ends[2]) {
     return error;
 }
 
+int kq_duplicate(int descriptor) {
+    int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (copy == -1)
+        return -errno;
+    kq_own(copy);
+    return copy;
+}
+
 /* Calls under a lock must not end a thread that is cancelled. */
 static int hold_cancellation(void) {
     int state;
@@ -44,31 +51,9 @@ static void release_cancellation(int state) {
     pthread_setcancelstate(state, &state);
 }
 
-static bool is_pending(int number) {
-    sigset_t pending;
-    return sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
-}
-
-/* The reading end is the kqueue's number, which may have been closed unseen: that must not be the program's end. */
-static ssize_t write_quietly(int end) {
-    static const struct timespec now = {0, 0};
-    sigset_t broken, before;
-    sigemptyset(&broken);
-    sigaddset(&broken, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &broken, &before);
-    bool was_pending = is_pending(SIGPIPE);
-    ssize_t written = write(end, "", 1);
-    int error = errno;
-    if (written == -1 && error == EPIPE && !was_pending)
-        (void)sigtimedwait(&broken, NULL, &now);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = error;
-    return written;
-}
-
 int kq_pipe_signal(int end) {
     int state = hold_cancellation();
-    ssize_t written = write_quietly(end);
+    ssize_t written = write(end, "", 1);
     int result = written == 1 || errno == EAGAIN ? 0 : -errno; /* full is readable as well */
     release_cancellation(state);
     return result;

@@ -49,7 +49,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   mutating func prepareTable() throws(Errno) {
     guard table.count == 0 else { return }
     try table.reserve(1)
-    _ = table.append(pipe.reading, Int16(POLLIN), .own(.wake))
+    _ = table.append(pipe.inside, Int16(POLLIN), .own(.wake))
   }
 
   public mutating func renumber(_ number: CInt) throws(Errno) {

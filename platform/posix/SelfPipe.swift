@@ -5,6 +5,9 @@ import KQueueCore
 /// does not tell, and where those who sleep must look anew.
 struct SelfPipe: BitwiseCopyable {
   private(set) var reading: CInt
+  /// The reading end under a number that the program does not know: those who sleep wait for this one, since the
+  /// kqueue's own may be closed, and be another file's, before they look up. So the pipe is never without a reader.
+  let inside: CInt
   let writing: CInt
   private var identity = kq_identity()
 
@@ -13,7 +16,13 @@ struct SelfPipe: BitwiseCopyable {
     var ends: (CInt, CInt) = (-1, -1)
     try Errno.check(withUnsafeMutableBytes(of: &ends) { kq_pipe($0.bindMemory(to: CInt.self).baseAddress) })
     (reading, writing) = (ends.0, kq_move_high(ends.1))
+    inside = kq_move_high(kq_duplicate(reading))
     _ = kq_identity(reading, &identity)
+    guard inside >= 0 else {
+      kq_close_descriptor(reading)
+      kq_close_descriptor(writing)
+      throw Errno(-inside)
+    }
   }
 
   mutating func renumber(_ number: CInt) throws(Errno) {
@@ -35,7 +44,7 @@ struct SelfPipe: BitwiseCopyable {
 
   /// Whether the end inside is open still.
   var isIntact: Bool {
-    kq_is_open(writing)
+    kq_is_open(writing) && kq_is_open(inside)
   }
 
   func signal() -> Bool {
@@ -43,11 +52,12 @@ struct SelfPipe: BitwiseCopyable {
   }
 
   func drain() {
-    kq_pipe_drain(reading)
+    kq_pipe_drain(inside)
   }
 
-  /// Closes the end that is not the kqueue's own.
+  /// Closes all but the kqueue's own number.
   func close() {
+    kq_close_descriptor(inside)
     kq_close_descriptor(writing)
   }
 }

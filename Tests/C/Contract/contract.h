@@ -100,6 +100,11 @@ void sleep_ms(long milliseconds);
 /* Number of open descriptors, without the one that counts them. */
 int open_descriptors(void);
 
+/* Whether this is the library for any system with POSIX.1-2008, which samples files, and may lose what contract 6.14 says. */
+bool on_posix(void);
+/* Skips the case there; the reason is a limit of POSIX. */
+void posix_lacks(const char *what);
+
 /* Whether a sanitizer is linked in, which takes memory of its own. */
 bool sanitized(void);
 

@@ -220,3 +220,17 @@ void park_waiter(struct waiter *waiter) {
 void join_waiter(struct waiter *waiter) {
     join_thread(waiter->thread);
 }
+
+bool on_posix(void) {
+    struct kevent entry;
+    int kq = new_kqueue();
+    EV_SET(&entry, 0, EVFILT_LIBKQUEUE, EV_ADD, NOTE_FILE_POLL_INTERVAL, 250000000, NULL);
+    int got = kevent(kq, &entry, 1, &entry, 1, NULL);
+    close(kq);
+    return got == 1 && !(entry.flags & EV_ERROR);
+}
+
+void posix_lacks(const char *what) {
+    if (on_posix())
+        contract_skip("POSIX: %s", what);
+}
