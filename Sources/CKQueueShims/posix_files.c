@@ -21,6 +21,7 @@ int kq_take_sample(int descriptor, struct kq_sample *sample) {
         .inode = (uint64_t)status.st_ino,
         .links = (uint64_t)status.st_nlink,
         .size = (int64_t)status.st_size,
+        .blocks = (int64_t)status.st_blocks,
         .accessed = nanoseconds(status.st_atim),
         .modified = nanoseconds(status.st_mtim),
         .changed = nanoseconds(status.st_ctim),

@@ -49,9 +49,14 @@ struct FileSample: BitwiseCopyable {
   /// Whether a file was written or its time was set cannot be told, but by the times (contract 6.5).
   private func content(_ now: FileSample) -> CInt {
     if now.values.size < values.size { return NOTE_TRUNCATE | NOTE_ATTRIB | NOTE_WRITE }
-    if now.values.size > values.size { return NOTE_WRITE | NOTE_EXTEND }
+    if now.values.size > values.size { return NOTE_WRITE | NOTE_EXTEND | (endsInNewHole(now) ? NOTE_ATTRIB : 0) }
     guard now.values.modified != values.modified else { return 0 }
     return NOTE_WRITE | (setsTimes(now) ? NOTE_ATTRIB : 0)
+  }
+
+  /// Whether a file grew beyond its blocks and got none, which a write would have taken: it was ftruncate(2).
+  private func endsInNewHole(_ now: FileSample) -> Bool {
+    now.values.blocks <= values.blocks && now.values.size > values.blocks * 512
   }
 
   /// A write sets mtime as it sets ctime, and leaves atime alone.

@@ -86,7 +86,7 @@ bool kq_process_exists(int process);
 /* What stat(2) says of a file, as far as changes are told from it; times in nanoseconds. */
 struct kq_sample {
     uint64_t device, inode, links;
-    int64_t size, accessed, modified, changed;
+    int64_t size, blocks, accessed, modified, changed;
     uint32_t mode, user, group;
     bool is_directory;
 };

@@ -35,6 +35,7 @@ static void add_fs(int kq, int flags, unsigned mask) {
     expect_event(__FILE__, __LINE__, next_event(kq), 0, EVFILT_FS, flags, fflags, 0)
 
 static void mounts_and_unmounts(void) {
+    posix_lacks("there is no EVFILT_FS");
     char path[32];
     own_mounts(path);
     int kq = new_kqueue();
@@ -56,6 +57,7 @@ static void mounts_and_unmounts(void) {
 }
 
 static void no_mask_is_every_change(void) {
+    posix_lacks("there is no EVFILT_FS");
     char path[32];
     own_mounts(path);
     int kq = new_kqueue();
@@ -67,6 +69,7 @@ static void no_mask_is_every_change(void) {
 }
 
 static void remount_is_silent(void) {
+    posix_lacks("there is no EVFILT_FS");
     char path[32];
     own_mounts(path);
     int kq = new_kqueue();
@@ -78,6 +81,7 @@ static void remount_is_silent(void) {
 }
 
 static void wakes_and_polls(void) {
+    posix_lacks("there is no EVFILT_FS");
     char path[32];
     struct waiter waiter;
     own_mounts(path);
@@ -96,6 +100,7 @@ static void wakes_and_polls(void) {
 }
 
 static void kept_while_disabled(void) {
+    posix_lacks("there is no EVFILT_FS");
     char path[32];
     own_mounts(path);
     int kq = new_kqueue();
@@ -110,6 +115,7 @@ static void kept_while_disabled(void) {
 }
 
 static void several_knotes_and_kqueues(void) {
+    posix_lacks("there is no EVFILT_FS");
     char path[32];
     own_mounts(path);
     int before = open_descriptors(), one = new_kqueue(), other = new_kqueue();
@@ -128,6 +134,7 @@ static void several_knotes_and_kqueues(void) {
 }
 
 static void only_what_is_asked_for(void) {
+    posix_lacks("there is no EVFILT_FS");
     char path[32];
     own_mounts(path);
     int kq = new_kqueue();
@@ -139,6 +146,7 @@ static void only_what_is_asked_for(void) {
 }
 
 static void no_descriptor_for_the_child(void) {
+    posix_lacks("there is no EVFILT_FS");
     int before = open_descriptors(), kq = new_kqueue();
     add_fs(kq, 0, 0);
     pid_t child = fork();

@@ -354,10 +354,12 @@ static void require_no_delivery(int action) {
 }
 
 static void disable_suppresses_a_queued_event(void) {
+    posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
     require_no_delivery(EV_DISABLE);
 }
 
 static void delete_drops_a_queued_event(void) {
+    posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
     require_no_delivery(EV_DELETE);
 }
 

@@ -806,6 +806,7 @@ static void permitted_capability_is_raised(void) {
 }
 
 static void refused_without_the_capability(void) {
+    posix_lacks("nothing tells of forks and execs");
     without_perf();
     become_nobody();
     if (geteuid() == 0)

@@ -21,6 +21,7 @@ static void add_descriptor(int kq, int pidfd, unsigned fflags) {
 }
 
 static void end_is_reported(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = new_kqueue(), mark;
     struct served child = serve_child();
     int pidfd = opened(child.pid);
@@ -37,6 +38,7 @@ static void end_is_reported(void) {
 }
 
 static void signal_is_reported(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = new_kqueue();
     struct served child = serve_child();
     int pidfd = opened(child.pid);
@@ -47,6 +49,7 @@ static void signal_is_reported(void) {
 }
 
 static void zombie_fires_at_once(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = new_kqueue();
     pid_t child = zombie(2);
     int pidfd = opened(child);
@@ -56,6 +59,7 @@ static void zombie_fires_at_once(void) {
 
 /* A descriptor outlives its process, so one that was reaped can be watched still. */
 static void reaped_one_fires_at_once(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = new_kqueue(), status = told_status(2 << 8);
     pid_t child = zombie(2);
     int pidfd = opened(child);
@@ -65,6 +69,7 @@ static void reaped_one_fires_at_once(void) {
 }
 
 static void reaped_before_drained(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = new_kqueue(), status = told_status(7 << 8);
     struct served child = serve_child();
     int pidfd = opened(child.pid);
@@ -75,6 +80,7 @@ static void reaped_before_drained(void) {
 }
 
 static void grandchild_is_reported(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = new_kqueue();
     struct served child = serve_child();
     pid_t grandchild = have(&child, 'F');
@@ -85,6 +91,7 @@ static void grandchild_is_reported(void) {
 }
 
 static void disabled_and_enabled(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = new_kqueue();
     struct served child = serve_child();
     int pidfd = opened(child.pid);
@@ -96,6 +103,7 @@ static void disabled_and_enabled(void) {
 }
 
 static void mask_taken_back(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = new_kqueue();
     struct served child = serve_child();
     int pidfd = opened(child.pid);
@@ -107,6 +115,7 @@ static void mask_taken_back(void) {
 }
 
 static void deleted(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = new_kqueue();
     struct served child = serve_child();
     int pidfd = opened(child.pid);
@@ -123,6 +132,7 @@ static void deleted(void) {
 
 /* Closing it deletes the knote, and does nothing to the process. */
 static void closed(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = new_kqueue();
     struct served child = serve_child();
     int pidfd = opened(child.pid), other = duplicate(pidfd);
@@ -138,6 +148,7 @@ static void closed(void) {
 }
 
 static void number_used_again(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = new_kqueue();
     struct served first = serve_child(), second = serve_child();
     int pidfd = opened(first.pid), other = duplicate(pidfd);
@@ -155,6 +166,7 @@ static void number_used_again(void) {
 
 /* Undelivered, it goes with its descriptor. */
 static void closed_while_pending(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = new_kqueue();
     struct served child = serve_child();
     int pidfd = opened(child.pid);
@@ -168,6 +180,7 @@ static void closed_while_pending(void) {
 
 /* Four knotes on one process in one kqueue, of which none disturbs another. */
 static void beside_other_filters(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     for (int order = 0; order < 2; order++) {
         int kq = new_kqueue(), seen = 0;
         struct served child = serve_child();
@@ -200,6 +213,7 @@ static void beside_other_filters(void) {
 }
 
 static void two_kqueues(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int one = new_kqueue(), two = new_kqueue();
     struct served child = serve_child();
     int pidfd = opened(child.pid);
@@ -211,6 +225,7 @@ static void two_kqueues(void) {
 }
 
 static void unsupported_bits(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     static const unsigned bits[] = {NOTE_FORK, NOTE_EXEC, NOTE_TRACK, NOTE_PDSIGCHLD, NOTE_EXIT | NOTE_FORK,
                                     NOTE_EXIT | NOTE_SIGNAL};
     int kq = new_kqueue();
@@ -228,6 +243,7 @@ static void require_refused(int kq, int fd, int code) {
 }
 
 static void other_descriptors(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = new_kqueue(), pair[2], ends[2];
     unix_pair(pair);
     new_pipe(ends);
@@ -246,6 +262,7 @@ static void other_descriptors(void) {
 }
 
 static void copy_watches_the_same(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
     int kq = kqueuex(KQUEUE_CPONFORK);
     struct served child = serve_child();
     int pidfd = opened(child.pid);

@@ -48,6 +48,7 @@ static void pipe_bytes_are_counted(void) {
 }
 
 static void pipe_with_clear_fires_once_an_arrival(void) {
+    posix_lacks("poll(2) tells a level: what was taken and came between two looks cannot be told apart");
     int pair[2], kq = new_kqueue();
     new_pipe(pair);
     add_read(kq, pair[0], EV_CLEAR);
@@ -484,6 +485,7 @@ static void put_count(int fd, uint64_t count) {
 }
 
 static void eventfd_says_its_counter(void) {
+    posix_lacks("there are no eventfds");
     const int kinds[] = {0, EFD_SEMAPHORE};
     for (int i = 0; i < 2; i++) {
         int kq = new_kqueue(), fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | kinds[i]);
@@ -504,6 +506,7 @@ static void eventfd_says_its_counter(void) {
 }
 
 static void eventfd_with_clear_fires_at_each_write(void) {
+    posix_lacks("there are no eventfds");
     int kq = new_kqueue(), fd = eventfd(0, EFD_CLOEXEC);
     REQUIRE(fd >= 0);
     add_read(kq, fd, EV_CLEAR);

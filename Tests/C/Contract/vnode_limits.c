@@ -139,6 +139,7 @@ static int inotify_descriptors(void) {
 }
 
 static void nothing_is_leaked(void) {
+    posix_lacks("there is no inotify, and no descriptor that could be short");
     int before = open_descriptors();
     for (int i = 0; i < 300; i++) { /* the system allows 128 instances */
         int kq = new_kqueue(), fd = new_file("0123456789"), pair[2];
@@ -178,6 +179,7 @@ static int watches(int kq) {
 }
 
 static void watches_go_with_their_knotes(void) {
+    posix_lacks("there is no inotify, and no descriptor that could be short");
     struct place place;
     int kq = new_kqueue(), fd = named_file(&place), copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     int directory = open(place.directory, O_RDONLY | O_CLOEXEC);
@@ -218,6 +220,7 @@ static void set_limit(const char *name, const char *value) {
 }
 
 static void no_watch_left(void) {
+    posix_lacks("there is no inotify, and no descriptor that could be short");
     own_limits();
     int kq = new_kqueue(), fd = new_file("0123456789"), other = new_file("0123456789"), code, again;
     add_vnode(kq, fd, EV_CLEAR, NOTE_WRITE);
@@ -235,6 +238,7 @@ static void no_watch_left(void) {
 }
 
 static void no_instance_left(void) {
+    posix_lacks("there is no inotify, and no descriptor that could be short");
     own_limits();
     int kq = new_kqueue(), fd = new_file("0123456789"), before = open_descriptors(), code;
     set_limit("max_inotify_instances", "0");
@@ -249,6 +253,7 @@ static void no_instance_left(void) {
 }
 
 static void no_descriptor_left(void) {
+    posix_lacks("there is no inotify, and no descriptor that could be short");
     int kq = new_kqueue(), fd = new_file("0123456789");
     struct rlimit limit;
     add_triggered(kq, 1, EV_ONESHOT); /* what wakes it is there */
@@ -267,6 +272,7 @@ static void no_descriptor_left(void) {
 }
 
 static void without_proc(void) {
+    posix_lacks("there is no inotify, and no descriptor that could be short");
     struct place place;
     int kq = new_kqueue(), fd = named_file(&place);
     remove_place(&place);
