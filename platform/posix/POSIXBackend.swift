@@ -8,7 +8,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public typealias RawEvent = PollReport
   public typealias Waiter = Sleeper
 
-  public static var filters: FilterSet { 
+  public static var filters: FilterSet {
     FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.signal)).union(FilterSet(.proc))
       .union(FilterSet(.vnode))
   }
