@@ -47,6 +47,17 @@ check_allocation() {
 require() { grep -Eq "$1" headers || fail "missing: $2"; }
 refuse() { ! grep -E "$1" headers || fail "found: $2"; }
 
+# Warnings are errors; that a page of another package is not installed here is none.
+check_manual() {
+  for page in kqueue.2 EV_SET.3 kq.1; do
+    [ -f "$STAGE_MAN/man${page##*.}/$page" ] || [ "$page" = kq.1 ] || fail "not installed: $page"
+  done
+  need mandoc
+  mandoc -Tlint -W style "$SOURCE"/docs/man/kqueue.2 "$SOURCE"/docs/man/EV_SET.3 "$SOURCE"/docs/man/kq.1 2>&1 |
+    grep -Ev 'referenced manual not found|outdated mandoc.db' >found || return 0
+  fail "$(cat found)"
+}
+
 check_flags() {
   need readelf
   readelf -dlW "$library" >headers
