@@ -78,6 +78,15 @@ check_size() {
   [ "$size" -lt 204800 ] || fail "200 KiB or more"
 }
 
+# All of ours has the marks; the shared library has them where the C library's start-up files do, too.
+check_control_flow() {
+  need readelf
+  need_archive
+  [ "$(uname -m)" = x86_64 ] || skip "marks of another architecture"
+  readelf -nW "$STAGE_LIB/libkqueue.a" >notes
+  grep -q 'IBT, SHSTK' notes || fail "missing: marks for control-flow enforcement"
+}
+
 check_soname() {
   need readelf
   readelf -dW "$library" | grep -q 'SONAME.*\[libkqueue\.so\.0\]' || fail "soname is not libkqueue.so.0"
