@@ -41,6 +41,23 @@ function(add_other_contract name)
   endforeach()
 endfunction()
 
+# add_other_library(NAME property...): those of library.sh, of the files that this build installs.
+function(add_other_library name)
+  set(stage ${CMAKE_CURRENT_BINARY_DIR}/work/${name}/stage)
+  set(stage_lib ${stage}/lib)
+  foreach(property IN LISTS ARGN)
+    add_script_test(library.${name}.${property} library library ${property})
+    set_tests_properties(library.${name}.${property} PROPERTIES
+      LABELS "library;${name}" FIXTURES_REQUIRED ${name}_built)
+  endforeach()
+endfunction()
+
+function(add_other_benchmark name)
+  add_test(NAME benchmark.${name}.quick COMMAND ${${name}_consumer}/bench -q)
+  set_tests_properties(benchmark.${name}.quick PROPERTIES
+    LABELS "benchmark;${name}" FIXTURES_REQUIRED ${name}_built RUN_SERIAL ON TIMEOUT 120)
+endfunction()
+
 # The kernel's headers, which a compiler for another C library does not find where the system's own has them.
 function(find_kernel_headers result)
   set(folders "")
@@ -61,6 +78,7 @@ function(add_musl_build platform)
   find_kernel_headers(headers)
   add_other_build(${name} ${KQUEUE_MUSL_GCC} LIBRARY -DKQUEUE_PLATFORM=${platform} HEADERS ${headers})
   add_other_contract(${name} GROUPS ${ARGN})
+  add_other_library(${name} symbols archive-symbols needed allocation flags)
 endfunction()
 
 function(add_musl_builds)
