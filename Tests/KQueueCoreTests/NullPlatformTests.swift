@@ -79,7 +79,9 @@ import Testing
 
   @Test(
     "whatever needs a platform is EINVAL, and no knote is made",
-    arguments: [EVFILT_READ, EVFILT_WRITE, EVFILT_VNODE, EVFILT_PROC, EVFILT_SIGNAL, EVFILT_FS, EVFILT_EMPTY, EVFILT_EXCEPT])
+    arguments: [
+      EVFILT_READ, EVFILT_WRITE, EVFILT_VNODE, EVFILT_PROC, EVFILT_SIGNAL, EVFILT_FS, EVFILT_EMPTY, EVFILT_EXCEPT,
+    ])
   func refused(filter: CInt) throws {
     #expect(try queue.refusal(Entry(Int16(filter), 0, .add)) == Int(EINVAL))
     #expect(try queue.refusal(Entry(Int16(filter), 0, .delete)) == Int(EINVAL))
