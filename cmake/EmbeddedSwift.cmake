@@ -13,7 +13,7 @@ set(KQUEUE_SWIFT_FLAGS "" CACHE STRING "More flags for the Swift compiler")
 include(CheckSymbolExists)
 check_symbol_exists(__GLIBC__ features.h KQUEUE_GLIBC)
 set(KQUEUE_SWIFT_HEADERS "")
-if(NOT KQUEUE_GLIBC)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT KQUEUE_GLIBC)
   list(APPEND KQUEUE_SWIFT_HEADERS -Xcc -nostdlibinc)
   foreach(folder IN LISTS CMAKE_C_IMPLICIT_INCLUDE_DIRECTORIES)
     # Not the C compiler's own, of which Swift has others.
