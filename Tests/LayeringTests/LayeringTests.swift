@@ -118,8 +118,9 @@ extension Rule {
   @Sendable static func posix(_ tree: SourceTree) -> [String] {
     (tree.swift + tree.c).filter(isPOSIX).flatMap { file in
       let asked = Set(file.text.matches(of: /#\s*ifn?def\s+(\w+)/).map { String($0.1) })
-      return file.text.components(separatedBy: "\n").enumerated().flatMap { number, line in
-        foreignWords(line).filter { !asked.contains($0) }.map { "\(file.path):\(number + 1): \($0)" }
+      return foreignWords(file.text).filter { !asked.contains(String($0)) }.map { word in
+        let line = file.text[..<word.startIndex].count { $0 == "\n" } + 1
+        return "\(file.path):\(line): \(word)"
       }
     }
   }
@@ -129,14 +130,12 @@ extension Rule {
       || file.path == "Sources/CKQueueShims/include/kqueue_shims_posix.h"
   }
 
-  private static func foreignWords(_ line: String) -> [String] {
+  private static func foreignWords(_ text: String) -> [Substring] {
     let systems = /\w*(?:epoll|inotify|fanotify|eventfd|signalfd|timerfd|pidfd|netlink|linux|_GNU_SOURCE)\w*|\/proc\b/
-    let calls = /\b(?:syscall|SYS_\w+|pipe2|accept4|dup3|ppoll|prctl|gettid|close_range|splice|waitid_\w+)\b/
+    let calls = /\b(?:syscall|SYS_\w+|pipe2|accept4|dup3|ppoll|prctl|gettid|close_range|splice)\b/
     let names = /\b(?:(?:O_PATH|O_TMPFILE|SOCK_CLOEXEC|SOCK_NONBLOCK|AT_EMPTY_PATH|TCP_INFO)\b|SIOC\w+|FION\w+)/
     let messages = /\bMSG_(?!(?:CTRUNC|DONTROUTE|EOR|NOSIGNAL|OOB|PEEK|TRUNC|WAITALL)\b)\w+/
-    return [systems, calls, names, messages].flatMap { pattern in
-      line.matches(of: pattern.ignoresCase(false)).map { String($0.output) }
-    }
+    return [systems, calls, names, messages].flatMap { pattern in text.matches(of: pattern).map(\.output) }
   }
 }
 
