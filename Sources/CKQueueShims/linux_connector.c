@@ -229,8 +229,9 @@ int kq_connector(void) {
 
 /* The kernel tells nobody while nobody listens, but before 6.6 it does not notice a listener's close. */
 void kq_connector_close(int descriptor) {
-    (void)ask(descriptor, IGNORE);
-    kq_close_descriptor(descriptor);
+    if (kq_is_still_own(descriptor))
+        (void)ask(descriptor, IGNORE);
+    kq_close_own(descriptor);
 }
 
 /* ---- Reading ---- */

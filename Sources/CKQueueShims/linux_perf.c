@@ -85,7 +85,7 @@ int kq_ring_open(int processor, void **ring) {
 
 void kq_ring_close(int descriptor, void *ring) {
     (void)munmap(ring, ring_bytes());
-    kq_close_descriptor(descriptor);
+    kq_close_own(descriptor);
 }
 
 int kq_ring_watch(int thread, int processor, int ring) {

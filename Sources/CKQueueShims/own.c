@@ -12,10 +12,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     WORD_BITS = 64,
@@ -74,6 +76,8 @@ void kq_own_inside(int descriptor) {
     while (descriptor < lowest &&
            !atomic_compare_exchange_weak(&lowest_inside, &lowest, descriptor))
         continue;
+    if (kq_owns(descriptor))
+        kq_lose(descriptor); /* it was another's, and closed unseen */
     kq_own(descriptor);
 }
 
@@ -84,6 +88,7 @@ bool kq_is_inside(int descriptor) {
 
 void kq_lose(int descriptor) {
     kq_disown(descriptor);
+    kq_signals_lose(descriptor);
     atomic_fetch_add(&lost, 1);
 }
 
@@ -122,15 +127,47 @@ static bool is_connector(int descriptor) {
 #endif
 }
 
+static bool is_mount_table(int descriptor) {
+#ifdef __linux__
+    enum { NAME = sizeof "/mountinfo" - 1, FOLDER = sizeof "/proc/self/fd/" - 1 };
+    char room[32], target[64], *path = room + sizeof room - 1;
+    *path = '\0';
+    do /* snprintf is not for handlers */
+        *--path = (char)('0' + descriptor % 10);
+    while ((descriptor /= 10) > 0);
+    path = memcpy(path - FOLDER, "/proc/self/fd/", FOLDER);
+    ssize_t length = readlink(path, target, sizeof target);
+    return length > NAME && memcmp(target + length - NAME, "/mountinfo", NAME) == 0;
+#else
+    return (void)descriptor, false;
+#endif
+}
+
 /*
- * Closes a number unless it was closed unseen and names a file of the program's
- * now.  Most of ours are of no type that a file has, or of one that programs have
- * no use for; the others are left open where that cannot be told.
+ * Whether a number can be ours still where closes go unseen.  Most of ours are of no type that a file has, or of
+ * one that programs have no use for; what cannot be told is taken for the program's.
  */
-static void close_own(int descriptor) {
+static bool is_our_kind(int descriptor) {
     struct stat status;
-    if (fstat(descriptor, &status) == 0 &&
-        (kq_is_interposed() || (status.st_mode & S_IFMT) == 0 || (S_ISSOCK(status.st_mode) && is_connector(descriptor))))
+    return fstat(descriptor, &status) == 0 &&
+           (kq_is_interposed() || (status.st_mode & S_IFMT) == 0 ||
+            (S_ISSOCK(status.st_mode) && is_connector(descriptor)) ||
+            (S_ISREG(status.st_mode) && is_mount_table(descriptor)));
+}
+
+bool kq_is_still_own(int descriptor) {
+    return kq_owns(descriptor) && (kq_is_interposed() || is_our_kind(descriptor));
+}
+
+void kq_close_own(int descriptor) {
+    if (kq_is_still_own(descriptor))
+        kq_close_descriptor(descriptor);
+    else
+        kq_disown(descriptor);
+}
+
+static void close_in_child(int descriptor) {
+    if (is_our_kind(descriptor))
         kq_close_descriptor(descriptor);
 }
 
@@ -166,7 +203,7 @@ void kq_own_resume_parent(void) {
 
 void kq_own_close_in_child(void) {
     one_fork = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER; /* it was taken by the parent's thread */
-    take_all(atomic_load(&owner) == atomic_load(&forking) ? close_own : NULL);
+    take_all(atomic_load(&owner) == atomic_load(&forking) ? close_in_child : NULL);
 }
 
 /* High enough for programs that use low numbers, low enough for a small table in the kernel. */

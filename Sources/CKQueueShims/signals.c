@@ -199,7 +199,14 @@ bool kq_signal_can_be_seen(int number) {
 int kq_signal_notifier(int number) {
     int notifier = kq_signal_is_watched(number) && kq_signals_are_own()
                        ? atomic_load(&kq_signal_records[number].notifier) - 1 : -1;
-    return notifier == KQ_LISTENERS || (notifier >= 0 && kq_is_inside(notifier)) ? notifier : -1;
+    return notifier == KQ_LISTENERS || (notifier >= 0 && kq_is_still_own(notifier)) ? notifier : -1;
+}
+
+void kq_signals_lose(int descriptor) {
+    for (int number = 1; number < SIGNALS; number++) {
+        int notifier = descriptor + 1;
+        (void)atomic_compare_exchange_strong(&kq_signal_records[number].notifier, &notifier, 0);
+    }
 }
 
 int kq_signal_watch(int number, int notifier) {

@@ -5,7 +5,8 @@ import KQueueCore
 // numbers that are about to be closed, and then calls the definition that it stands in front of.
 //
 // close, dup2, dup3, close_range and closefrom are async-signal-safe, as POSIX has close: nothing here takes a
-// lock that it would have to wait for, or memory. In a child of vfork they do nothing of their own.
+// lock that it would have to wait for, or memory. In a child of vfork they do nothing of their own. Nor do they where
+// the process's close is another one: those who find these all the same get what all get, so that there is one mode.
 
 @c(close)
 public func exportedClose(_ descriptor: CInt) -> CInt {
@@ -70,7 +71,7 @@ public func exportedClosedir(_ directory: UnsafeMutableRawPointer?) -> CInt {
 /// Lets go of a number, with errno as it was.
 @inline(__always)
 private func letGo(_ number: CInt) {
-  guard let registry = sharedRegistry(), registry.knows(number) else { return }
+  guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return }
   let error = kq_errno()
   registry.letGo(number)
   kq_set_errno(error)
@@ -79,14 +80,14 @@ private func letGo(_ number: CInt) {
 /// Lets go of a number that becomes a duplicate of another, unless the call will fail.
 @inline(__always)
 private func letGo(_ number: CInt, replacedBy old: CInt) {
-  guard let registry = sharedRegistry(), registry.knows(number) else { return }
+  guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return }
   let error = kq_errno()
   if kq_is_open(old) && kq_is_allowed(number) { letGo(number) }
   kq_set_errno(error)
 }
 
 private func letGo(from first: CUnsignedInt, through last: CUnsignedInt) {
-  guard let registry = sharedRegistry(), first <= CUnsignedInt(CInt.max) else { return }
+  guard let registry = sharedRegistry(), first <= CUnsignedInt(CInt.max), kq_is_interposed() else { return }
   let error = kq_errno()
   registry.letGo(from: CInt(first), through: CInt(min(last, CUnsignedInt(CInt.max))))
   kq_set_errno(error)

@@ -41,7 +41,8 @@ public func exportedKevent(
 
 @c(libkqueue_drain_pending_close)
 public func exportedDrainPendingClose() {
-  // A closed kqueue is freed by its closer or by its last waiter: nothing is ever pending.
+  // A kqueue that is closed is freed by its closer or by its last waiter; pending is only what nobody saw closed.
+  if let registry = sharedRegistry(), registry.isOwn { registry.reap() }
 }
 
 @inline(__always)

@@ -40,7 +40,7 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     registry.forEachSlot { handle in
       guard handle.slot.pointee.copies.load(ordering: .acquiring) else { return }
       handle.lock()
-      guard handle.isCopied else { return handle.unlock() }
+      guard handle.isCopied && !handle.isClosedUnseen() else { return handle.unlock() }
       handle.slot.pointee.isHeldForFork.store(true, ordering: .relaxed)
       room += handle.queue.pointee.knotes.count + 1
     }

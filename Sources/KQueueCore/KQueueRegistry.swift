@@ -70,7 +70,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// - Returns: its descriptor.
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   public func create(copies: Bool = false, as number: CInt? = nil) throws(Errno) -> CInt {
-    if Backend.closesGoUnseen { reap() }
+    reap()
     let handle = KQueueHandle(slot: try takeSlot(), registry: self)
     handle.lock()
     defer { handle.unlock() }
@@ -162,8 +162,9 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
       expected: UInt(bitPattern: slot), desired: 0, ordering: .acquiringAndReleasing)
   }
 
-  /// Frees the kqueues that were closed unseen.
+  /// Frees the kqueues that were closed unseen, where closes are not seen.
   public func reap() {
+    guard Backend.closesGoUnseen else { return }
     forEachSlot { handle in
       guard handle.slot.pointee.isInUse.load(ordering: .acquiring) else { return }
       handle.lock()

@@ -220,6 +220,8 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
 }
 
 extension FakeBackend {
+  public static func setFilePollInterval(_ nanoseconds: Int) throws(Errno) { throw Errno(ENOSYS) }
+
   public func source(of filter: Filter) -> UInt32? {
     filter == .vnode ? 8 : nil
   }

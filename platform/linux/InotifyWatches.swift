@@ -134,7 +134,7 @@ struct InotifyWatches: ~Copyable {
       descriptor = fresh
       try set.add(fresh, EPOLLIN.rawValue, EpollToken.source(.files))
     } catch {
-      if descriptor >= 0 { kq_close_descriptor(descriptor) }
+      if descriptor >= 0 { kq_close_own(descriptor) }
       descriptor = -1
       kq_unmap(memory, Self.memorySize)
       throw error
@@ -148,7 +148,7 @@ struct InotifyWatches: ~Copyable {
   }
 
   mutating func close() {
-    if descriptor >= 0 { kq_close_descriptor(descriptor) }
+    if descriptor >= 0 { kq_close_own(descriptor) }
     if let memory { kq_unmap(memory, Self.memorySize) }
     descriptor = -1
     memory = nil

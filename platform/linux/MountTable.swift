@@ -60,7 +60,7 @@ struct MountTable: BitwiseCopyable {
   }
 
   mutating func close() {
-    if descriptor >= 0 { kq_close_descriptor(descriptor) }
+    if descriptor >= 0 { kq_close_own(descriptor) }
     descriptor = -1
     mounts.free()
   }

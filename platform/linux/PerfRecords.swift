@@ -94,7 +94,7 @@ struct PerfRecords: BitwiseCopyable {
         place += 1
         continue
       }
-      if events[place].descriptor >= 0 { kq_close_descriptor(events[place].descriptor) }
+      if events[place].descriptor >= 0 { kq_close_own(events[place].descriptor) }
       count -= 1
       events[place] = events[count]
     }
@@ -180,7 +180,7 @@ struct PerfRecords: BitwiseCopyable {
   mutating func close() {
     for place in 0..<count {
       let descriptor = events.unsafelyUnwrapped[place].descriptor
-      if descriptor >= 0 { kq_close_descriptor(descriptor) }
+      if descriptor >= 0 { kq_close_own(descriptor) }
     }
     forEachRing { kq_ring_close($0.number - 1, $0.memory) }
     if let events { Arena.unmap(events, count: room) }

@@ -106,7 +106,7 @@ extension LinuxBackend {
 
   private func closeProcess(_ knote: LinuxKnotePointer) {
     guard knote.pointee.platform.watch >= 0 else { return }
-    kq_close_descriptor(knote.pointee.platform.watch)
+    kq_close_own(knote.pointee.platform.watch)
     knote.pointee.platform.watch = -1
   }
 

@@ -36,7 +36,7 @@ struct SideSets: BitwiseCopyable {
 
   func close() {
     for place in 0..<Self.limit {
-      if let set = self[place] { kq_close_descriptor(set.descriptor) }
+      if let set = self[place] { kq_close_own(set.descriptor) }
     }
   }
 }

@@ -106,7 +106,7 @@ struct SignalSource: ~Copyable {
   }
 
   mutating func close() {
-    if descriptor >= 0 { kq_close_descriptor(descriptor) }
+    if descriptor >= 0 { kq_close_own(descriptor) }
     descriptor = -1
     knotesOfSignal.removeAll()
   }

@@ -66,7 +66,7 @@ extension LinuxBackend {
 
   private func unwatchSignal(_ number: CInt) {
     let spare = kq_signal_unwatch(number)
-    if spare >= 0 { kq_close_descriptor(spare) }
+    if spare >= 0 { kq_close_own(spare) }
   }
 }
 

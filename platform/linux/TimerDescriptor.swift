@@ -37,7 +37,7 @@ struct TimerDescriptor: BitwiseCopyable {
   }
 
   mutating func close() {
-    if descriptor >= 0 { kq_close_descriptor(descriptor) }
+    if descriptor >= 0 { kq_close_own(descriptor) }
     descriptor = -1
   }
 }

@@ -31,8 +31,12 @@ extension LinuxBackend {
     let knote = knotes[index]
     guard knote.pointee.platform.place == .file else { return false }
     defer { knote.pointee.platform.isVerified = false }
-    return !knote.pointee.platform.isVerified && !files.isSame(knote)
+    // It was looked at in an earlier call, perhaps, and may have been closed unseen since.
+    return (validates || !knote.pointee.platform.isVerified) && !files.isSame(knote)
   }
+
+  /// The kernel tells of changes; there is no interval to set.
+  public static func setFilePollInterval(_ nanoseconds: Int) throws(Errno) { throw Errno(ENOSYS) }
 
   public func source(of filter: Filter) -> UInt32? {
     filter == .vnode && files.descriptor >= 0 ? EpollSource.files.rawValue : nil

@@ -42,7 +42,7 @@ struct WakeDescriptor: BitwiseCopyable {
   }
 
   mutating func close() {
-    if descriptor >= 0 { kq_close_descriptor(descriptor) }
+    if descriptor >= 0 { kq_close_own(descriptor) }
     descriptor = -1
   }
 }

@@ -40,6 +40,10 @@ void kq_own_inside(int descriptor);
 /* Moves a descriptor of ours out of the low numbers, which are the program's; passes a negative errno on. */
 int kq_move_high(int descriptor);
 bool kq_is_inside(int descriptor);
+/* Whether such a one was not closed behind our back, as far as that can be told. */
+bool kq_is_still_own(int descriptor);
+/* Closes it if so; otherwise the number is somebody else's. */
+void kq_close_own(int descriptor);
 void kq_lose(int descriptor);
 void kq_lose_range(int first, int last);
 unsigned kq_lost(void);
@@ -135,6 +139,8 @@ bool kq_signal_exists(int number);
 bool kq_signal_can_be_seen(int number);
 /* The descriptor that is written to at each occurrence, or -1 where a new one must be made. */
 int kq_signal_notifier(int number);
+/* A descriptor is gone: it notifies of nothing any more. Async-signal-safe. */
+void kq_signals_lose(int descriptor);
 /*
  * Counts for one knote more, writing to this descriptor unless there is one: the
  * one in use, or a negative errno; -EAGAIN where there is neither.

@@ -96,7 +96,7 @@ static void original_goes_on(void) {
     for (int round = 1; round <= 3; round++) {
         int copy = duplicate(pair[0]);
         REQUIRE_NO_KNOTE(kq, copy, EVFILT_READ, ENOENT); /* the new number has none */
-        if (round == 2)
+        if (round == 2 && closes_are_seen()) /* one like it under the same number is the same to who did not see it */
             add_read(kq, copy, EV_DISABLE);
         REQUIRE_EQ(close(copy), 0);
         put(pair[1], "x");
@@ -332,6 +332,9 @@ static void queued_event_goes_with_the_close(void) {
                 REQUIRE_EQ(next_event(kq).ident, taken);
             REQUIRE_EQ(close(taken), 0);
         }
+        /* Where nobody saw it, the set may have been made anew, which tells of the other once more. */
+        if (behaviour == 1 && !closes_are_seen() && collect(kq, &event, 1, 0) == 1)
+            REQUIRE_EQ(event.ident, taken);
         require_silent(kq);
         close(copies[0]);
         close(copies[1]);

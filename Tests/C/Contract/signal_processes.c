@@ -128,6 +128,7 @@ static void children_watch_for_themselves(void) {
             unwatch(mine, SIGUSR1);
             REQUIRE(action_of(SIGUSR1).sa_handler == note_run);
             REQUIRE_EQ(close(mine), 0);
+            libkqueue_drain_pending_close(); /* where nobody saw that */
             REQUIRE(action_of(SIGUSR2).sa_handler == SIG_DFL);
             _exit(0);
         }

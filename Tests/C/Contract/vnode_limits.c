@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "files.h"
+#include "life.h"
 
 #include <dirent.h>
 #include <sched.h>
@@ -126,6 +127,7 @@ static void one_descriptor_for_all(void) {
 /* ---- Leaks ---- */
 
 static int inotify_descriptors(void) {
+    libkqueue_drain_pending_close();
     DIR *directory = opendir("/proc/self/fd");
     int count = 0;
     REQUIRE(directory != NULL);
@@ -196,6 +198,8 @@ static void watches_go_with_their_knotes(void) {
     REQUIRE_EQ(watches(kq), 1);
     close(fd);
     REQUIRE(!delete_knote(kq, (uintptr_t)copy, EVFILT_VNODE)); /* any call sees to what was closed */
+    if (!closes_are_seen()) /* but it has nothing to say that this was */
+        REQUIRE_NO_KNOTE(kq, fd, EVFILT_VNODE, EBADF);
     REQUIRE_EQ(watches(kq), 0);
     remove_place(&place);
 }
