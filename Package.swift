@@ -12,7 +12,10 @@ let package = Package(
     .systemLibrary(name: "CKQueue", path: "Sources/CKQueue/include"),
     .target(name: "CKQueueShims", cSettings: headers),
     .target(name: "KQueueCore", dependencies: ["CKQueue", "CKQueueShims"]),
-    .target(name: "KQueueLinux", dependencies: [core, "CKQueue", "CKQueueShims"], path: "platform/linux"),
+    .target(
+      name: "KQueueLinux", dependencies: [core, "CKQueue", "CKQueueShims"], path: "platform/linux",
+      exclude: ["README.md"]),
+    .target(name: "KQueuePOSIX", dependencies: [core, "CKQueue", "CKQueueShims"], path: "platform/posix"),
     .target(
       name: "KQueueABI", dependencies: [core, "KQueueLinux", "CKQueue", "CKQueueShims"],
       exclude: ["libkqueue.map"]),
@@ -27,9 +30,26 @@ let package = Package(
       cSettings: [.define("_GNU_SOURCE"), .headerSearchPath("../../../Sources/CKQueue/include")]),
     .testTarget(name: "ContractTests", dependencies: ["contract"]),
 
+    // The same on the POSIX platform. A source belongs to one target, so these are links to the folders. No test target
+    // depends on them: all of those are one program, which has the C ABI already.
+    .target(
+      name: "KQueueABIOnPOSIX", dependencies: [core, "KQueuePOSIX", "CKQueue", "CKQueueShims"],
+      path: "Tests/POSIX/KQueueABI", exclude: ["libkqueue.map"], swiftSettings: [.define("KQUEUE_PLATFORM_POSIX")]),
+    .executableTarget(
+      name: "contract-posix", dependencies: ["KQueueABIOnPOSIX"], path: "Tests/POSIX/Contract",
+      cSettings: [.define("_GNU_SOURCE"), .headerSearchPath("../../../Sources/CKQueue/include")]),
+    .testTarget(name: "POSIXTests", dependencies: [core, "KQueuePOSIX", "Support", "CKQueue", "CKQueueShims"]),
+
     // The core's semantics over a platform made of plain values.
     .target(name: "Support", dependencies: [core, "CKQueue", "CKQueueShims"], path: "Tests/Support"),
-    .testTarget(name: "KQueueCoreTests", dependencies: [core, "Support", "CKQueue", "CKQueueShims"]),
+    .testTarget(name: "KQueueCoreTests", dependencies: [core, "Support", "NullPlatform", "CKQueue", "CKQueueShims"]),
+
+    // The least that a platform can be; docs/adding-a-platform.md goes through it.
+    .target(
+      name: "NullShims", dependencies: ["CKQueueShims"], path: "Tests/NullPlatform/shims"),
+    .target(
+      name: "NullPlatform", dependencies: [core, "NullShims", "CKQueue", "CKQueueShims"], path: "Tests/NullPlatform",
+      exclude: ["shims"]),
 
     // The source tree itself: imports, conditions, lengths.
     .testTarget(name: "LayeringTests"),

@@ -9,6 +9,20 @@ find_program(KQUEUE_SWIFTC swiftc DOC "Swift compiler, 6.2 or later" REQUIRED)
 
 set(KQUEUE_SWIFT_FLAGS "" CACHE STRING "More flags for the Swift compiler")
 
+# Swift reads the C library's headers of its own system; the program is linked with the C compiler's.
+include(CheckSymbolExists)
+check_symbol_exists(__GLIBC__ features.h KQUEUE_GLIBC)
+set(KQUEUE_SWIFT_HEADERS "")
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT KQUEUE_GLIBC)
+  list(APPEND KQUEUE_SWIFT_HEADERS -Xcc -nostdlibinc)
+  foreach(folder IN LISTS CMAKE_C_IMPLICIT_INCLUDE_DIRECTORIES)
+    # Not the C compiler's own, of which Swift has others.
+    if(NOT EXISTS ${folder}/stddef.h OR EXISTS ${folder}/stdio.h)
+      list(APPEND KQUEUE_SWIFT_HEADERS -Xcc -isystem -Xcc ${folder})
+    endif()
+  endforeach()
+endif()
+
 function(add_embedded_swift_module name)
   cmake_parse_arguments(module "PROGRAM" "" "SOURCES;DEPENDS;INCLUDE;FLAGS" ${ARGN})
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/swift)
@@ -50,7 +64,8 @@ function(add_embedded_swift_module name)
     OUTPUT ${products}
     COMMAND ${KQUEUE_SWIFTC} -enable-experimental-feature Embedded -swift-version 6 -wmo
       $<IF:$<CONFIG:Debug>,-Onone,-O> $<$<CONFIG:Debug>:-gline-tables-only> $<$<CONFIG:RelWithDebInfo>:-g>
-      -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE ${hardening} ${reproducible} ${module_FLAGS} ${more}
+      -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE ${hardening} ${KQUEUE_SWIFT_HEADERS}
+      ${reproducible} ${module_FLAGS} ${more}
       -I ${folder} ${includes} -module-name ${name} ${kind} -c -o ${object} ${module_SOURCES}
     COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash ${object}
     DEPENDS ${module_SOURCES} ${needs} ${headers}

@@ -100,6 +100,12 @@ static int anonymous_kind(int descriptor) {
                : KQ_KIND_OTHER;
 }
 
+/* One that was hung up answers with EIO, which isatty(3) does not pass on everywhere. */
+static bool is_terminal(int descriptor) {
+    struct termios terminal;
+    return tcgetattr(descriptor, &terminal) == 0 || errno == EIO;
+}
+
 int kq_kind(int descriptor) {
     struct stat status;
     if (fstat(descriptor, &status) == -1)
@@ -114,8 +120,7 @@ int kq_kind(int descriptor) {
     case S_IFDIR:
         return KQ_KIND_DIRECTORY;
     case S_IFCHR:
-        /* A terminal that was hung up answers with EIO. */
-        return isatty(descriptor) || errno == EIO ? KQ_KIND_TTY : KQ_KIND_DEVICE;
+        return is_terminal(descriptor) ? KQ_KIND_TTY : KQ_KIND_DEVICE;
     case S_IFBLK:
         return KQ_KIND_DEVICE;
     default:

@@ -108,6 +108,11 @@ int kq_next_dup2(int old, int new_number) {
 }
 
 int kq_next_dup3(int old, int new_number, int flags) {
+    /* musl does not look at flags that it does not know, and would replace what nobody let go of. */
+    if ((flags & ~O_CLOEXEC) != 0) {
+        errno = EINVAL;
+        return -1;
+    }
     return next.dup3 != NULL ? next.dup3(old, new_number, flags)
                              : (int)syscall(SYS_dup3, old, new_number, flags);
 }

@@ -48,7 +48,7 @@ static void once_epoll(void *argument) {
     BENCH_REQUIRE(read(events[0].data.fd, &byte, 1) == 1);
 }
 
-static double active_kqueue(void) {
+double active_kqueue(void) {
     struct active a = {.turn = 0};
     sockets_open(&a.set, SOCKETS, false);
     a.queue = sockets_kqueue(&a.set);

@@ -1,6 +1,7 @@
 /*
- * The benchmarks: the public kqueue API against epoll by hand doing the same
- * job.  Each side of each runs in a process of its own, in turns.
+ * The benchmarks: the public kqueue API against epoll by hand doing the same job,
+ * or poll where that is what the library is made of.  Each side of each runs in a
+ * process of its own, in turns.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -18,13 +19,17 @@ struct bench {
     const char *title;
     const char *unit;    /* of what a side returns */
     bench_side *kqueue;
-    bench_side *epoll;   /* NULL: there is nothing to compare with */
+    bench_side *epoll;   /* or poll, by hand; NULL: there is nothing to compare with */
     double target;       /* the most that ratio, or value where no epoll, may be; 0 is none */
 };
 
 /* The tables of the other files, each ended by an entry of NULLs. */
 extern const struct bench harvest_benches[], active_benches[], register_benches[], user_benches[],
-    pingpong_benches[], timer_benches[], thread_benches[], memory_benches[], vnode_benches[], proc_benches[];
+    pingpong_benches[], timer_benches[], thread_benches[], memory_benches[], vnode_benches[], proc_benches[],
+    poll_benches[];
+
+/* kqueue sides that the rows against poll have as well. */
+bench_side harvest_few_kqueue, active_kqueue;
 
 /* ---- run.c: sides in processes, pairs, medians ---- */
 

@@ -1,11 +1,18 @@
 import Foundation
 import Testing
 
-/// The numbered statements of the contract, a process each, through the C ABI of the ordinary build.
+/// The numbered statements of the contract, a process each, through the C ABI of the ordinary build, on every platform
+/// that runs here.
 ///
 /// The cases are C (Tests/C/Contract), because a C program is what must not notice the difference, and because
 /// ctest runs the same ones against the installed library.
 @Suite struct ContractTests {
+  /// The library on a platform, linked into the program with the cases.
+  enum Subject: String, CaseIterable, Sendable {
+    case linux = "contract"
+    case posix = "contract-posix"
+  }
+
   /// A statement, such as C-145, and the number of cases that check it.
   struct Statement: CustomTestStringConvertible, Sendable {
     let name: String
@@ -16,7 +23,7 @@ import Testing
   static let statements: [Statement] = {
     var titles: [String: [String]] = [:]
     var order: [String] = []
-    for line in run(["--list"]).output.split(separator: "\n") {
+    for line in (try? runNow(.linux, ["--list"]))?.output.split(separator: "\n") ?? [] {
       let parts = line.split(separator: " ", maxSplits: 1).map(String.init)
       if titles[parts[0]] == nil { order.append(parts[0]) }
       titles[parts[0], default: []].append(parts[1])
@@ -29,14 +36,14 @@ import Testing
   /// runs them against it, in every mode.
   static let amidThreads = ["C-137", "C-138", "C-140", "F5"]
 
-  @Test(arguments: statements) func holds(_ statement: Statement) {
-    let result = Self.run([statement.name])
+  @Test(arguments: Subject.allCases, statements) func holds(_ subject: Subject, _ statement: Statement) async throws {
+    let result = try await Self.run(subject, [statement.name])
     #expect(result.status == 0, "\(result.output)")
   }
 
   /// Closing and forking once more where the program's closes go unseen, as in a library that was loaded with dlopen.
-  @Test(arguments: lifecycle) func holdsWhereClosesGoUnseen(_ statement: Statement) {
-    let result = Self.run([statement.name], ["KQUEUE_VALIDATE": "1"])
+  @Test(arguments: lifecycle) func holdsWhereClosesGoUnseen(_ statement: Statement) async throws {
+    let result = try await Self.run(.linux, [statement.name], ["KQUEUE_VALIDATE": "1"])
     #expect(result.status == 0, "\(result.output)")
   }
 
@@ -47,20 +54,80 @@ import Testing
     #expect(Self.lifecycle.count >= 40)
   }
 
-  /// Runs the program with the cases, which the build puts beside the tests.
-  static func run(
-    _ arguments: [String], _ environment: [String: String] = [:]
-  ) -> (status: Int32, output: String) {
+  /// The cases mostly wait, so there may be more of them than processors.
+  private static let turns = Turns(4)
+
+  private static func run(
+    _ subject: Subject, _ arguments: [String], _ environment: [String: String] = [:]
+  ) async throws -> Result {
+    try await turns.take {
+      try await withCheckedThrowingContinuation { continuation in
+        // Not on one of the threads that tests run on, of which there are few.
+        Thread.detachNewThread {
+          continuation.resume(with: Swift.Result { try runNow(subject, arguments, environment) })
+        }
+      }
+    }
+  }
+
+  struct Result: Sendable {
+    let status: Int32
+    let output: String
+  }
+
+  /// Runs a program with the cases, which the build puts beside the tests.
+  private static func runNow(
+    _ subject: Subject, _ arguments: [String], _ environment: [String: String] = [:]
+  ) throws -> Result {
     let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
     let process = Process()
     let pipe = Pipe()
-    process.executableURL = folder.appendingPathComponent("contract")
+    process.executableURL = folder.appendingPathComponent(subject.rawValue)
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardOutput = pipe
-    do { try process.run() } catch { return (127, "\(error)") }
+    try process.run()
     let output = pipe.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+    return Result(status: process.terminationStatus, output: String(decoding: output, as: UTF8.self))
+  }
+}
+
+/// Lets so many go on at a time.
+actor Turns {
+  private var free: Int
+  private var waiting: [CheckedContinuation<Void, Never>] = []
+
+  init(_ count: Int) {
+    free = count
+  }
+
+  nonisolated func take<Value: Sendable>(_ body: @Sendable () async throws -> Value) async throws -> Value {
+    await begin()
+    do {
+      let value = try await body()
+      await end()
+      return value
+    } catch {
+      await end()
+      throw error
+    }
+  }
+
+  private func begin() async {
+    if free > 0 {
+      free -= 1
+    } else {
+      await withCheckedContinuation { waiting.append($0) }
+    }
+  }
+
+  /// A turn goes to who has waited longest.
+  private func end() {
+    if waiting.isEmpty {
+      free += 1
+    } else {
+      waiting.removeFirst().resume()
+    }
   }
 }

@@ -46,6 +46,7 @@ struct Rule: CustomTestStringConvertible, Sendable {
     Rule(name: "C", violations: cFiles),
     Rule(name: "function length", violations: functionLength),
     Rule(name: "one protocol", violations: oneProtocol),
+    Rule(name: "POSIX", violations: posix),
   ]
 
   /// What the Swift files of a folder may import. Shipped sources are Embedded Swift too: nothing else is there.
@@ -109,12 +110,43 @@ struct Rule: CustomTestStringConvertible, Sendable {
   }
 }
 
+// MARK: POSIX
+
+extension Rule {
+  /// What POSIX.1-2008 does not have, in the sources of the platform that needs no more. What a system may have
+  /// besides is asked for by name, with #ifdef.
+  @Sendable static func posix(_ tree: SourceTree) -> [String] {
+    (tree.swift + tree.c).filter(isPOSIX).flatMap { file in
+      let asked = Set(file.text.matches(of: /#\s*ifn?def\s+(\w+)/).map { String($0.1) })
+      return foreignWords(file.text).filter { !asked.contains(String($0)) }.map { word in
+        let line = file.text[..<word.startIndex].count { $0 == "\n" } + 1
+        return "\(file.path):\(line): \(word)"
+      }
+    }
+  }
+
+  private static func isPOSIX(_ file: SourceFile) -> Bool {
+    file.path.hasPrefix("platform/posix/") || file.path.hasPrefix("Sources/CKQueueShims/posix_")
+      || file.path == "Sources/CKQueueShims/include/kqueue_shims_posix.h"
+  }
+
+  private static func foreignWords(_ text: String) -> [Substring] {
+    let systems = /\w*(?:epoll|inotify|fanotify|eventfd|signalfd|timerfd|pidfd|netlink|linux|_GNU_SOURCE)\w*|\/proc\b/
+    let calls = /\b(?:syscall|SYS_\w+|pipe2|accept4|dup3|ppoll|prctl|gettid|close_range|splice)\b/
+    let names = /\b(?:(?:O_PATH|O_TMPFILE|SOCK_CLOEXEC|SOCK_NONBLOCK|AT_EMPTY_PATH|TCP_INFO)\b|SIOC\w+|FION\w+)/
+    let messages = /\bMSG_(?!(?:CTRUNC|DONTROUTE|EOR|NOSIGNAL|OOB|PEEK|TRUNC|WAITALL)\b)\w+/
+    return [systems, calls, names, messages].flatMap { pattern in text.matches(of: pattern).map(\.output) }
+  }
+}
+
 // MARK: The sources
 
 struct SourceFile: Sendable {
   let path: String
-  /// Without comments and the contents of strings.
+  /// Without comments and the contents of strings, in Swift.
   let lines: [String]
+  /// The whole file.
+  let text: String
 
   /// The two folders that the path begins with.
   var folder: String { path.split(separator: "/").prefix(2).joined(separator: "/") }
@@ -134,9 +166,9 @@ struct SourceTree: Sendable {
         let path = "\(folder)/\(name)"
         guard let text = try? String(contentsOf: root.appendingPathComponent(path), encoding: .utf8) else { continue }
         switch URL(fileURLWithPath: name).pathExtension {
-        case "swift": swift.append(SourceFile(path: path, lines: Self.codeLines(text)))
+        case "swift": swift.append(SourceFile(path: path, lines: Self.codeLines(text), text: text))
         case "c", "h", "modulemap", "S", "cpp", "cc":
-          c.append(SourceFile(path: path, lines: text.components(separatedBy: "\n")))
+          c.append(SourceFile(path: path, lines: text.components(separatedBy: "\n"), text: text))
         default: break
         }
       }
@@ -263,6 +295,16 @@ struct Sample: CustomTestStringConvertible, Sendable {
     Sample("function length", "platform/posix/Poll.swift", "struct A {}\n", "struct A {\n\(function(ofLines: 99))}"),
     Sample("one protocol", "platform/linux/Wake.swift", "struct L: PlatformBackend {}", "extension PlatformBackend {}"),
     Sample("one protocol", "Sources/KQueueCore/PlatformBackend.swift", lawful, "protocol Platform {}"),
+    Sample("POSIX", "platform/posix/Poll.swift", "let a = kq_poll_now\n", "let a = kq_epoll_poll\n"),
+    Sample("POSIX", "platform/posix/Files.swift", "let a = \"/process\"\n", "let a = \"/proc/self/fd\"\n"),
+    Sample("POSIX", "Sources/CKQueueShims/posix_events.c", "pipe(ends);\n", "pipe2(ends, 0);\n"),
+    Sample("POSIX", "Sources/CKQueueShims/posix_events.c", "/* why */\n", "#define _GNU_SOURCE\n"),
+    Sample("POSIX", "Sources/CKQueueShims/posix_files.c", "MSG_PEEK;\n", "MSG_PEEK | MSG_ERRQUEUE;\n"),
+    Sample(
+      "POSIX", "Sources/CKQueueShims/posix_sockets.c", "#ifdef FIONREAD\n FIONREAD\n#endif\n", "ioctl(f, FIONREAD);\n"),
+    Sample(
+      "POSIX", "Sources/CKQueueShims/include/kqueue_shims_posix.h", "#include \"kqueue_shims.h\"\n",
+      "#include \"kqueue_shims_linux.h\"\n"),
   ]
 
   /// C where none may be.

@@ -29,7 +29,7 @@ check_needed() {
   readelf -dW "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' >needed
   cat needed
   [ -s needed ] || fail "nothing is needed, not even libc"
-  if grep -Ev '^(libc\.so\.6|libc\.musl-[a-z0-9_]+\.so\.1|ld-linux[-a-z0-9_]*\.so\.[0-9]+|libcap\.so\.2)$' needed; then
+  if grep -Ev '^(libc\.so(\.6)?|libc\.musl-[a-z0-9_]+\.so\.1|ld-linux[-a-z0-9_]*\.so\.[0-9]+|libcap\.so\.2)$' needed; then
     fail "needed beside the C library"
   fi
 }

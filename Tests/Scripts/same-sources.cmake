@@ -8,7 +8,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 # Targets of Sources and platform that CMake has no part in.
-set(swiftpm_only KQueue KQueuePOSIX)
+set(swiftpm_only KQueue)
 if(NOT TOOLS)
   list(APPEND swiftpm_only kq CKqShims)
 endif()

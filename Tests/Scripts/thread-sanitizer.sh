@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the contract's cases and the library's own sources under ThreadSanitizer, and runs the cases that have threads.
 #
-#   thread-sanitizer.sh SOURCE-FOLDER WORK-FOLDER
+#   thread-sanitizer.sh SOURCE-FOLDER WORK-FOLDER PLATFORM
 #
 # The 6.3 compiler fails with -sanitize=thread on this code, so it writes LLVM's text, whose functions are then marked
 # for the sanitizer by hand and compiled by clang. gcc's runtime serves, since clang's wants libdispatch.
@@ -10,13 +10,19 @@
 set -eu
 source=$1
 work=$2
+platform=$3
+case $platform in
+  posix) module=KQueuePOSIX flags="-D KQUEUE_PLATFORM_POSIX" ;;
+  *) module=KQueueLinux flags= ;;
+esac
 clang=$(dirname "$(readlink -f "$(command -v swiftc)")")/clang
 [ -x "$clang" ] || clang=$(command -v clang) || { echo "skipped: no clang"; exit 77; }
 mkdir -p "$work"
 cd "$work"
 
 swift_module() {
-  swiftc -enable-experimental-feature Embedded -swift-version 6 -wmo -parse-as-library -O -gline-tables-only \
+  # shellcheck disable=SC2086 # several flags
+  swiftc $flags -enable-experimental-feature Embedded -swift-version 6 -wmo -parse-as-library -O -gline-tables-only \
     -module-cache-path cache -I . -Xcc "-I$source/Sources/CKQueue/include" \
     -Xcc "-I$source/Sources/CKQueueShims/include" -Xcc -fPIC -Xcc -D_GNU_SOURCE \
     -module-name "$1" -emit-module -emit-module-path "$1.swiftmodule" -emit-ir -o "$1.ll" \
@@ -34,11 +40,11 @@ void *__tsan_memset(void *to, int byte, size_t n) { return memset(to, byte, n); 
 C
 gcc -c memory.c -o memory.o
 swift_module KQueueCore Sources/KQueueCore
-swift_module KQueueLinux platform/linux
+swift_module $module platform/$platform
 swift_module KQueueABI Sources/KQueueABI
 gcc -fsanitize=thread -std=c11 -D_GNU_SOURCE -O1 -g -w -I"$source/Sources/CKQueue/include" \
   -I"$source/Sources/CKQueueShims/include" "$source"/Tests/C/Contract/*.c "$source"/Sources/CKQueueShims/*.c \
-  memory.o KQueueABI.o KQueueLinux.o KQueueCore.o -o contract -lpthread
+  memory.o KQueueABI.o $module.o KQueueCore.o -o contract -lpthread
 
 # C-137 is not among them: the sanitizer cannot follow threads of a child that was forked from threads.
 # To close a descriptor that another thread waits on is a race to the sanitizer, and the subject of these cases.

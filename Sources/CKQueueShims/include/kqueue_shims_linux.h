@@ -11,12 +11,37 @@
 #include "kqueue_shims.h"
 
 #include <fcntl.h>
-#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+
+#ifdef __GLIBC__
+#include <sys/epoll.h>
+#else /* musl has macros of two types, and an empty enumeration; glibc constants of one, which Swift goes by */
+#define EPOLL_EVENTS kq_no_epoll_events
+#include <sys/epoll.h>
+#undef EPOLL_EVENTS
+#undef EPOLLIN
+#undef EPOLLPRI
+#undef EPOLLOUT
+#undef EPOLLERR
+#undef EPOLLHUP
+#undef EPOLLRDHUP
+#undef EPOLLONESHOT
+#undef EPOLLET
+enum EPOLL_EVENTS {
+    EPOLLIN = 0x1,
+    EPOLLPRI = 0x2,
+    EPOLLOUT = 0x4,
+    EPOLLERR = 0x8,
+    EPOLLHUP = 0x10,
+    EPOLLRDHUP = 0x2000,
+    EPOLLONESHOT = 1 << 30,
+    EPOLLET = 1u << 31,
+};
+#endif
 
 /* An event as the kernel writes it; the layout is epoll_event's. */
 struct kq_epoll_event {

@@ -136,7 +136,7 @@ static void fclose_writes_what_is_buffered(void) {
     add_write(kq, pair[0], EV_CLEAR);
     FILE *stream = fdopen(pair[0], "w");
     REQUIRE(stream != NULL);
-    REQUIRE_EQ(fputs("hello", stream), 1);
+    REQUIRE(fputs("hello", stream) >= 0);
     REQUIRE_EQ(fclose(stream), 0);
     REQUIRE_EQ(read(pair[1], bytes, sizeof bytes), 5);
     REQUIRE_EQ(read(pair[1], bytes, sizeof bytes), 0);

@@ -1,11 +1,12 @@
 #!/bin/sh
 # kq as a newcomer runs it.
 #
-#   kq-test.sh PATH-OF-KQ
+#   kq-test.sh PATH-OF-KQ [PLATFORM]
 #
 # SPDX-License-Identifier: BSD-2-Clause
 kq=$1
-[ -x "$kq" ] || { echo "usage: kq-test.sh PATH-OF-KQ" >&2; exit 2; }
+platform=${2:-linux}
+[ -x "$kq" ] || { echo "usage: kq-test.sh PATH-OF-KQ [PLATFORM]" >&2; exit 2; }
 
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
@@ -206,6 +207,13 @@ watch_process() {
     exits 1 'watch process of none'
 }
 
+# POSIX tells a parent alone of a process's end, and kq is nobody's parent.
+refuse_process() {
+    run watch process $$
+    exits 1 'watch a process that is no child'
+    says 'not supported' "$err"
+}
+
 watch_signal() {
     watching signal USR1 --count 2
     kill -USR1 "$watcher"
@@ -219,7 +227,7 @@ demo
 information
 usage_errors
 watch_file
-watch_process
+if [ "$platform" = posix ]; then refuse_process; else watch_process; fi
 watch_signal
 watch_timer
 watch_read
