@@ -1,16 +1,21 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 // The ordinary build: tests and Swift users. The shipped library is the same sources as Embedded Swift; see CMakeLists.txt.
 
 let headers: [CSetting] = [.headerSearchPath("../CKQueue/include")]
+// Nothing has to be installed; libcap is used where it is.
+let hasLibcap = FileManager.default.fileExists(atPath: "/usr/include/sys/capability.h")
+let capabilities: [CSetting] = hasLibcap ? [.define("KQUEUE_LIBCAP")] : []
+let libcap: [LinkerSetting] = hasLibcap ? [.linkedLibrary("cap")] : []
 let core: Target.Dependency = "KQueueCore"
 
 let package = Package(
   name: "libkqueue",
   targets: [
     .systemLibrary(name: "CKQueue", path: "Sources/CKQueue/include"),
-    .target(name: "CKQueueShims", cSettings: headers),
+    .target(name: "CKQueueShims", cSettings: headers + capabilities, linkerSettings: libcap),
     .target(name: "KQueueCore", dependencies: ["CKQueue", "CKQueueShims"]),
     .target(
       name: "KQueueLinux", dependencies: [core, "CKQueue", "CKQueueShims"], path: "platform/linux",
