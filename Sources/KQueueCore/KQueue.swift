@@ -63,7 +63,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   @inline(__always)
   mutating func flush() -> Bool {
     armTimers()
-    defer { backend.flush() }
+    defer { backend.flush(knotes) }
     guard (ready.held > 0) != wakePending else { return false }
     if wakePending {
       wakePending = false

@@ -147,11 +147,20 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     takeWatchers(record) { slot in
       Backend.forget(number, slot.pointee.watchSets)
       slot.pointee.closedNumbers.leave(number)
+      interrupt(slot)
     }
     let address = record.pointee.kqueue.exchange(0, ordering: .acquiringAndReleasing)
     guard let slot = UnsafeMutablePointer<Slot>(bitPattern: address) else { return }
     kq_disown(number)
     KQueueHandle(slot: slot, registry: self).close()
+  }
+
+  /// Has whoever waits see to a close. Either he finds it noted before he waits, or he is found to wait.
+  @inline(__always)
+  private func interrupt(_ slot: UnsafeMutablePointer<Slot>) {
+    guard Backend.waitsKeepFiles else { return }
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    Backend.interrupt(slot.pointee.watchSets)
   }
 
   /// Forgets the number of a kqueue that was closed unseen.

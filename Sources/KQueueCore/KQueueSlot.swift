@@ -166,6 +166,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   func leave(_ waiter: Backend.Waiter) -> Bool {
     queue.pointee.backend.leave(waiter)
     queue.pointee.waiters -= 1
+    if Backend.waitsKeepFiles && slot.pointee.number != 0 { queue.pointee.publishWatchSets() }
     freeIfLeft()
     return slot.pointee.number != 0
   }

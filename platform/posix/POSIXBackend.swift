@@ -32,6 +32,9 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   /// Threads that wait, or are on their way back; those of them who wait for all that there is.
   private var sleepers = 0
   private var upToDate = 0
+  /// Threads among them that have to look anew before anybody may sleep, and what is new to them.
+  private var outdated = 0
+  private var newest: UInt32 = 0
   /// Grows with each change of what is waited for.
   private var version: UInt32 = 0
   public let validates: Bool
@@ -73,9 +76,15 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public var isReplaced: Bool { !pipe.isAlive }
   public var isIntact: Bool { pipe.isIntact }
 
-  /// poll(2) is given numbers anew each time, so there is nothing that a close would leave behind.
-  public var watchSets: WatchSets { WatchSets() }
+  /// poll(2) is given numbers anew each time, so there is nothing that a close would leave behind but those who
+  /// sleep.
+  public var watchSets: WatchSets { sleepers > 0 ? WatchSets(UInt64(pipe.writing) + 1) : WatchSets() }
   public static func forget(_ number: CInt, _ watchSets: WatchSets) {}
+  public static var waitsKeepFiles: Bool { true }
+
+  public static func interrupt(_ watchSets: WatchSets) {
+    if watchSets.first != 0 { kq_tell(CInt(watchSets.first - 1)) }
+  }
 
   // MARK: Time
 
@@ -106,7 +115,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   }
 
   public func takeBackWake() {
-    drain()
+    if outdated == 0 { drain() }
   }
 
   /// A handler may have counted and written meanwhile; whoever counts later writes later.
@@ -126,8 +135,16 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     upToDate = 0
   }
 
+  /// A number that is waited for is closed or may be: sleepers must not keep its file open.
+  mutating func dismissSleepers() {
+    noteChange()
+    guard sleepers > 0 else { return }
+    (outdated, newest) = (sleepers, version)
+    _ = pipe.signal()
+  }
+
   /// One sleeper has to wait for everything, if there is any: when that one leaves, another looks anew.
-  public mutating func flush() {
+  public mutating func flush(_ knotes: borrowing Knotes) {
     if sleepers > 0 && upToDate == 0 { _ = pipe.signal() }
   }
 
@@ -148,6 +165,8 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   public mutating func enter(_ knotes: borrowing Knotes) throws(Errno) -> Sleeper {
     try prepareTable()
+    // Where closes go unseen the core looks; a close that nobody could see is found here.
+    if !validates && !kq_is_open(pipe.reading) { throw Errno(EBADF) }
     lookAtQuiet(knotes)
     let sleeper = Sleeper(
       list: try table.lend(), monotonic: deadlines.monotonic, realtime: deadlines.realtime, look: nextLook,
@@ -160,8 +179,9 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public mutating func leave(_ sleeper: Sleeper) {
     sleepers -= 1
     if sleeper.version == version { upToDate -= 1 }
+    if outdated > 0 && Int32(bitPattern: sleeper.version &- newest) < 0 { outdated -= 1 }
     let told = sleeper.list.told
-    if told.contains(.wake) && !isClosing { drain() }
+    if told.contains(.wake) && !isClosing && outdated == 0 { drain() }
     // A time that was reported is over; the core asks for the next.
     if told.contains(.monotonic) && deadlines.monotonic == sleeper.monotonic { deadlines.monotonic = 0 }
     if told.contains(.realtime) && deadlines.realtime == sleeper.realtime { deadlines.realtime = 0 }

@@ -15,6 +15,8 @@ int kq_pipe(int ends[2]);
 int kq_duplicate(int descriptor);
 /* Makes the pipe readable.  Async-signal-safe. */
 int kq_pipe_signal(int end);
+/* Likewise, unless closes go unseen and the number is a file of the program's by now. */
+void kq_tell(int end);
 /* Takes everything out of it. */
 void kq_pipe_drain(int end);
 /* Which file a descriptor names. */
@@ -52,8 +54,8 @@ int kq_posix_kind(int descriptor);
 
 /* Bytes that can be read, where the system counts them; a negative errno. */
 long kq_bytes(int descriptor);
-/* st_size less the offset; a negative errno. */
-int kq_remaining(int descriptor, int64_t *remaining);
+/* st_size, and that less the offset; a negative errno. */
+int kq_remaining(int descriptor, int64_t *remaining, int64_t *size);
 
 bool kq_listens(int descriptor);
 bool kq_is_connected(int descriptor);
@@ -61,11 +63,15 @@ bool kq_is_connected(int descriptor);
 long kq_receive_low_water(int descriptor);
 long kq_receive_buffer(int descriptor);
 long kq_send_buffer(int descriptor);
-/* Whether a stream's end can be seen: nothing is left to read, and nothing will come. */
-bool kq_is_at_end(int descriptor);
+/* What reading a byte would give, which is left there: 1, 0 at the end, -1 where there is none. */
+int kq_peek(int descriptor);
 /* Whether the program has shut the sending side down. */
 bool kq_is_send_shut(int descriptor);
 
+/* A number of the calling thread. */
+static inline uint32_t kq_thread(void) {
+    return (uint32_t)((uintptr_t)&errno >> 4);
+}
 /* Whether the calling thread blocks a signal. */
 bool kq_is_blocked_here(int number);
 
