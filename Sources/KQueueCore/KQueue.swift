@@ -129,6 +129,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   mutating func discard(_ index: UInt32, _ filter: Filter) {
     let number = knotes[index].pointee.descriptor
     deactivate(index)
+    unnest(index)
     table.remove(index, filter, knotes)
     knotes.free(index)
     if filter.watchesDescriptor { untrack(number) }

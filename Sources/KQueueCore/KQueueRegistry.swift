@@ -12,6 +12,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     let freeSlots: FreeStack<Slot>
     let freeWatchers: FreeStack<Watcher<Backend>>
     var lock: kq_lock
+    /// Held while a kqueue is put inside another.
+    var nesting: kq_lock
     let descriptors: DescriptorTable
     /// All slots there are, in blocks; each block's first slot leads to the next block.
     let blocks: Atomic<UInt>
@@ -98,6 +100,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     }
     queue.tracking = handle
     queue.seenClosed = handle.slot.pointee.closedNumbers.count.load(ordering: .acquiring)
+    handle.slot.pointee.watchedKqueues.store(0, ordering: .relaxed)
     handle.slot.pointee.watchSets = queue.backend.watchSets
     handle.queue.initialize(to: queue)
     handle.slot.pointee.isInitialised = true

@@ -81,6 +81,9 @@ public protocol PlatformBackend: ~Copyable {
   /// keep it alive there. Async-signal-safe.
   static func forget(_ number: CInt, _ watchSets: WatchSets)
 
+  /// Whether the system refuses to let kqueues watch one another in a ring.
+  static var refusesRings: Bool { get }
+
   /// Whether a thread that waits keeps open what it waits for: a close takes effect only when its wait is over.
   static var waitsKeepFiles: Bool { get }
 
@@ -187,6 +190,7 @@ extension PlatformBackend where Self: ~Copyable {
   public var isAlive: Bool { true }
   public var isReplaced: Bool { false }
   public var isIntact: Bool { true }
+  public static var refusesRings: Bool { true }
   public static var waitsKeepFiles: Bool { false }
   public static func interrupt(_ watchSets: WatchSets) {}
   public mutating func rebuild(_ knotes: borrowing Knotes) {}

@@ -81,6 +81,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public var watchSets: WatchSets { sleepers > 0 ? WatchSets(UInt64(pipe.writing) + 1) : WatchSets() }
   public static func forget(_ number: CInt, _ watchSets: WatchSets) {}
   public static var waitsKeepFiles: Bool { true }
+  public static var refusesRings: Bool { false }
 
   public static func interrupt(_ watchSets: WatchSets) {
     if watchSets.first != 0 { kq_tell(CInt(watchSets.first - 1)) }
@@ -145,6 +146,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   /// One sleeper has to wait for everything, if there is any: when that one leaves, another looks anew.
   public mutating func flush(_ knotes: borrowing Knotes) {
+    listenAsEnabled(knotes)
     if sleepers > 0 && upToDate == 0 { _ = pipe.signal() }
   }
 
