@@ -101,4 +101,5 @@ void kq_forget_listeners(void) {
     for (int place = 0; place < PAGES * PAGE_PLACES && (listener = place_of(place)) != NULL; place++)
         clear(listener);
     atomic_store(&telling, 0);
+    kq_forget_children();
 }

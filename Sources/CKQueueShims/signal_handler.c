@@ -118,6 +118,8 @@ static void handle(unsigned place, int number, siginfo_t *info, void *context) {
         return;
     }
     if (kq_signal_is_watched(number)) {
+        if (atomic_load(&record->notifier) - 1 == KQ_LISTENERS)
+            kq_hear_child(number, info);
         atomic_fetch_add(&record->count, 1);
         kq_signal_notify(number);
     }

@@ -194,7 +194,8 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   private var nextLook: UInt64 {
     var interval = files.count > 0 ? kq_sample_interval() : UInt64.max
     if quiet.count > 0 || mayMissSignals || reaper.mayMiss { interval = min(interval, Self.lookInterval) }
-    return interval == .max ? 0 : now(.monotonic) + interval
+    let look = interval == .max ? 0 : now(.monotonic) + interval
+    return look == 0 || reaper.due != 0 && reaper.due < look ? reaper.due : look
   }
 
   public static func wait(
