@@ -103,6 +103,10 @@ public protocol PlatformBackend: ~Copyable {
   /// first, so it is gathered until it has nothing more; and so it is before an end is believed.
   static var processSource: UInt32? { get }
 
+  /// What happened to a knote up to now, where that need not be gathered for all to be known. Asked before it gets
+  /// another mask, or is copied.
+  mutating func earlier(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening?
+
   /// Whether the number of a knote on a descriptor that records what happens names another file by now, or none.
   /// Asked before a delivery.
   mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
@@ -202,6 +206,7 @@ extension PlatformBackend where Self: ~Copyable {
   public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
     bug("a report of a knote that the platform does not report")
   }
+  public mutating func earlier(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? { nil }
   public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { false }
   public func source(of filter: Filter) -> UInt32? { nil }
 }

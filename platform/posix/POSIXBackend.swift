@@ -23,6 +23,10 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var signals = KnoteList<SignalWatch>()
   var reaper = ChildReaper()
   var files = KnoteList<SampledFile>()
+  /// When the round of files under way began, and when the next may; whether one was put off.
+  var filesStart: UInt64 = 0
+  var filesDue: UInt64 = 0
+  var areFilesLeft = false
   /// The pipe stays readable for all who sleep, and its number may be the program's by now.
   private var isClosing = false
   /// A round of `gather` did not end, as there was no room.
@@ -195,7 +199,8 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     var interval = files.count > 0 ? kq_sample_interval() : UInt64.max
     if quiet.count > 0 || mayMissSignals || reaper.mayMiss { interval = min(interval, Self.lookInterval) }
     let look = interval == .max ? 0 : now(.monotonic) + interval
-    return look == 0 || reaper.due != 0 && reaper.due < look ? reaper.due : look
+    let due = areFilesLeft && (reaper.due == 0 || filesDue < reaper.due) ? filesDue : reaper.due
+    return look == 0 || due != 0 && due < look ? due : look
   }
 
   public static func wait(
@@ -246,6 +251,6 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   private mutating func beginRound() {
     signals.beginRound()
     reaper.beginRound()
-    files.beginRound()
+    beginFiles()
   }
 }
