@@ -241,20 +241,16 @@ static bool await_handlers(struct kq_signal_record *record) {
     return false;
 }
 
-/* Whether the kernel drops what is pending when the action becomes this. */
-static bool is_dropped(int number, const struct sigaction *action) {
-    return action->sa_handler == SIG_DFL && (number == SIGCHLD || number == SIGURG || number == SIGCONT);
-}
-
-/* What is pending for the program stays so, as far as it had not asked to ignore it. */
-static void give_back_pending(int number) {
+/*
+ * Whether the kernel would drop what is pending for the program, which it has not
+ * asked for.  Then ours stays in front; it does what the program's action does.
+ */
+static bool would_drop_pending(int number) {
     struct sigaction program;
     sigset_t pending;
-    bool was = sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
     kq_signal_program(number, &program);
-    give_back(number);
-    if (was && is_dropped(number, &program) && sigpending(&pending) == 0 && sigismember(&pending, number) == 0)
-        (void)kill(kq_process(), number);
+    return program.sa_handler == SIG_DFL && (number == SIGCHLD || number == SIGURG || number == SIGCONT) &&
+           sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
 }
 
 int kq_signal_unwatch(int number) {
@@ -264,7 +260,8 @@ int kq_signal_unwatch(int number) {
     unsigned withheld = 0;
     kq_signals_lock(&before);
     if (kq_signals_are_own() && atomic_load(&record->users) == 1) {
-        give_back_pending(number);
+        if (!would_drop_pending(number))
+            give_back(number);
         notifier = atomic_exchange(&record->notifier, 0) - 1;
         if (!await_handlers(record))
             notifier = -1;

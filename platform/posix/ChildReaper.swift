@@ -27,10 +27,12 @@ struct ChildReaper: ~Copyable {
   var mayMiss: Bool { children.count > 0 && kq_is_blocked_here(kq_child_signal()) }
 
   mutating func beginRound() {
+    let wasDue = due != 0
+    due = 0
     guard children.count > 0 else { return }
     if !kq_signals_are_seen() { kq_signal_look(kq_child_signal()) }
     let count = kq_signal_count(kq_child_signal())
-    if count != seen || due != 0 || mayMiss {
+    if count != seen || wasDue || mayMiss {
       seen = count
       due = kq_children_look()
     }

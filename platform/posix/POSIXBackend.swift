@@ -199,6 +199,8 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     var interval = files.count > 0 ? kq_sample_interval() : UInt64.max
     if quiet.count > 0 || mayMissSignals || reaper.mayMiss { interval = min(interval, Self.lookInterval) }
     let look = interval == .max ? 0 : now(.monotonic) + interval
+    // Without any there is no round that would put it off anew.
+    guard hasUntold else { return look }
     let due = areFilesLeft && (reaper.due == 0 || filesDue < reaper.due) ? filesDue : reaper.due
     return look == 0 || due != 0 && due < look ? due : look
   }

@@ -56,7 +56,6 @@ extension POSIXBackend {
 
   /// Few are looked at in each call, as nobody notices; many, in a tenth of the time at most.
   mutating func beginFiles() {
-    guard files.count > 0 else { return }
     let start = now(.monotonic)
     areFilesLeft = files.count > Self.fewFiles && start < filesDue
     if areFilesLeft { return }

@@ -106,6 +106,38 @@ static void clear_fires_once_an_arrival(void) {
     }
 }
 
+/* Nothing of it looks other than what was told and taken, but it is new. */
+static void clear_fires_for_as_many_bytes_again(void) {
+    for (int family = 0; family < FAMILIES; family++) {
+        int pair[2], kq = new_kqueue();
+        stream_pair(family, pair);
+        add_read(kq, pair[0], EV_CLEAR);
+        send_bytes(pair[1], pair[0], "12345");
+        EXPECT(kq, pair[0], EV_ADD | EV_CLEAR, 0, 5);
+        take(pair[0], 5);
+        require_silent(kq);
+        for (int round = 0; round < 100; round++) {
+            send_bytes(pair[1], pair[0], "12345");
+            double sent = now_ms();
+            EXPECT(kq, pair[0], EV_ADD | EV_CLEAR, 0, 5);
+            REQUIRE(now_ms() - sent < 500);
+            take(pair[0], 5);
+        }
+    }
+}
+
+/* The same before anybody can know that all is taken: late, but not lost. */
+static void clear_loses_no_second_arrival(void) {
+    int pair[2], kq = new_kqueue();
+    unix_pair(pair);
+    add_read(kq, pair[0], EV_CLEAR);
+    for (int round = 0; round < 2; round++) {
+        put(pair[1], "12345");
+        EXPECT(kq, pair[0], EV_ADD | EV_CLEAR, 0, 5);
+        take(pair[0], 5);
+    }
+}
+
 static void clear_fires_for_each_byte_of_a_drip(void) {
     for (int family = 0; family < FAMILIES; family++) {
         int pair[2], kq = new_kqueue();
@@ -412,6 +444,8 @@ const struct contract_case read_cases[] = {
     {"C-146", "level repeats until drained", level_repeats_until_drained, 0},
     {"C-146", "MSG_PEEK leaves it active", peeking_drains_nothing, 0},
     {"C-147", "EV_CLEAR fires once an arrival", clear_fires_once_an_arrival, 0},
+    {"C-147", "as many bytes again are an arrival", clear_fires_for_as_many_bytes_again, 0},
+    {"C-147", "a second arrival like the first is not lost", clear_loses_no_second_arrival, 0},
     {"C-147", "a byte at a time into EV_CLEAR", clear_fires_for_each_byte_of_a_drip, 0},
     {"C-147", "a partial read is no arrival", clear_ignores_a_partial_read, 0},
     {"C-148", "NOTE_LOWAT holds the event back", lowat_holds_back_the_event, 0},
