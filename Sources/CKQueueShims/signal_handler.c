@@ -124,6 +124,7 @@ static void handle(unsigned place, int number, siginfo_t *info, void *context) {
         kq_signal_notify(number);
     }
     kq_action_take(&record->fronts[place], &program);
+    kq_note_interruption(is_handler(&program));
     errno = error;
     if (!is_handler(&program))
         return;

@@ -35,7 +35,8 @@ public struct POSIXKnote: BitwiseCopyable {
   var teller: UInt32
   /// It was told, and not only found to be nothing to deliver.
   var wasTold: Bool
-  /// How often what looks the same is taken for new without further proof.
+  /// Whoever reads it takes all; how often in a row what looks the same is taken for new for that reason.
+  var isTrusted: Bool
   var trust: UInt8
   /// A connection that was up: one that fails later was reset, and not refused.
   var wasConnected: Bool

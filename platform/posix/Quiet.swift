@@ -58,7 +58,11 @@ extension POSIXBackend {
       return true
     }
     knote.pointee.platform.told = now
-    return !isOver && milliseconds &- knote.pointee.platform.toldAt >= Self.patience
+    let isTrusted = knote.pointee.platform.isTrusted && knote.pointee.platform.teller == kq_thread()
+    let patience = isTrusted ? Self.breath : Self.patience
+    if isOver || milliseconds &- knote.pointee.platform.toldAt < patience { return false }
+    if isTrusted { knote.pointee.trust() }
+    return true
   }
 
   /// What was delivered or is nothing to deliver must not be asked for as it is.
@@ -75,8 +79,10 @@ extension POSIXBackend {
     }
   }
 
-  /// After how many milliseconds what looks the same is told again.
+  /// After how many milliseconds what looks the same is told again; and to whom takes all, after each burst, so that
+  /// one who for once does not is not told all the time.
   private static var patience: UInt32 { 1000 }
+  private static var breath: UInt32 { 10 }
 
   private var milliseconds: UInt32 {
     UInt32(truncatingIfNeeded: now(.monotonic) / 1_000_000)
@@ -86,7 +92,12 @@ extension POSIXBackend {
 extension Knote<POSIXKnote> {
   /// The program has taken what it was told of: it will again. A sender who has nothing to send takes nothing.
   mutating func noteEmpty() {
-    if kind == .read && platform.wasTold { platform.trust = 16 }
+    if kind == .read && platform.wasTold { trust() }
+  }
+
+  mutating func trust() {
+    platform.isTrusted = true
+    platform.trust = 64
   }
 
   /// Whether these bits say that it is over.

@@ -18,6 +18,7 @@ struct SelfPipe: BitwiseCopyable {
     (reading, writing) = (ends.0, kq_move_high(ends.1))
     inside = kq_move_high(kq_duplicate(reading))
     _ = kq_identity(reading, &identity)
+    kq_own_pipe(writing)
     guard inside >= 0 else {
       kq_close_descriptor(reading)
       kq_close_descriptor(writing)

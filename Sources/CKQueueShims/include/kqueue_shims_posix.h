@@ -75,6 +75,12 @@ static inline uint32_t kq_thread(void) {
 /* Whether the calling thread blocks a signal. */
 bool kq_is_blocked_here(int number);
 
+/* How often a watched signal came to the calling thread: for nobody but knotes, and for a handler of the program's. */
+struct kq_interruptions {
+    unsigned quiet, handled;
+};
+struct kq_interruptions kq_interruptions(void);
+
 /* SIGCHLD. */
 int kq_child_signal(void);
 /* What became of a process, as far as its parent can know. */
