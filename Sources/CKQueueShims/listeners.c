@@ -74,8 +74,7 @@ void kq_listen_no_more(int place) {
     pthread_setcancelstate(state, &state);
 }
 
-/* Where closes go unseen the number may be a file of the program's by now. */
-static void tell(int descriptor) {
+void kq_tell(int descriptor) {
     struct stat status;
     if (!kq_is_inside(descriptor))
         return;
@@ -92,7 +91,7 @@ void kq_tell_listeners(int number) {
         uint64_t signals = atomic_load(&listener->signals[number / WORD_BITS]);
         int descriptor = atomic_load(&listener->descriptor) - 1;
         if (descriptor >= 0 && (signals >> number % WORD_BITS & 1) != 0)
-            tell(descriptor);
+            kq_tell(descriptor);
     }
     atomic_fetch_sub(&telling, 1);
 }
@@ -102,4 +101,5 @@ void kq_forget_listeners(void) {
     for (int place = 0; place < PAGES * PAGE_PLACES && (listener = place_of(place)) != NULL; place++)
         clear(listener);
     atomic_store(&telling, 0);
+    kq_forget_children();
 }

@@ -144,13 +144,40 @@ static bool is_mount_table(int descriptor) {
 }
 
 /*
+ * Pipes by their inodes, since a number may be a pipe of the program's by now; 0 is none.  The place
+ * is the number of one of the descriptors, modulo what there is room for: another that has it is
+ * left open in the child where it was closed unseen.
+ */
+enum { PIPES = 4096 };
+static _Atomic uint64_t pipes[PIPES];
+
+static uint64_t pipe_of(const struct stat *status) {
+    return (uint64_t)status->st_ino * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)status->st_dev;
+}
+
+void kq_own_pipe(int descriptor) {
+    struct stat status;
+    if (fstat(descriptor, &status) == 0)
+        atomic_store(&pipes[descriptor % PIPES], pipe_of(&status));
+}
+
+static bool is_own_pipe(const struct stat *status) {
+    if (!S_ISFIFO(status->st_mode))
+        return false;
+    for (int place = 0; place < PIPES; place++)
+        if (atomic_load(&pipes[place]) == pipe_of(status))
+            return true;
+    return false;
+}
+
+/*
  * Whether a number can be ours still where closes go unseen.  Most of ours are of no type that a file has, or of
  * one that programs have no use for; what cannot be told is taken for the program's.
  */
 static bool is_our_kind(int descriptor) {
     struct stat status;
     return fstat(descriptor, &status) == 0 &&
-           (kq_is_interposed() || (status.st_mode & S_IFMT) == 0 ||
+           (kq_is_interposed() || (status.st_mode & S_IFMT) == 0 || is_own_pipe(&status) ||
             (S_ISSOCK(status.st_mode) && is_connector(descriptor)) ||
             (S_ISREG(status.st_mode) && is_mount_table(descriptor)));
 }

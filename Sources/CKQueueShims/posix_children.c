@@ -1,13 +1,40 @@
 /*
  * POSIX: children, asked for without reaping them.
  *
+ * All kqueues share what is known of a child, so an end that one has seen is one
+ * for the others too when the number names another process.  SIGCHLD says of one
+ * child what became of it, but many ends make one SIGCHLD, so all are asked for
+ * behind it; where they are many, not so often that it takes all the time.
+ *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "include/kqueue_shims_posix.h"
 
-#include <signal.h>
+#include "listeners.h"
+#include "signals.h"
+
+#include <stdatomic.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+
+enum { PAGES = 1024, PAGE_PLACES = 128, WORDS = 256 };
+
+struct child {
+    atomic_int process; /* 0 is free */
+    atomic_int state;   /* enum kq_child */
+    atomic_int status;
+};
+
+static _Atomic(struct child *) pages[PAGES];
+static int in_use;         /* places that are in use or were; under the lock of signals, as are the times */
+static int running;        /* those of processes that run, as far as is known */
+static uint64_t next_look; /* when all may be asked for again */
+static atomic_uint ends;
+
+/* What SIGCHLD said: a process above, its status below, WORDS of them. */
+static _Atomic uint64_t words[WORDS];
+static atomic_uint told;
+static unsigned heard;
 
 int kq_child_signal(void) {
     return SIGCHLD;
@@ -35,7 +62,7 @@ static int wait_status(const siginfo_t *info) {
     }
 }
 
-enum kq_child kq_child_state(int process, int *status) {
+static enum kq_child state_of(int process, int *status) {
     siginfo_t info;
     if (look(P_PID, (id_t)process, &info) != 0)
         return KQ_CHILD_UNKNOWN;
@@ -45,11 +72,149 @@ enum kq_child kq_child_state(int process, int *status) {
     return KQ_CHILD_ENDED;
 }
 
-bool kq_has_ended_child(void) {
-    siginfo_t info;
-    return look(P_ALL, 0, &info) == 0 && info.si_pid != 0;
-}
-
 bool kq_process_exists(int process) {
     return kill(process, 0) == 0 || errno == EPERM;
+}
+
+/* ---- What SIGCHLD says ---- */
+
+void kq_hear_child(int number, const siginfo_t *info) {
+    if (number != SIGCHLD)
+        return;
+    if (info->si_code != CLD_EXITED && info->si_code != CLD_KILLED && info->si_code != CLD_DUMPED)
+        return;
+    unsigned place = atomic_fetch_add(&told, 1) % WORDS;
+    atomic_store(&words[place], (uint64_t)info->si_pid << 32 | (uint64_t)(wait_status(info) & 0xffff));
+}
+
+/* ---- What is known ---- */
+
+static struct child *place_of(int place) {
+    return &atomic_load(&pages[place / PAGE_PLACES])[place % PAGE_PLACES];
+}
+
+static void end(int process, enum kq_child state, int status) {
+    for (int place = 0; place < in_use; place++) {
+        struct child *child = place_of(place);
+        if (atomic_load(&child->process) != process || atomic_load(&child->state) != KQ_CHILD_RUNS)
+            continue;
+        atomic_store(&child->status, status);
+        atomic_store(&child->state, state);
+        running--;
+        atomic_fetch_add(&ends, 1);
+    }
+}
+
+/* A process that is no child any more had the status that was told; one that runs is another of the number. */
+static void look_at(int process, int status) {
+    enum kq_child state = state_of(process, &status);
+    if (state == KQ_CHILD_UNKNOWN && status >= 0)
+        state = KQ_CHILD_ENDED;
+    if (state != KQ_CHILD_RUNS)
+        end(process, state, status);
+}
+
+static void look_at_those_told(void) {
+    unsigned now = atomic_load(&told);
+    if (now - heard > WORDS)
+        heard = now - WORDS;
+    for (; heard != now; heard++) {
+        uint64_t word = atomic_exchange(&words[heard % WORDS], 0);
+        if (word != 0 && running > 0)
+            look_at((int)(word >> 32), (int)(word & 0xffff));
+    }
+}
+
+static uint64_t look_at_all(void) {
+    enum { SHARE = 10 }; /* a tenth of the time */
+    uint64_t start = kq_clock(CLOCK_MONOTONIC);
+    if (start < next_look)
+        return next_look;
+    for (int place = 0; place < in_use && running > 0; place++) {
+        struct child *child = place_of(place);
+        int process = atomic_load(&child->process);
+        if (process != 0 && atomic_load(&child->state) == KQ_CHILD_RUNS)
+            look_at(process, -1);
+    }
+    uint64_t finish = kq_clock(CLOCK_MONOTONIC);
+    next_look = finish + (finish - start) * (SHARE - 1);
+    return 0;
+}
+
+uint64_t kq_children_look(void) {
+    sigset_t before;
+    kq_signals_lock(&before);
+    look_at_those_told();
+    uint64_t left = running > 0 ? look_at_all() : 0;
+    kq_signals_unlock(&before);
+    return left;
+}
+
+unsigned kq_children_ends(void) {
+    return atomic_load(&ends);
+}
+
+/* ---- Places ---- */
+
+static bool make_page(int number) {
+    if (number >= PAGES)
+        return false;
+    if (atomic_load(&pages[number]) == NULL)
+        atomic_store(&pages[number], kq_map_inherited(PAGE_PLACES * sizeof(struct child)));
+    return atomic_load(&pages[number]) != NULL;
+}
+
+static int free_place(void) {
+    for (int place = 0; place < in_use; place++)
+        if (atomic_load(&place_of(place)->process) == 0)
+            return place;
+    return make_page(in_use / PAGE_PLACES) ? in_use++ : -ENOMEM;
+}
+
+static int take_place(int process, enum kq_child *state) {
+    int status = -1;
+    look_at_those_told(); /* of a former process of this number, perhaps */
+    *state = state_of(process, &status);
+    int place = *state == KQ_CHILD_UNKNOWN ? -ECHILD : free_place();
+    if (place < 0)
+        return place;
+    struct child *child = place_of(place);
+    atomic_store(&child->status, status);
+    atomic_store(&child->state, *state);
+    atomic_store(&child->process, process);
+    running += *state == KQ_CHILD_RUNS;
+    if (*state != KQ_CHILD_RUNS)
+        atomic_fetch_add(&ends, 1);
+    return place;
+}
+
+int kq_child_watch(int process, enum kq_child *state) {
+    sigset_t before;
+    kq_signals_lock(&before);
+    int place = take_place(process, state);
+    kq_signals_unlock(&before);
+    return place;
+}
+
+void kq_child_unwatch(int place) {
+    sigset_t before;
+    kq_signals_lock(&before);
+    running -= atomic_load(&place_of(place)->state) == KQ_CHILD_RUNS;
+    atomic_store(&place_of(place)->process, 0);
+    while (in_use > 0 && atomic_load(&place_of(in_use - 1)->process) == 0)
+        in_use--;
+    kq_signals_unlock(&before);
+}
+
+enum kq_child kq_child_state(int place, int *status) {
+    enum kq_child state = (enum kq_child)atomic_load(&place_of(place)->state);
+    *status = atomic_load(&place_of(place)->status);
+    return state;
+}
+
+void kq_forget_children(void) {
+    for (int place = 0; place < in_use; place++)
+        atomic_store(&place_of(place)->process, 0);
+    in_use = running = 0;
+    next_look = 0;
 }

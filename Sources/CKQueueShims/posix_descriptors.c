@@ -66,12 +66,13 @@ long kq_bytes(int descriptor) {
 #endif
 }
 
-int kq_remaining(int descriptor, int64_t *remaining) {
+int kq_remaining(int descriptor, int64_t *remaining, int64_t *size) {
     struct stat status;
     off_t offset;
     if (fstat(descriptor, &status) == -1 || (offset = lseek(descriptor, 0, SEEK_CUR)) == -1)
         return -errno;
     *remaining = status.st_size - offset;
+    *size = status.st_size;
     return 0;
 }
 
@@ -101,13 +102,13 @@ long kq_send_buffer(int descriptor) {
 #define MSG_DONTWAIT 0 /* poll(2) has said that it need not wait */
 #endif
 
-bool kq_is_at_end(int descriptor) {
+int kq_peek(int descriptor) {
     char byte;
     int state;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-    bool answer = recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    int got = (int)recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     pthread_setcancelstate(state, &state);
-    return answer;
+    return got;
 }
 
 /* A stream answers a send of nothing with EPIPE. */

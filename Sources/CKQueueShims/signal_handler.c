@@ -118,10 +118,13 @@ static void handle(unsigned place, int number, siginfo_t *info, void *context) {
         return;
     }
     if (kq_signal_is_watched(number)) {
+        if (atomic_load(&record->notifier) - 1 == KQ_LISTENERS)
+            kq_hear_child(number, info);
         atomic_fetch_add(&record->count, 1);
         kq_signal_notify(number);
     }
     kq_action_take(&record->fronts[place], &program);
+    kq_note_interruption(is_handler(&program));
     errno = error;
     if (!is_handler(&program))
         return;

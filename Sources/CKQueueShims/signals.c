@@ -248,6 +248,18 @@ static bool await_handlers(struct kq_signal_record *record) {
     return false;
 }
 
+/*
+ * Whether the kernel would drop what is pending for the program, which it has not
+ * asked for.  Then ours stays in front; it does what the program's action does.
+ */
+static bool would_drop_pending(int number) {
+    struct sigaction program;
+    sigset_t pending;
+    kq_signal_program(number, &program);
+    return program.sa_handler == SIG_DFL && (number == SIGCHLD || number == SIGURG || number == SIGCONT) &&
+           sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
+}
+
 int kq_signal_unwatch(int number) {
     struct kq_signal_record *record = &kq_signal_records[number];
     sigset_t before;
@@ -255,7 +267,8 @@ int kq_signal_unwatch(int number) {
     unsigned withheld = 0;
     kq_signals_lock(&before);
     if (kq_signals_are_own() && atomic_load(&record->users) == 1) {
-        give_back(number);
+        if (!would_drop_pending(number))
+            give_back(number);
         notifier = atomic_exchange(&record->notifier, 0) - 1;
         if (!await_handlers(record))
             notifier = -1;

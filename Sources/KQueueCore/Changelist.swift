@@ -48,7 +48,10 @@ extension KQueue where Backend: ~Copyable {
       throw error
     }
     do throws(Errno) {
-      if filter.watchesDescriptor { try track(knotes[index].pointee.descriptor) }
+      if filter.watchesDescriptor {
+        try nest(index)
+        try track(knotes[index].pointee.descriptor)
+      }
       try attach(index, change, filter)
     } catch {
       discard(index, filter)

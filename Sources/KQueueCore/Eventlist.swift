@@ -136,7 +136,7 @@ extension KQueue where Backend: ~Copyable {
     }
     write(knotes[index], readiness, to: events.baseAddress.unsafelyUnwrapped + delivered)
     delivered &+= 1
-    settle(index)
+    settle(index, isPolled: readiness.isPolled)
   }
 
   /// Writes the entry of a delivery (contract 3.3).
@@ -173,7 +173,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// What becomes of a knote that was delivered.
   @inline(__always)
-  private mutating func settle(_ index: UInt32) {
+  private mutating func settle(_ index: UInt32, isPolled: Bool) {
     let knote = knotes[index]
     let flags = knote.pointee.flags & UInt16(EV_ONESHOT | EV_CLEAR | EV_DISPATCH)
     if flags == 0 {
@@ -186,15 +186,17 @@ extension KQueue where Backend: ~Copyable {
       try? remove(index, knote.pointee.kind)
       return
     }
-    if knote.pointee.has(EV_CLEAR) && knote.pointee.status.contains(.recorded) { clear(index) }
+    if knote.pointee.has(EV_CLEAR) && knote.pointee.status.contains(.recorded) {
+      clear(index, isPolled: isPolled)
+    }
     if knote.pointee.has(EV_DISPATCH) { knote.pointee.status.insert(.disabled) }
   }
 
   /// What is recorded starts from nothing after a delivery under EV_CLEAR.
-  private mutating func clear(_ index: UInt32) {
+  private mutating func clear(_ index: UInt32, isPolled: Bool) {
     let knote = knotes[index]
     knote.pointee.status.remove(.active)
     if knote.pointee.kind.recordsOccurrences { knote.pointee.occurrence = 0 }
-    if knote.pointee.kind == .empty { lookBeforeLong(index) }
+    if isPolled || knote.pointee.kind == .empty { lookBeforeLong(index) }
   }
 }

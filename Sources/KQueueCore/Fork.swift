@@ -67,6 +67,7 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     count += 1
     var place: UInt32 = 0
     while let index = queue.pointee.knotes.next(&place) {
+      handle.queue.pointee.noteEarlier(index)
       entries[count] = Entry(number: number, isKnote: true, knote: queue.pointee.knotes[index].pointee)
       count += 1
     }

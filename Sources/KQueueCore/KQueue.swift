@@ -63,7 +63,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   @inline(__always)
   mutating func flush() -> Bool {
     armTimers()
-    defer { backend.flush() }
+    defer { backend.flush(knotes) }
     guard (ready.held > 0) != wakePending else { return false }
     if wakePending {
       wakePending = false
@@ -129,6 +129,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   mutating func discard(_ index: UInt32, _ filter: Filter) {
     let number = knotes[index].pointee.descriptor
     deactivate(index)
+    unnest(index)
     table.remove(index, filter, knotes)
     knotes.free(index)
     if filter.watchesDescriptor { untrack(number) }

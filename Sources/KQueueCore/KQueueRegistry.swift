@@ -12,6 +12,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     let freeSlots: FreeStack<Slot>
     let freeWatchers: FreeStack<Watcher<Backend>>
     var lock: kq_lock
+    /// Held while a kqueue is put inside another.
+    var nesting: kq_lock
     let descriptors: DescriptorTable
     /// All slots there are, in blocks; each block's first slot leads to the next block.
     let blocks: Atomic<UInt>
@@ -98,6 +100,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     }
     queue.tracking = handle
     queue.seenClosed = handle.slot.pointee.closedNumbers.count.load(ordering: .acquiring)
+    handle.slot.pointee.watchedKqueues.store(0, ordering: .relaxed)
     handle.slot.pointee.watchSets = queue.backend.watchSets
     handle.queue.initialize(to: queue)
     handle.slot.pointee.isInitialised = true
@@ -147,11 +150,20 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     takeWatchers(record) { slot in
       Backend.forget(number, slot.pointee.watchSets)
       slot.pointee.closedNumbers.leave(number)
+      interrupt(slot)
     }
     let address = record.pointee.kqueue.exchange(0, ordering: .acquiringAndReleasing)
     guard let slot = UnsafeMutablePointer<Slot>(bitPattern: address) else { return }
     kq_disown(number)
     KQueueHandle(slot: slot, registry: self).close()
+  }
+
+  /// Has whoever waits see to a close. Either he finds it noted before he waits, or he is found to wait.
+  @inline(__always)
+  private func interrupt(_ slot: UnsafeMutablePointer<Slot>) {
+    guard Backend.waitsKeepFiles else { return }
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    Backend.interrupt(slot.pointee.watchSets)
   }
 
   /// Forgets the number of a kqueue that was closed unseen.

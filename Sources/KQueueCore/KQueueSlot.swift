@@ -22,6 +22,8 @@ public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stack
   var nextFree: UnsafeMutablePointer<KQueueSlot>?
   /// The next block of slots, where this is the first of one.
   var nextBlock: UnsafeMutablePointer<KQueueSlot>?
+  /// How many knotes of the kqueue are on kqueues, where that is counted.
+  let watchedKqueues: Atomic<Int>
   /// A forked child gets a copy of the kqueue (KQUEUE_CPONFORK).
   let copies: Atomic<Bool>
   /// A fork is under way that locked the slot, to copy the kqueue.
@@ -166,6 +168,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   func leave(_ waiter: Backend.Waiter) -> Bool {
     queue.pointee.backend.leave(waiter)
     queue.pointee.waiters -= 1
+    if Backend.waitsKeepFiles && slot.pointee.number != 0 { queue.pointee.publishWatchSets() }
     freeIfLeft()
     return slot.pointee.number != 0
   }

@@ -56,6 +56,8 @@ public struct KnoteStatus: OptionSet, BitwiseCopyable, Sendable {
   static let unsettled = KnoteStatus(rawValue: 1 << 7)
   /// Stands in the list of those to look at again before long.
   static let polled = KnoteStatus(rawValue: 1 << 8)
+  /// Is on a kqueue, and counted among those that its own watches.
+  static let nested = KnoteStatus(rawValue: 1 << 12)
   /// Stands in one list or another.
   static var listed: UInt16 {
     @inline(__always) get { queued.rawValue | unsettled.rawValue | polled.rawValue }

@@ -81,6 +81,16 @@ public protocol PlatformBackend: ~Copyable {
   /// keep it alive there. Async-signal-safe.
   static func forget(_ number: CInt, _ watchSets: WatchSets)
 
+  /// Whether the system refuses to let kqueues watch one another in a ring.
+  static var refusesRings: Bool { get }
+
+  /// Whether a thread that waits keeps open what it waits for: a close takes effect only when its wait is over.
+  static var waitsKeepFiles: Bool { get }
+
+  /// Ends the wait of a thread, where one waits, after a close was noted that it has to see to. It is asked for
+  /// where waits keep files, and `watchSets` is read anew at each begin and end of a wait. Async-signal-safe.
+  static func interrupt(_ watchSets: WatchSets)
+
   /// What an event for the knote would say now.
   /// - Parameter reported: what `decode` gave in this pass, or nil where the descriptor must be asked.
   mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness
@@ -92,6 +102,10 @@ public protocol PlatformBackend: ~Copyable {
   /// The source that tells what processes do. What is gathered there may stand behind a birth that is to be noted
   /// first, so it is gathered until it has nothing more; and so it is before an end is believed.
   static var processSource: UInt32? { get }
+
+  /// What happened to a knote up to now, where that need not be gathered for all to be known. Asked before it gets
+  /// another mask, or is copied.
+  mutating func earlier(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening?
 
   /// Whether the number of a knote on a descriptor that records what happens names another file by now, or none.
   /// Asked before a delivery.
@@ -124,7 +138,7 @@ public protocol PlatformBackend: ~Copyable {
   func takeBackWake()
 
   /// The lock is about to be dropped: whoever waits has to know what was changed.
-  mutating func flush()
+  mutating func flush(_ knotes: borrowing Knotes)
 
   /// Has every `wait` return, now and from now on: the kqueue is closed. Async-signal-safe.
   mutating func wakeAll()
@@ -180,15 +194,19 @@ extension PlatformBackend where Self: ~Copyable {
   public var isAlive: Bool { true }
   public var isReplaced: Bool { false }
   public var isIntact: Bool { true }
+  public static var refusesRings: Bool { true }
+  public static var waitsKeepFiles: Bool { false }
+  public static func interrupt(_ watchSets: WatchSets) {}
   public mutating func rebuild(_ knotes: borrowing Knotes) {}
   public mutating func leave(_ waiter: Waiter) {}
   @inline(__always)
-  public mutating func flush() {}
+  public mutating func flush(_ knotes: borrowing Knotes) {}
   public static var processSource: UInt32? { nil }
   public var hasUntold: Bool { false }
   public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
     bug("a report of a knote that the platform does not report")
   }
+  public mutating func earlier(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? { nil }
   public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { false }
   public func source(of filter: Filter) -> UInt32? { nil }
 }
@@ -260,7 +278,8 @@ public struct Readiness: BitwiseCopyable {
   public var isActive: Bool
   /// Nothing to deliver, and nothing will be reported when that changes: look again at the next call.
   public private(set) var isUnsettled = false
-  /// Nothing to deliver, and nobody will ever tell when that changes: look again before long, also for a sleeper.
+  /// Nobody will ever tell when there is something to deliver, or under EV_CLEAR something new: look again before
+  /// long, also for a sleeper.
   public private(set) var isPolled = false
   /// Nothing to deliver, now or later.
   public private(set) var isGone = false
@@ -293,6 +312,13 @@ public struct Readiness: BitwiseCopyable {
 
   public static var polled: Readiness {
     var readiness = Readiness.inactive
+    readiness.isPolled = true
+    return readiness
+  }
+
+  /// The same, of which nobody tells when there is more.
+  public var thenPolled: Readiness {
+    var readiness = self
     readiness.isPolled = true
     return readiness
   }

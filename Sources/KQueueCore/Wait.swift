@@ -1,5 +1,6 @@
 import CKQueue
 import CKQueueShims
+import Synchronization
 
 /// kevent() on one kqueue: changes in, then events out, waiting where there are none (contract 1.2).
 extension KQueueHandle where Backend: ~Copyable {
@@ -146,6 +147,7 @@ extension KQueueHandle where Backend: ~Copyable {
     let waiter = try enter(&parked)
     let buffer = UnsafeMutableBufferPointer(rebasing: parked.buffer[..<room])
     queue.pointee.waiters += 1
+    let nanoseconds = announceWait() ? nanoseconds : 0
     flushAndUnlock()
     let reports = withUnsafeMutablePointer(to: &parked) {
       Backend.wait(waiter, buffer, nanoseconds: nanoseconds, cancelled: cancelled, context: $0)
@@ -154,6 +156,16 @@ extension KQueueHandle where Backend: ~Copyable {
     guard leave(waiter) else { return nil }
     seeToClosed()
     return reports
+  }
+
+  /// Tells closers that a thread waits.
+  /// - Returns: whether there is no close that it has to see to first.
+  @inline(__always)
+  private func announceWait() -> Bool {
+    guard Backend.waitsKeepFiles else { return true }
+    queue.pointee.publishWatchSets()
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    return slot.pointee.closedNumbers.count.load(ordering: .acquiring) == queue.pointee.seenClosed
   }
 
   @inline(__always)

@@ -40,6 +40,19 @@ extension KQueueRegistry where Backend: ~Copyable {
     return Self.contains(record.pointee.watchers.load(ordering: .acquiring), slot)
   }
 
+  /// Calls `body` with each kqueue that stands with a number.
+  func forEachWatcher(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
+    kq_lock_take(&state.pointee.lock)
+    defer { kq_lock_drop(&state.pointee.lock) }
+    let word = state.pointee.descriptors.find(number)?.pointee.watchers.load(ordering: .acquiring) ?? 0
+    if word & 1 == 0, let slot = UnsafeMutablePointer<Slot>(bitPattern: word) { return body(slot) }
+    var chain = Self.chain(word)
+    while let watcher = chain {
+      if let slot = watcher.pointee.slot { body(slot) }
+      chain = watcher.pointee.next
+    }
+  }
+
   /// Takes the watchers of a number away and calls `body` for each. Async-signal-safe where `body` is.
   @inline(__always)
   func takeWatchers(

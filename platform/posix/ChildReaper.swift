@@ -5,32 +5,45 @@ import KQueueCore
 /// A child that a knote of the kqueue is on.
 struct Child: Listed {
   let token: KnoteToken
-  let number: CInt
+  /// Where what is known of it stands.
+  let place: CInt
 }
 
 /// PROC (contract 6.6), of children alone (contract 6.14). SIGCHLD tells that something happened to one; which it was
 /// is asked without reaping any, so the program's own waitpid(2) finds what it would have found.
 struct ChildReaper: ~Copyable {
   var children = KnoteList<Child>()
-  /// The count of SIGCHLD when they were last looked at.
+  /// The count of SIGCHLD when they were last asked for, and of ends when they were last gone through.
   private var seen: CUnsignedInt = 0
-  /// One was there before SIGCHLD was counted.
-  var isDue = false
+  private var seenEnds: CUnsignedInt = 0
+  /// When those are to be asked for that were not; 0 is never.
+  private(set) var due: UInt64 = 0
 
   /// Whether there may be news that a handler told of.
-  var hasNews: Bool { children.count > 0 && (isDue || kq_signal_count(kq_child_signal()) != seen) }
+  var hasNews: Bool { children.count > 0 && (kq_signal_count(kq_child_signal()) != seen || hasEnds) }
+  private var hasEnds: Bool { kq_children_ends() != seenEnds }
 
   /// Whether SIGCHLD may come and run no handler.
   var mayMiss: Bool { children.count > 0 && kq_is_blocked_here(kq_child_signal()) }
 
   mutating func beginRound() {
+    let wasDue = due != 0
+    due = 0
     guard children.count > 0 else { return }
     if !kq_signals_are_seen() { kq_signal_look(kq_child_signal()) }
-    // Those that the program waited for are not found by asking for any; SIGCHLD told of them.
-    guard hasNews || kq_has_ended_child() else { return }
-    seen = kq_signal_count(kq_child_signal())
-    isDue = false
+    let count = kq_signal_count(kq_child_signal())
+    if count != seen || wasDue || mayMiss {
+      seen = count
+      due = kq_children_look()
+    }
+    guard hasEnds else { return }
+    seenEnds = kq_children_ends()
     children.beginRound()
+  }
+
+  /// Has all gone through at the next look.
+  mutating func forgetEnds() {
+    seenEnds = kq_children_ends() &- 1
   }
 }
 
@@ -46,19 +59,21 @@ extension POSIXBackend {
     try reaper.children.reserve()
     try listenForChildren()
     do throws(Errno) {
-      try requireChild(number, wantsExit: knote.pointee.fflags & UInt32(NOTE_EXIT) != 0)
+      let place = try watchChild(number, wantsExit: knote.pointee.fflags & UInt32(NOTE_EXIT) != 0)
+      knote.pointee.platform.place = .child
+      knote.pointee.platform.position = reaper.children.append(
+        Child(token: KnoteToken(index: index, generation: knote.pointee.generation), place: place))
     } catch {
       listenForChildrenNoMore()
       throw error
     }
-    knote.pointee.platform.place = .child
-    knote.pointee.platform.position = reaper.children.append(
-      Child(token: KnoteToken(index: index, generation: knote.pointee.generation), number: number))
+    reaper.forgetEnds()
     noteChange()
   }
 
   mutating func detachProcess(_ index: UInt32, _ knotes: borrowing Knotes) {
     let position = knotes[index].pointee.platform.position
+    kq_child_unwatch(reaper.children[Int(position)].place)
     if let moved = reaper.children.remove(position) { knotes[moved.index].pointee.platform.position = position }
     listenForChildrenNoMore()
   }
@@ -68,15 +83,16 @@ extension POSIXBackend {
     if knote.pointee.fflags & UInt32(NOTE_FORK | NOTE_EXEC | NOTE_TRACK) != 0 { throw Errno(ENOTSUP) }
   }
 
-  private mutating func requireChild(_ number: CInt, wantsExit: Bool) throws(Errno) {
-    var status: CInt = 0
-    switch kq_child_state(number, &status) {
-    case KQ_CHILD_RUNS: return
-    case KQ_CHILD_ENDED:
-      guard wantsExit else { throw Errno(ESRCH) }  // it has nothing to tell but that (C-255)
-      reaper.isDue = true
-    default: throw Errno(kq_process_exists(number) ? ENOTSUP : ESRCH)
+  private func watchChild(_ number: CInt, wantsExit: Bool) throws(Errno) -> CInt {
+    var state = KQ_CHILD_UNKNOWN
+    let place = kq_child_watch(number, &state)
+    if place == -ECHILD { throw Errno(kq_process_exists(number) ? ENOTSUP : ESRCH) }
+    try Errno.check(place)
+    if state == KQ_CHILD_ENDED && !wantsExit {
+      kq_child_unwatch(place)
+      throw Errno(ESRCH)  // it has nothing to tell but that (C-255)
     }
+    return place
   }
 
   // MARK: SIGCHLD
@@ -106,7 +122,7 @@ extension POSIXBackend {
   /// The status of one that was waited for before anybody looked is lost (contract 6.6).
   private func end(of child: Child) -> Happening? {
     var status: CInt = 0
-    switch kq_child_state(child.number, &status) {
+    switch kq_child_state(child.place, &status) {
     case KQ_CHILD_RUNS: return nil
     case KQ_CHILD_ENDED: return Happening(child.token, bits: NOTE_EXIT | UInt32(NOTE_EXITSTATUS), data: Int(status))
     default: return Happening(child.token, bits: NOTE_EXIT)

@@ -23,6 +23,11 @@ struct Listener: BitwiseCopyable {
     kq_listen_to(place - 1, number, true)
   }
 
+  /// Whether this pipe is told of a signal that is listened to.
+  func tune(to number: CInt, _ isTold: Bool) {
+    kq_listen_to(place - 1, number, isTold)
+  }
+
   /// - Parameter isWanted: whether this kqueue listens to it for another reason still.
   func unlisten(to number: CInt, isWanted: Bool) {
     if !isWanted { kq_listen_to(place - 1, number, false) }

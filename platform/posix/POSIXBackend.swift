@@ -23,6 +23,10 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var signals = KnoteList<SignalWatch>()
   var reaper = ChildReaper()
   var files = KnoteList<SampledFile>()
+  /// When the round of files under way began, and when the next may; whether one was put off.
+  var filesStart: UInt64 = 0
+  var filesDue: UInt64 = 0
+  var areFilesLeft = false
   /// The pipe stays readable for all who sleep, and its number may be the program's by now.
   private var isClosing = false
   /// A round of `gather` did not end, as there was no room.
@@ -32,6 +36,9 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   /// Threads that wait, or are on their way back; those of them who wait for all that there is.
   private var sleepers = 0
   private var upToDate = 0
+  /// Threads among them that have to look anew before anybody may sleep, and what is new to them.
+  private var outdated = 0
+  private var newest: UInt32 = 0
   /// Grows with each change of what is waited for.
   private var version: UInt32 = 0
   public let validates: Bool
@@ -73,9 +80,16 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public var isReplaced: Bool { !pipe.isAlive }
   public var isIntact: Bool { pipe.isIntact }
 
-  /// poll(2) is given numbers anew each time, so there is nothing that a close would leave behind.
-  public var watchSets: WatchSets { WatchSets() }
+  /// poll(2) is given numbers anew each time, so there is nothing that a close would leave behind but those who
+  /// sleep.
+  public var watchSets: WatchSets { sleepers > 0 ? WatchSets(UInt64(pipe.writing) + 1) : WatchSets() }
   public static func forget(_ number: CInt, _ watchSets: WatchSets) {}
+  public static var waitsKeepFiles: Bool { true }
+  public static var refusesRings: Bool { false }
+
+  public static func interrupt(_ watchSets: WatchSets) {
+    if watchSets.first != 0 { kq_tell(CInt(watchSets.first - 1)) }
+  }
 
   // MARK: Time
 
@@ -106,7 +120,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   }
 
   public func takeBackWake() {
-    drain()
+    if outdated == 0 { drain() }
   }
 
   /// A handler may have counted and written meanwhile; whoever counts later writes later.
@@ -126,8 +140,17 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     upToDate = 0
   }
 
+  /// A number that is waited for is closed or may be: sleepers must not keep its file open.
+  mutating func dismissSleepers() {
+    noteChange()
+    guard sleepers > 0 else { return }
+    (outdated, newest) = (sleepers, version)
+    _ = pipe.signal()
+  }
+
   /// One sleeper has to wait for everything, if there is any: when that one leaves, another looks anew.
-  public mutating func flush() {
+  public mutating func flush(_ knotes: borrowing Knotes) {
+    listenAsEnabled(knotes)
     if sleepers > 0 && upToDate == 0 { _ = pipe.signal() }
   }
 
@@ -148,6 +171,8 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   public mutating func enter(_ knotes: borrowing Knotes) throws(Errno) -> Sleeper {
     try prepareTable()
+    // Where closes go unseen the core looks; a close that nobody could see is found here.
+    if !validates && !kq_is_open(pipe.reading) { throw Errno(EBADF) }
     lookAtQuiet(knotes)
     let sleeper = Sleeper(
       list: try table.lend(), monotonic: deadlines.monotonic, realtime: deadlines.realtime, look: nextLook,
@@ -160,8 +185,9 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public mutating func leave(_ sleeper: Sleeper) {
     sleepers -= 1
     if sleeper.version == version { upToDate -= 1 }
+    if outdated > 0 && Int32(bitPattern: sleeper.version &- newest) < 0 { outdated -= 1 }
     let told = sleeper.list.told
-    if told.contains(.wake) && !isClosing { drain() }
+    if told.contains(.wake) && !isClosing && outdated == 0 { drain() }
     // A time that was reported is over; the core asks for the next.
     if told.contains(.monotonic) && deadlines.monotonic == sleeper.monotonic { deadlines.monotonic = 0 }
     if told.contains(.realtime) && deadlines.realtime == sleeper.realtime { deadlines.realtime = 0 }
@@ -172,7 +198,11 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   private var nextLook: UInt64 {
     var interval = files.count > 0 ? kq_sample_interval() : UInt64.max
     if quiet.count > 0 || mayMissSignals || reaper.mayMiss { interval = min(interval, Self.lookInterval) }
-    return interval == .max ? 0 : now(.monotonic) + interval
+    let look = interval == .max ? 0 : now(.monotonic) + interval
+    // Without any there is no round that would put it off anew.
+    guard hasUntold else { return look }
+    let due = areFilesLeft && (reaper.due == 0 || filesDue < reaper.due) ? filesDue : reaper.due
+    return look == 0 || due != 0 && due < look ? due : look
   }
 
   public static func wait(
@@ -180,8 +210,16 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
   ) -> CInt {
     let left = sleeper.left(nanoseconds)
+    let before = kq_interruptions()
     let found = kq_poll_wait(sleeper.list.entries, sleeper.list.count, left ?? -1, cancelled, context)
+    if found == -EINTR && !isInterrupted(since: before) { return 0 }
     return found < 0 ? found : sleeper.report(found, buffer, hasUnseen: false)
+  }
+
+  /// Whether a signal came that is not for knotes alone (contract 6.8).
+  private static func isInterrupted(since before: kq_interruptions) -> Bool {
+    let now = kq_interruptions()
+    return now.quiet == before.quiet || now.handled != before.handled
   }
 
   @inline(__always)
@@ -223,6 +261,6 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   private mutating func beginRound() {
     signals.beginRound()
     reaper.beginRound()
-    files.beginRound()
+    beginFiles()
   }
 }

@@ -9,8 +9,8 @@ public struct POSIXKnote: BitwiseCopyable {
     case none
     /// poll(2) is asked for it, also by a sleeper.
     case awaited
-    /// poll(2) calls it ready, but that is told already, or is nothing to deliver: looked at now and then, until
-    /// it has not been ready for once.
+    /// poll(2) calls it ready, but that is told already, or is nothing to deliver: looked at now and then; see
+    /// `Quiet.swift`.
     case quiet
     /// Disabled: poll(2) is not asked.
     case idle
@@ -26,12 +26,22 @@ public struct POSIXKnote: BitwiseCopyable {
 
   /// The place in its list.
   var position: UInt32
-  /// A short form of what was told, or was nothing to deliver.
-  var told: UInt32
   /// A short form of the file that was registered.
   var identity: UInt32
+  /// What was told last, or was nothing to deliver.
+  var told: Glance
+  /// When, in milliseconds, and by which thread.
+  var toldAt: UInt32
+  var teller: UInt32
+  /// It was told, and not only found to be nothing to deliver.
+  var wasTold: Bool
+  /// Whoever reads it takes all; how often in a row what looks the same is taken for new for that reason.
+  var isTrusted: Bool
+  var trust: UInt8
   /// A connection that was up: one that fails later was reset, and not refused.
   var wasConnected: Bool
+  /// The receiving side of a connection has ended, which it does for good.
+  var hasEnded: Bool
   private var placeValue: UInt8
   private var kindValue: UInt8
 

@@ -7,6 +7,10 @@ struct PollList: BitwiseCopyable {
   private var tokens: UnsafeMutablePointer<KnoteToken>?
   private(set) var count = 0
   private(set) var room = 0
+  /// How many entries are always ready, and of no descriptor: poll(2) passes over them.
+  private(set) var alwaysReady = 0
+
+  static var always: CInt { -1 }
 
   /// Makes room for so many.
   /// - Throws: ENOMEM.
@@ -30,7 +34,7 @@ struct PollList: BitwiseCopyable {
 
   /// Becomes what another list is; there is room for it.
   mutating func take(_ other: PollList) {
-    count = other.count
+    (count, alwaysReady) = (other.count, other.alwaysReady)
     guard count > 0 else { return }
     entries.unsafelyUnwrapped.update(from: other.entries.unsafelyUnwrapped, count: count)
     tokens.unsafelyUnwrapped.update(from: other.tokens.unsafelyUnwrapped, count: count)
@@ -64,16 +68,23 @@ struct PollList: BitwiseCopyable {
     tokens.unsafelyUnwrapped[position]
   }
 
+  @inline(__always)
+  func isAlwaysReady(_ position: Int) -> Bool {
+    entries.unsafelyUnwrapped[position].fd == Self.always
+  }
+
   /// Appends an entry, for which there is room.
   mutating func append(_ descriptor: CInt, _ interest: Int16, _ token: KnoteToken) {
     entries.unsafelyUnwrapped[count] = pollfd(fd: descriptor, events: interest, revents: 0)
     tokens.unsafelyUnwrapped[count] = token
+    if descriptor == Self.always { alwaysReady += 1 }
     count += 1
   }
 
   /// Removes an entry; the last takes its place.
   /// - Returns: the knote that has moved, where one has.
   mutating func remove(_ position: Int) -> KnoteToken? {
+    if isAlwaysReady(position) { alwaysReady -= 1 }
     count -= 1
     guard position < count else { return nil }
     entries.unsafelyUnwrapped[position] = entries.unsafelyUnwrapped[count]

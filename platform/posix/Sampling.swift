@@ -7,26 +7,16 @@ extension POSIXBackend {
   public mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
     let knote = knotes[index]
     if knote.pointee.platform.place == .file { return sampleFile(knote) }
-    guard let bits = reported ?? polled(knote), !bits.has(POLLNVAL), isSameFile(knote) else {
+    let asked = knote.pointee.isAlwaysEnough ? nil : reported
+    guard let bits = asked ?? polled(knote), !bits.has(POLLNVAL), isSameFile(knote) else {
       return .gone
     }
-    let now = signature(knote, bits)
+    let now = glance(knote, bits)
     // Another thread had it, whose list this one's still is.
-    if knote.pointee.platform.place == .quiet && now == knote.pointee.platform.told { return .inactive }
-    let readiness = knote.pointee.kind == .write ? sampleWrite(knote, bits) : sampleRead(knote, bits)
+    if knote.pointee.platform.place == .quiet && !isNews(knote, now) { return .inactive }
+    let readiness = knote.pointee.kind == .write ? sampleWrite(knote, now) : sampleRead(knote, now)
     follow(index, knotes, isActive: readiness.isActive, now)
     return readiness
-  }
-
-  /// poll(2) knows levels only: what is told, or is nothing to deliver, must not be asked for as it is.
-  private mutating func follow(_ index: UInt32, _ knotes: borrowing Knotes, isActive: Bool, _ now: UInt32) {
-    let knote = knotes[index]
-    if isActive && knote.pointee.has(EV_DISPATCH | EV_ONESHOT) {
-      move(index, to: .idle, knotes)
-    } else if !isActive || knote.pointee.has(EV_CLEAR) {
-      knote.pointee.platform.told = now
-      move(index, to: .quiet, knotes)
-    }
   }
 
   private func polled(_ knote: POSIXKnotePointer) -> UInt32? {
@@ -36,30 +26,43 @@ extension POSIXBackend {
 
   // MARK: READ
 
-  private func sampleRead(_ knote: POSIXKnotePointer, _ bits: UInt32) -> Readiness {
-    let descriptor = knote.pointee.descriptor
-    switch knote.pointee.platform.kind(of: descriptor) {
-    case KQ_POSIX_STREAM, KQ_POSIX_PACKETS: return sampleStream(knote, bits)
+  private func sampleRead(_ knote: POSIXKnotePointer, _ now: Glance) -> Readiness {
+    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
+    case KQ_POSIX_STREAM, KQ_POSIX_PACKETS: return sampleStream(knote, now)
     case KQ_POSIX_PIPE_WRITE: return .inactive
-    case KQ_POSIX_PIPE_READ, KQ_POSIX_PIPE_BOTH: return sampleBytes(descriptor, bits)
-    case KQ_POSIX_DEVICE: return bits.has(POLLIN) ? Readiness(data: 0) : .inactive
-    default: return sampleOther(knote, bits)
+    case KQ_POSIX_PIPE_READ, KQ_POSIX_PIPE_BOTH: return sampleBytes(now)
+    case KQ_POSIX_DEVICE: return now.bits.has(POLLIN) ? Readiness(data: 0) : .inactive
+    case KQ_POSIX_DATAGRAM: return sampleDatagram(knote, now)
+    default: return sampleOther(knote, now)
     }
   }
 
-  private func sampleStream(_ knote: POSIXKnotePointer, _ bits: UInt32) -> Readiness {
+  private func sampleStream(_ knote: POSIXKnotePointer, _ now: Glance) -> Readiness {
     let descriptor = knote.pointee.descriptor
-    if kq_listens(descriptor) { return bits.has(POLLIN) ? Readiness(data: 1) : .inactive }
-    let bytes = Int(max(kq_bytes(descriptor), 0))
+    if kq_listens(descriptor) { return now.bits.has(POLLIN) ? Readiness(data: 1) : .inactive }
     noteConnection(knote)
-    if bits.has(POLLERR) { return failed(knote, bytes, bits) }
+    if now.bits.has(POLLERR) { return failed(knote, Int(now.bytes), now.bits) }
     // A socket that never was connected is called hung up by some systems; that is no end (C-158).
-    guard bits.has(POLLIN) else { return knote.pointee.isAlwaysEnough ? Readiness(data: bytes) : .inactive }
-    // An end that comes behind bytes is not told before they are taken, unless both sides are shut.
-    let ended = bits.has(POLLHUP) || bytes == 0 && kq_is_at_end(descriptor)
-    if ended { return Readiness(data: bytes, flags: endOfFile) }
+    guard now.bits.has(POLLIN) else {
+      return knote.pointee.isAlwaysEnough ? Readiness(data: Int(now.bytes)) : .inactive
+    }
+    let bytes = bytes(knote, now)
+    if knote.pointee.platform.hasEnded { return Readiness(data: bytes, flags: endOfFile) }
     return bytes >= threshold(knote) || knote.pointee.platform.kind(of: descriptor) == KQ_POSIX_PACKETS
       ? Readiness(data: bytes) : .inactive
+  }
+
+  /// The bytes that can be read; and notes the end. One that comes behind bytes does not show before they are taken,
+  /// unless both sides are shut.
+  private func bytes(_ knote: POSIXKnotePointer, _ now: Glance) -> Int {
+    if now.bits.has(POLLHUP) { knote.pointee.platform.hasEnded = true }
+    guard now.bytes == 0 else { return Int(now.bytes) }
+    switch kq_peek(knote.pointee.descriptor) {
+    case 0: knote.pointee.platform.hasEnded = true
+    case 1: return 1  // behind urgent data, where they are not counted
+    default: break
+    }
+    return 0
   }
 
   /// Taking SO_ERROR would rob the program of it. A connection that was up was reset, one that never was, refused.
@@ -69,9 +72,13 @@ extension POSIXBackend {
     return Readiness(data: data, fflags: UInt32(error), flags: endOfFile)
   }
 
+  /// A socket that is not connected any more may be connected anew.
   func noteConnection(_ knote: POSIXKnotePointer) {
-    if !knote.pointee.platform.wasConnected && kq_is_connected(knote.pointee.descriptor) {
+    if knote.pointee.platform.wasConnected && !knote.pointee.platform.hasEnded { return }
+    if kq_is_connected(knote.pointee.descriptor) {
       knote.pointee.platform.wasConnected = true
+    } else {
+      knote.pointee.platform.hasEnded = false
     }
   }
 
@@ -83,25 +90,30 @@ extension POSIXBackend {
     return min(knote.pointee.data, Int(kq_receive_buffer(knote.pointee.descriptor)))
   }
 
-  private func sampleBytes(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
-    let bytes = Int(max(kq_bytes(descriptor), 0))
-    if bits.has(POLLHUP) { return Readiness(data: bytes, flags: endOfFile) }
-    return bits.has(POLLIN) && bytes > 0 ? Readiness(data: bytes) : .inactive
+  private func sampleBytes(_ now: Glance) -> Readiness {
+    if now.bits.has(POLLHUP) { return Readiness(data: Int(now.bytes), flags: endOfFile) }
+    return now.bits.has(POLLIN) && now.bytes > 0 ? Readiness(data: Int(now.bytes)) : .inactive
   }
 
-  private func sampleOther(_ knote: POSIXKnotePointer, _ bits: UInt32) -> Readiness {
-    let isPacket = knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_POSIX_DATAGRAM
-    guard bits.has(POLLIN) || bits.has(POLLHUP) || bits.has(POLLERR) else { return .inactive }
-    let bytes = Int(kq_bytes(knote.pointee.descriptor))
-    // A datagram may be empty; where sizes are not told there is at least one byte.
-    return Readiness(data: bytes < 0 || bytes == 0 && !isPacket ? 1 : bytes, flags: bits.has(POLLHUP) ? endOfFile : 0)
+  /// A datagram may be empty. Taking the error would rob the program of it; it is nearly always this one.
+  private func sampleDatagram(_ knote: POSIXKnotePointer, _ now: Glance) -> Readiness {
+    if now.bits.has(POLLERR) { return Readiness(data: Int(now.bytes), fflags: UInt32(ECONNREFUSED)) }
+    guard now.bits.has(POLLIN) || now.bits.has(POLLHUP) else { return .inactive }
+    if now.bytes == 0 && kq_bytes(knote.pointee.descriptor) < 0 { return Readiness(data: 1) }
+    return Readiness(data: Int(now.bytes), flags: now.bits.has(POLLHUP) ? endOfFile : 0)
+  }
+
+  /// Where sizes are not told there is at least one byte.
+  private func sampleOther(_ knote: POSIXKnotePointer, _ now: Glance) -> Readiness {
+    if now.bits.has(POLLHUP) { return Readiness(data: Int(now.bytes), flags: endOfFile) }
+    return now.bits.has(POLLIN) || now.bits.has(POLLERR) ? Readiness(data: max(Int(now.bytes), 1)) : .inactive
   }
 
   // MARK: WRITE
 
-  private func sampleWrite(_ knote: POSIXKnotePointer, _ bits: UInt32) -> Readiness {
-    let descriptor = knote.pointee.descriptor
-    switch knote.pointee.platform.kind(of: descriptor) {
+  private func sampleWrite(_ knote: POSIXKnotePointer, _ now: Glance) -> Readiness {
+    let bits = now.bits
+    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
     case KQ_POSIX_STREAM, KQ_POSIX_PACKETS: return sampleRoom(knote, bits)
     case KQ_POSIX_PIPE_READ: return .inactive
     case KQ_POSIX_PIPE_WRITE, KQ_POSIX_PIPE_BOTH:
@@ -121,8 +133,7 @@ extension POSIXBackend {
     if bits.has(POLLERR) { return failed(knote, room, bits) }
     if bits.has(POLLHUP) { return kq_is_connected(descriptor) ? Readiness(data: room, flags: endOfFile) : .inactive }
     guard bits.has(POLLOUT) else { return .inactive }
-    let isStream = knote.pointee.platform.kind(of: descriptor) == KQ_POSIX_STREAM
-    if isStream && kq_is_send_shut(descriptor) { return Readiness(data: room, flags: endOfFile) }
+    if bits & Glance.isShut != 0 { return Readiness(data: room, flags: endOfFile) }
     return sampleEnough(knote, room)
   }
 
@@ -139,13 +150,24 @@ extension POSIXBackend {
 
   // MARK: Files
 
+  /// Nobody tells that a file has grown.
   private func sampleFile(_ knote: POSIXKnotePointer) -> Readiness {
     if !kq_is_open(knote.pointee.descriptor) { return .gone }
     guard knote.pointee.kind == .read else { return Readiness(data: 0) }
     var remaining: Int64 = 0
-    guard kq_remaining(knote.pointee.descriptor, &remaining) == 0 else { return .inactive }
+    var size: Int64 = 0
+    guard kq_remaining(knote.pointee.descriptor, &remaining, &size) == 0 else { return .inactive }
+    let short = Glance(bits: UInt32(truncatingIfNeeded: size >> 32), bytes: UInt32(truncatingIfNeeded: size))
+    if knote.pointee.has(EV_CLEAR) && isTold(knote, short) { return .polled }
     let always = knote.pointee.fflags & UInt32(NOTE_FILE_POLL) != 0
-    // Nobody tells that a file has grown.
-    return remaining != 0 || always ? Readiness(data: Int(remaining)) : .polled
+    guard remaining != 0 || always else { return .polled }
+    knote.pointee.platform.told = short
+    knote.pointee.platform.wasTold = true
+    return Readiness(data: Int(remaining)).thenPolled
+  }
+
+  private func isTold(_ knote: POSIXKnotePointer, _ size: Glance) -> Bool {
+    let told = knote.pointee.platform.told
+    return knote.pointee.platform.wasTold && told.bytes == size.bytes && told.bits == size.bits
   }
 }

@@ -18,6 +18,7 @@ struct SelfPipe: BitwiseCopyable {
     (reading, writing) = (ends.0, kq_move_high(ends.1))
     inside = kq_move_high(kq_duplicate(reading))
     _ = kq_identity(reading, &identity)
+    kq_own_pipe(writing)
     guard inside >= 0 else {
       kq_close_descriptor(reading)
       kq_close_descriptor(writing)
@@ -57,7 +58,7 @@ struct SelfPipe: BitwiseCopyable {
 
   /// Closes all but the kqueue's own number.
   func close() {
-    kq_close_descriptor(inside)
-    kq_close_descriptor(writing)
+    kq_close_own(inside)
+    kq_close_own(writing)
   }
 }

@@ -7,6 +7,8 @@ struct SignalWatch: Listed {
   let token: KnoteToken
   let number: CInt
   var seen: CUnsignedInt
+  /// Whether the handler makes the pipe readable: not for a disabled knote.
+  var listens = true
 }
 
 /// SIGNAL (contract 6.8): a handler counts for the whole process and makes the pipe of each kqueue readable that
@@ -37,10 +39,24 @@ extension POSIXBackend {
     listener.unlisten(to: number, isWanted: number == kq_child_signal() && reaper.children.count > 0)
   }
 
-  /// Whether a handler has counted what was not gathered yet.
+  /// Whether a handler has counted what was not gathered yet, and can be delivered.
   var hasUncounted: Bool {
-    for place in 0..<signals.count where kq_signal_count(signals[place].number) != signals[place].seen { return true }
+    for place in 0..<signals.count where signals[place].listens {
+      if kq_signal_count(signals[place].number) != signals[place].seen { return true }
+    }
     return false
+  }
+
+  /// Has the pipe made readable for those that can be delivered, and for no others (C-100).
+  mutating func listenAsEnabled(_ knotes: borrowing Knotes) {
+    for place in 0..<signals.count where signals[place].listens == knotes[signals[place].token.index].pointee.isDisabled
+    {
+      let number = signals[place].number
+      signals[place].listens.toggle()
+      let isForChildren = number == kq_child_signal() && reaper.children.count > 0
+      listener.tune(to: number, signals[place].listens || isForChildren)
+      if signals[place].listens && kq_signal_count(number) != signals[place].seen { _ = pipe.signal() }
+    }
   }
 
   func counts(_ number: CInt) -> Bool {

@@ -18,6 +18,7 @@ public struct Sleeper: BitwiseCopyable {
 
   /// Nanoseconds until the first of its times, or the caller's if that is earlier; nil: for ever.
   func left(_ nanoseconds: Int64?) -> Int64? {
+    if list.alwaysReady > 0 { return 0 }
     var least = nanoseconds ?? .max
     least = min(least, Sleeper.left(until: monotonic, CLOCK_MONOTONIC))
     least = min(least, Sleeper.left(until: realtime, CLOCK_REALTIME))
@@ -35,16 +36,18 @@ public struct Sleeper: BitwiseCopyable {
   /// - Parameters:
   ///   - found: how many places of the list poll(2) has marked.
   ///   - hasUnseen: whether there is something to gather.
+  /// - Returns: how many, or the negative errno where the program closed what is inside.
   func report(_ found: CInt, _ buffer: UnsafeMutableBufferPointer<PollReport>, hasUnseen: Bool) -> CInt {
+    if list.entries.unsafelyUnwrapped[0].revents & Int16(POLLNVAL) != 0 { return -EBADF }
     var written = 0
     if hasUnseen { _ = write(.happenings, buffer, &written) }
     reportOwn(buffer, &written)
-    var left = Int(found) - (wasWoken ? 1 : 0)
+    var left = Int(found) - (wasWoken ? 1 : 0) + list.alwaysReady
     var place = list.cursor
     for _ in 1..<max(list.count, 1) where left > 0 && written < buffer.count {
       place = place + 1 < list.count ? place + 1 : 1
       let bits = list.entries.unsafelyUnwrapped[place].revents
-      guard bits != 0 else { continue }
+      guard bits != 0 || list.isAlwaysReady(place) else { continue }
       left -= 1
       buffer[written] = PollReport(token: list.token(place), bits: UInt32(UInt16(bitPattern: bits)))
       written += 1

@@ -38,24 +38,44 @@ extension POSIXBackend {
     return files[Int(knote.pointee.platform.position)].sample.isSameFile(as: now)
   }
 
-  public func source(of filter: Filter) -> UInt32? {
-    filter == .vnode && files.count > 0 ? PollSource.happenings.rawValue : nil
+  public mutating func earlier(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? {
+    guard knotes[index].pointee.platform.place == .sampled else { return nil }
+    return change(Int(knotes[index].pointee.platform.position), knotes)
   }
+
+  /// What has changed of a file since it was last looked at.
+  private func change(_ place: Int, _ knotes: borrowing Knotes) -> Happening? {
+    let file = files[place]
+    let descriptor = knotes[file.token.index].pointee.descriptor
+    // Closed unseen: a delivery or a change finds that out.
+    guard let now = try? FileSample(of: descriptor), now.isSameFile(as: file.sample) else { return nil }
+    files[place].sample = now
+    let notes = file.sample.notes(now)
+    return notes == 0 ? nil : Happening(file.token, bits: notes)
+  }
+
+  /// Few are looked at in each call, as nobody notices; many, in a tenth of the time at most.
+  mutating func beginFiles() {
+    let start = now(.monotonic)
+    areFilesLeft = files.count > Self.fewFiles && start < filesDue
+    if areFilesLeft { return }
+    filesStart = start
+    files.beginRound()
+  }
+
+  private static var fewFiles: Int { 256 }
 
   mutating func gatherFiles(
     _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>, _ written: inout Int
   ) {
+    guard files.left > 0 else { return }
     while written < buffer.count, let place = files.next() {
-      let file = files[place]
-      let descriptor = knotes[file.token.index].pointee.descriptor
-      // Closed unseen: a delivery or a change finds that out.
-      guard let now = try? FileSample(of: descriptor), now.isSameFile(as: file.sample) else { continue }
-      files[place].sample = now
-      let notes = file.sample.notes(now)
-      guard notes != 0 else { continue }
-      buffer[written] = Happening(file.token, bits: notes)
+      guard let happening = change(place, knotes) else { continue }
+      buffer[written] = happening
       written += 1
     }
+    let finish = now(.monotonic)
+    filesDue = finish + (finish - filesStart) * 9
   }
 
   public static func setFilePollInterval(_ nanoseconds: Int) throws(Errno) {

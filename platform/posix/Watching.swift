@@ -42,7 +42,8 @@ extension POSIXBackend {
     if !kq_is_open(knote.pointee.descriptor) { throw Errno(EBADF) }
     if !isSameFile(knote) { throw Errno(ENOENT) }
     if knote.pointee.kind == .vnode { return }
-    if knote.pointee.platform.place != .file { settle(index, knotes) }
+    if knote.pointee.platform.place != .file { return settle(index, knotes) }
+    knote.pointee.platform.wasTold = false
   }
 
   public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
@@ -65,6 +66,7 @@ extension POSIXBackend {
     case .awaited, .quiet, .idle:
       polled -= 1
       take(index, knotes)
+      dismissSleepers()
     }
     knotes[index].pointee.platform.place = .none
   }
@@ -73,7 +75,8 @@ extension POSIXBackend {
 
   /// Has poll(2) asked for a knote, or not where it is disabled.
   private mutating func settle(_ index: UInt32, _ knotes: borrowing Knotes) {
-    move(index, to: knotes[index].pointee.isDisabled ? .idle : .awaited, knotes)
+    move(index, to: .idle, knotes)
+    if !knotes[index].pointee.isDisabled { move(index, to: .awaited, knotes) }
   }
 
   mutating func move(_ index: UInt32, to place: POSIXKnote.Place, _ knotes: borrowing Knotes) {
@@ -84,7 +87,8 @@ extension POSIXBackend {
     knote.pointee.platform.place = place
     switch place {
     case .awaited:
-      knote.pointee.platform.position = table.append(knote.pointee.descriptor, knote.pointee.interest, token)
+      let descriptor = knote.pointee.isAlwaysEnough ? PollList.always : knote.pointee.descriptor
+      knote.pointee.platform.position = table.append(descriptor, knote.pointee.interest, token)
       noteChange()
     case .quiet:
       knote.pointee.platform.position = UInt32(quiet.count)
@@ -103,26 +107,6 @@ extension POSIXBackend {
     case .none, .idle, .file, .signal, .child, .sampled: return
     }
     if let moved { knotes[moved.index].pointee.platform.position = position }
-  }
-
-  /// Has poll(2) asked again for what was quiet and has changed, or was not ready for once.
-  mutating func lookAtQuiet(_ knotes: borrowing Knotes) {
-    guard quiet.count > 0, kq_poll_now(quiet.entries, quiet.count) >= 0 else { return }
-    var place = quiet.count
-    while place > 0 {
-      place -= 1
-      let index = quiet.token(place).index
-      let bits = UInt32(UInt16(bitPattern: quiet.entries.unsafelyUnwrapped[place].revents))
-      if bits == 0 || signature(knotes[index], bits) != knotes[index].pointee.platform.told {
-        move(index, to: .awaited, knotes)
-      }
-    }
-  }
-
-  /// A short form of what poll(2) and the descriptor say: as long as it stays the same there is nothing new.
-  func signature(_ knote: POSIXKnotePointer, _ bits: UInt32) -> UInt32 {
-    let bytes = knote.pointee.kind == .read ? max(kq_bytes(knote.pointee.descriptor), 0) : 0
-    return UInt32(truncatingIfNeeded: bytes) << 6 ^ bits
   }
 
   // MARK: What a number names

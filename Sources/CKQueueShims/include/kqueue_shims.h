@@ -146,6 +146,8 @@ void kq_signals_lose(int descriptor);
  * one in use, or a negative errno; -EAGAIN where there is neither.
  */
 int kq_signal_watch(int number, int notifier);
+/* Notes which pipe a descriptor of the library's is an end of. */
+void kq_own_pipe(int descriptor);
 /* In place of a descriptor: those who listen are told. */
 enum { KQ_LISTENERS = INT_MAX - 1 };
 /*

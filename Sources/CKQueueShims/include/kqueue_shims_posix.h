@@ -15,6 +15,8 @@ int kq_pipe(int ends[2]);
 int kq_duplicate(int descriptor);
 /* Makes the pipe readable.  Async-signal-safe. */
 int kq_pipe_signal(int end);
+/* Likewise, unless closes go unseen and the number is a file of the program's by now. */
+void kq_tell(int end);
 /* Takes everything out of it. */
 void kq_pipe_drain(int end);
 /* Which file a descriptor names. */
@@ -52,8 +54,8 @@ int kq_posix_kind(int descriptor);
 
 /* Bytes that can be read, where the system counts them; a negative errno. */
 long kq_bytes(int descriptor);
-/* st_size less the offset; a negative errno. */
-int kq_remaining(int descriptor, int64_t *remaining);
+/* st_size, and that less the offset; a negative errno. */
+int kq_remaining(int descriptor, int64_t *remaining, int64_t *size);
 
 bool kq_listens(int descriptor);
 bool kq_is_connected(int descriptor);
@@ -61,26 +63,41 @@ bool kq_is_connected(int descriptor);
 long kq_receive_low_water(int descriptor);
 long kq_receive_buffer(int descriptor);
 long kq_send_buffer(int descriptor);
-/* Whether a stream's end can be seen: nothing is left to read, and nothing will come. */
-bool kq_is_at_end(int descriptor);
+/* What reading a byte would give, which is left there: 1, 0 at the end, -1 where there is none. */
+int kq_peek(int descriptor);
 /* Whether the program has shut the sending side down. */
 bool kq_is_send_shut(int descriptor);
 
+/* A number of the calling thread. */
+static inline uint32_t kq_thread(void) {
+    return (uint32_t)((uintptr_t)&errno >> 4);
+}
 /* Whether the calling thread blocks a signal. */
 bool kq_is_blocked_here(int number);
+
+/* How often a watched signal came to the calling thread: for nobody but knotes, and for a handler of the program's. */
+struct kq_interruptions {
+    unsigned quiet, handled;
+};
+struct kq_interruptions kq_interruptions(void);
 
 /* SIGCHLD. */
 int kq_child_signal(void);
 /* What became of a process, as far as its parent can know. */
 enum kq_child {
     KQ_CHILD_RUNS,
-    KQ_CHILD_ENDED,   /* and was not waited for */
-    KQ_CHILD_UNKNOWN, /* no child, or not any more */
+    KQ_CHILD_ENDED,   /* with a status as wait(2) gives it */
+    KQ_CHILD_UNKNOWN, /* no child, or waited for before anybody looked */
 };
-/* Asks without reaping; the status of one that has ended is as wait(2) gives it. */
-enum kq_child kq_child_state(int process, int *status);
-/* Whether any child has ended and was not waited for. */
-bool kq_has_ended_child(void);
+/* A place for what is known of a child, and what that is now; -ECHILD where it is none, -ENOMEM. */
+int kq_child_watch(int process, enum kq_child *state);
+void kq_child_unwatch(int place);
+/* What is known; nobody is asked. */
+enum kq_child kq_child_state(int place, int *status);
+/* Asks for those that may have ended, without reaping: 0, or the time of CLOCK_MONOTONIC to ask for the rest. */
+uint64_t kq_children_look(void);
+/* How many ends were ever found; it wraps. */
+unsigned kq_children_ends(void);
 bool kq_process_exists(int process);
 
 /* What stat(2) says of a file, as far as changes are told from it; times in nanoseconds. */

@@ -23,6 +23,7 @@ extension KQueue where Backend: ~Copyable {
   mutating func modifyOccurrences(_ index: UInt32, _ change: Kevent) throws(Errno) {
     if change.redefines {
       gatherEarlier(knotes[index].pointee.kind)
+      noteEarlier(index)
       knotes[index].pointee.fflags = change.fflags
       if knotes[index].pointee.kind.isOfProcesses { try requireProcessBits(index) }
     }
@@ -36,6 +37,10 @@ extension KQueue where Backend: ~Copyable {
     guard let source = backend.source(of: filter) else { return }
     var stale = 0
     gather(source, &stale)
+  }
+
+  mutating func noteEarlier(_ index: UInt32) {
+    if let happening = backend.earlier(index, knotes) { note(happening) }
   }
 
   /// Drops what a new mask does not want (contract 3.1).

@@ -330,17 +330,19 @@ static void numbers_of_ours_become_the_programs(void) {
 static void descriptors_of_a_kqueue(void) {
     /* Where closes go unseen, the wake-up is in use from the first. */
     int wake = closes_are_seen() ? 0 : 1, pairs[50][2];
+    /* POSIX has no descriptor that is woken and waited for under a second number. */
+    int first = on_posix() ? 3 : 1 + wake, most = on_posix() ? 3 : 2;
     for (int i = 0; i < 50; i++)
         unix_pair(pairs[i]);
     for (int round = 0; round < 3; round++) {
         int before = open_descriptors();
         int kq = new_kqueue();
-        REQUIRE_EQ(open_descriptors(), before + 1 + wake);
+        REQUIRE_EQ(open_descriptors(), before + first);
         for (int i = 0; i < 50; i++)
             add_read(kq, pairs[i][0], 0);
         for (int i = 0; i < 50; i++)
             add_triggered(kq, (uintptr_t)i, EV_CLEAR);
-        REQUIRE(open_descriptors() <= before + 2);
+        REQUIRE(open_descriptors() <= before + most);
         struct kevent events[64];
         REQUIRE_EQ(collect(kq, events, 64, 100), 50);
         for (int i = 0; i < 50; i++)

@@ -10,10 +10,13 @@
 #include <sys/ioctl.h>
 #include <sys/select.h>
 
-/* Waits up to 5 s for the kqueue to be readable, and for nothing else. */
+/* Waits up to 5 s for the kqueue to be readable, and for nothing else. A handler of SIGCHLD may end poll(2). */
 static void require_readable(int kq) {
     struct pollfd item = {.fd = kq, .events = POLLIN | POLLRDNORM};
-    REQUIRE_EQ(poll(&item, 1, 5000), 1);
+    int got;
+    while ((got = poll(&item, 1, 5000)) == -1)
+        REQUIRE_EQ(errno, EINTR);
+    REQUIRE_EQ(got, 1);
     REQUIRE_EQ(item.revents & POLLIN, POLLIN);
     REQUIRE_EQ(item.revents & ~(POLLIN | POLLRDNORM), 0);
 }
@@ -166,6 +169,17 @@ static void poll_with_vnode(void) {
 }
 
 static void drained_is_unreadable(void) {
+    static const int flags[] = {EV_CLEAR, EV_DISPATCH, EV_ONESHOT, EV_CLEAR | EV_DISPATCH};
+    for (int f = 0; f < 4; f++) {
+        int kq = new_kqueue();
+        add_triggered(kq, 1, flags[f]);
+        require_readable(kq);
+        next_event(kq);
+        require_unreadable(kq);
+    }
+}
+
+static void drained_of_sockets_is_unreadable(void) {
     posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
     static const int flags[] = {EV_CLEAR, EV_DISPATCH, EV_ONESHOT, EV_CLEAR | EV_DISPATCH};
     for (int f = 0; f < 4; f++) {
@@ -254,10 +268,13 @@ static void *wait_with_select(void *argument) {
     return NULL;
 }
 
+/* Of USER, TIMER and READ, those that make a kqueue readable while nobody is in kevent(). */
+static int sources(void) { return on_posix() ? 1 : 3; }
+
 static void require_wakes(void *(*wait)(void *)) {
     int pair[2];
     unix_pair(pair);
-    for (int source = 0; source < 3; source++) {
+    for (int source = 0; source < sources(); source++) {
         struct watched watched = {.kq = new_kqueue()};
         add_user(watched.kq, 1, EV_CLEAR);
         change(watched.kq, (uintptr_t)pair[0], EVFILT_READ, EV_ADD, 0, 0, NULL);
@@ -280,18 +297,15 @@ static void require_wakes(void *(*wait)(void *)) {
 }
 
 static void epoll_is_woken(void) {
-    posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
     require_wakes(wait_with_epoll);
 }
 
 static void select_is_woken(void) {
-    posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
     require_wakes(wait_with_select);
 }
 
 static void inner_event_fires_outer(void) {
-    posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
-    for (int source = 0; source < 3; source++) {
+    for (int source = 0; source < sources(); source++) {
         int outer = new_kqueue(), inner = new_kqueue(), pair[2];
         unix_pair(pair);
         change(outer, (uintptr_t)inner, EVFILT_READ, EV_ADD, 0, 0, &pair);
@@ -339,7 +353,8 @@ static void inner_event_with_clear(void) {
         require_silent(outer);
         trigger(inner, 1);
         REQUIRE_EQ(next_event(outer).ident, inner);
-        require_silent(outer); /* once for each change from empty */
+        if (round == 0 || !on_posix()) /* poll(2) tells levels: what was left may be new where all was taken before */
+            require_silent(outer);     /* once for each change from empty */
         REQUIRE_EQ(next_event(inner).ident, 1);
     }
 }
@@ -388,6 +403,8 @@ static void require_no_ring(int count) {
 
 static void rings_of_kqueues(void) {
     require_no_ring(2);
+    if (on_posix())
+        return; /* one inside another is all there is, see the chains */
     require_no_ring(3);
     require_no_ring(4);
 }
@@ -424,7 +441,6 @@ static void ring_from_two_threads(void) {
 }
 
 static void chain_of_a_hundred(void) {
-    posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
     int kqs[100], depth = 0;
     for (int i = 0; i < 100; i++)
         kqs[i] = new_kqueue();
@@ -450,7 +466,6 @@ static void chain_of_a_hundred(void) {
 
 /* The other way about, where each new link has the whole chain below it. */
 static void chain_from_the_outermost(void) {
-    posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
     int kqs[100], depth = 0;
     for (int i = 0; i < 100; i++)
         kqs[i] = new_kqueue();
@@ -500,6 +515,7 @@ const struct contract_case kq_cases[] = {
     {"C-100", "poll is ready while a PROC knote is deliverable", poll_with_proc, 0},
     {"C-100", "poll is ready while a VNODE knote is deliverable", poll_with_vnode, 0},
     {"C-101", "a drained kqueue is not readable", drained_is_unreadable, 30},
+    {"C-101", "one drained of sockets is not readable", drained_of_sockets_is_unreadable, 30},
     {"C-101", "a partly drained kqueue stays readable", partly_drained_stays_readable, 0},
     {"C-102", "poll never reports POLLOUT", never_writable, 0},
     {"C-103", "a kqueue wakes epoll", epoll_is_woken, 0},

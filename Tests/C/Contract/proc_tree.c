@@ -20,11 +20,13 @@ static int bits_errno(unsigned fflags) {
 }
 
 static void need_forks(void) {
+    posix_lacks("nothing tells of forks and execs");
     if (bits_errno(NOTE_FORK | NOTE_EXEC) == ENOTSUP)
         contract_skip("nothing here tells of forks and execs");
 }
 
 static void need_track(void) {
+    posix_lacks("nothing tells of forks and execs");
     if (bits_errno(NOTE_TRACK) == ENOTSUP)
         contract_skip("no process connector");
 }
@@ -661,6 +663,7 @@ static void failure_to_attach_is_told(void) {
 
 #define BY_PERF(name) \
     static void name##_by_perf(void) { \
+        posix_lacks("nothing tells of forks and execs"); \
         without_connector(); \
         if (bits_errno(NOTE_FORK | NOTE_EXEC) == ENOTSUP) \
             contract_skip("no perf events"); \
@@ -824,6 +827,7 @@ static void refused_without_the_capability(void) {
 }
 
 static void perf_takes_over(void) {
+    posix_lacks("nothing tells of forks and execs");
     become_nobody();
     old_kernel = true;
     if (bits_errno(NOTE_FORK | NOTE_EXEC) == ENOTSUP)

@@ -274,6 +274,15 @@ static inline int told_status(int status) {
     return status_outlives_reaping() ? status : 0;
 }
 
+/* On POSIX the status of a child is whoever's that waits for it first, and may be lost. */
+#define EXPECT_EXIT_OF_REAPED(kq, pid, status) \
+    do { \
+        struct kevent reaped_ = next_event(kq); \
+        bool lost_ = on_posix() && reaped_.data == 0; \
+        expect_event(__FILE__, __LINE__, reaped_, (int)(pid), EVFILT_PROC, EXIT_FLAGS, NOTE_EXIT, \
+                     lost_ ? 0 : (status)); \
+    } while (0)
+
 /* From now on nobody in particular. */
 static inline void become_nobody(void) {
     if (geteuid() != 0)

@@ -545,6 +545,14 @@ static void epoll_sees_it(void) {
     REQUIRE_EQ(epoll_wait(set, &event, 1, 1000), 1);
     EXPECT_SIGNAL(kq, SIGUSR1, 1);
     REQUIRE_EQ(epoll_wait(set, &event, 1, 0), 0);
+}
+
+static void epoll_sees_a_blocked_one(void) {
+    posix_lacks("a blocked signal is seen by threads in kevent() alone");
+    int kq = new_kqueue(), set = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN};
+    REQUIRE_EQ(epoll_ctl(set, EPOLL_CTL_ADD, kq, &event), 0);
+    watch(kq, SIGUSR1, 0);
     block(SIGUSR1);
     deliver(SIGUSR1);
     REQUIRE_EQ(epoll_wait(set, &event, 1, 1000), 1);
@@ -646,6 +654,7 @@ const struct contract_case signal_cases[] = {
     {"C-276", "a storm of 100000 is counted to the last", a_storm_is_counted, 60},
     {"C-273", "a storm that merges", a_storm_that_merges, 60},
     {"C-100", "epoll sees a kqueue with a signal", epoll_sees_it, 0},
+    {"C-100", "epoll sees a kqueue with a blocked signal", epoll_sees_a_blocked_one, 0},
     {"C-100", "a disabled signal does not make it readable", a_disabled_one_is_not_readable, 0},
     {"C-104", "a signal in an inner kqueue", an_outer_kqueue_sees_it, 0},
     {"C-115", "close gives back what signals took", all_descriptors_come_back, 30},

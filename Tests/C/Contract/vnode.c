@@ -153,6 +153,8 @@ static void what_is_no_file_is_refused(void) {
     require_refused(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
     require_refused(inotify_init1(IN_CLOEXEC));
     require_refused(new_kqueue());
+    if (on_posix())
+        return; /* fstat(2) calls the following files, and POSIX has none of them */
     int memory = (int)syscall(SYS_memfd_create, "contract", 1);
     if (memory >= 0)
         require_refused(memory);

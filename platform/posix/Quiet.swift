@@ -1,0 +1,107 @@
+import CKQueue
+import CKQueueShims.POSIX
+import KQueueCore
+
+/// What poll(2) and the descriptor say at one time.
+struct Glance: BitwiseCopyable {
+  var bits: UInt32
+  var bytes: UInt32
+
+  /// Beside the bits of poll(2): the program shut the sending side down.
+  static var isShut: UInt32 { 1 << 16 }
+}
+
+/// Knotes that poll(2) calls ready though there is nothing to deliver: they were delivered under EV_CLEAR, or their
+/// condition is not poll's.
+///
+/// poll(2) tells a level, and nobody what was taken and came between two looks. So what looks as it was told may be
+/// what nobody has read, which is not to be told again (C-147), or all new, which must not be lost. It is taken for
+/// new where the thread that was told comes back and the program is known to take all that it is told of; else it is
+/// told again after a while.
+extension POSIXBackend {
+  /// Has poll(2) asked again for what is news.
+  mutating func lookAtQuiet(_ knotes: borrowing Knotes) {
+    guard quiet.count > 0, kq_poll_now(quiet.entries, quiet.count) >= 0 else { return }
+    var place = quiet.count
+    while place > 0 {
+      place -= 1
+      let index = quiet.token(place).index
+      let bits = UInt32(UInt16(bitPattern: quiet.entries.unsafelyUnwrapped[place].revents))
+      if bits == 0 { knotes[index].pointee.noteEmpty() }
+      if bits == 0 || isNews(knotes[index], glance(knotes[index], bits)) { move(index, to: .awaited, knotes) }
+    }
+  }
+
+  func glance(_ knote: POSIXKnotePointer, _ bits: UInt32) -> Glance {
+    let descriptor = knote.pointee.descriptor
+    if knote.pointee.kind == .read {
+      return Glance(bits: bits, bytes: UInt32(clamping: max(kq_bytes(descriptor), 0)))
+    }
+    let isStream = knote.pointee.platform.kind(of: descriptor) == KQ_POSIX_STREAM
+    let isShut = isStream && !bits.has(POLLHUP) && kq_is_send_shut(descriptor)
+    return Glance(bits: bits | (isShut ? Glance.isShut : 0), bytes: 0)
+  }
+
+  /// Whether there is something to tell. What it looks like by now is noted where there is not.
+  func isNews(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
+    let told = knote.pointee.platform.told
+    if now.bits & ~told.bits != 0 || now.bytes > told.bytes { return true }
+    if knote.pointee.platform.wasTold { return mayBeNew(knote, now) }
+    return now.bits != told.bits || now.bytes != told.bytes
+  }
+
+  private func mayBeNew(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
+    // Nothing comes behind an end.
+    let isOver = knote.pointee.platform.hasEnded || knote.pointee.isEnd(now.bits)
+    if !isOver && knote.pointee.platform.trust > 0 && knote.pointee.platform.teller == kq_thread() {
+      knote.pointee.platform.trust -= 1
+      return true
+    }
+    knote.pointee.platform.told = now
+    let isTrusted = knote.pointee.platform.isTrusted && knote.pointee.platform.teller == kq_thread()
+    let patience = isTrusted ? Self.breath : Self.patience
+    if isOver || milliseconds &- knote.pointee.platform.toldAt < patience { return false }
+    if isTrusted { knote.pointee.trust() }
+    return true
+  }
+
+  /// What was delivered or is nothing to deliver must not be asked for as it is.
+  mutating func follow(_ index: UInt32, _ knotes: borrowing Knotes, isActive: Bool, _ now: Glance) {
+    let knote = knotes[index]
+    if isActive && knote.pointee.has(EV_DISPATCH | EV_ONESHOT) {
+      move(index, to: .idle, knotes)
+    } else if !isActive || knote.pointee.has(EV_CLEAR) {
+      knote.pointee.platform.told = now
+      knote.pointee.platform.wasTold = isActive
+      knote.pointee.platform.toldAt = milliseconds
+      knote.pointee.platform.teller = kq_thread()
+      move(index, to: .quiet, knotes)
+    }
+  }
+
+  /// After how many milliseconds what looks the same is told again; and to whom takes all, after each burst, so that
+  /// one who for once does not is not told all the time.
+  private static var patience: UInt32 { 1000 }
+  private static var breath: UInt32 { 10 }
+
+  private var milliseconds: UInt32 {
+    UInt32(truncatingIfNeeded: now(.monotonic) / 1_000_000)
+  }
+}
+
+extension Knote<POSIXKnote> {
+  /// The program has taken what it was told of: it will again. A sender who has nothing to send takes nothing.
+  mutating func noteEmpty() {
+    if kind == .read && platform.wasTold { trust() }
+  }
+
+  mutating func trust() {
+    platform.isTrusted = true
+    platform.trust = 64
+  }
+
+  /// Whether these bits say that it is over.
+  func isEnd(_ bits: UInt32) -> Bool {
+    bits.has(POLLHUP | POLLERR) || bits & Glance.isShut != 0
+  }
+}
