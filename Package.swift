@@ -8,6 +8,7 @@ let core: Target.Dependency = "KQueueCore"
 
 let package = Package(
   name: "libkqueue",
+  products: [.library(name: "KQueue", targets: ["KQueue"])],
   targets: [
     .systemLibrary(name: "CKQueue", path: "Sources/CKQueue/include"),
     .target(name: "CKQueueShims", cSettings: headers),
@@ -16,6 +17,9 @@ let package = Package(
     .target(
       name: "KQueueABI", dependencies: [core, "KQueueLinux", "CKQueue", "CKQueueShims"],
       exclude: ["libkqueue.map"]),
+
+    // The Swift module, over the C functions: it imports CKQueue, and is linked with what defines them.
+    .target(name: "KQueue", dependencies: ["CKQueue", "KQueueABI"]),
 
     // kq, the tool.
     .target(name: "CKqShims"),
@@ -30,6 +34,11 @@ let package = Package(
     // The core's semantics over a platform made of plain values.
     .target(name: "Support", dependencies: [core, "CKQueue", "CKQueueShims"], path: "Tests/Support"),
     .testTarget(name: "KQueueCoreTests", dependencies: [core, "Support", "CKQueue", "CKQueueShims"]),
+
+    // The Swift module, and what can be counted and measured only in a process of its own.
+    .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
+    .executableTarget(
+      name: "kqueue-probe", dependencies: ["KQueue", "CKQueue", "AllocationCounter"], path: "Tests/SwiftBenchmarks"),
 
     // The source tree itself: imports, conditions, lengths.
     .testTarget(name: "LayeringTests"),
