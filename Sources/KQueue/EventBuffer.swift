@@ -18,7 +18,7 @@ extension KernelQueue {
 
     /// How many events there is room for.
     public var capacity: Int {
-      storage.entries.count
+      storage.capacity
     }
 
     /// Whether the last call put in none.
@@ -36,12 +36,12 @@ extension KernelQueue {
     /// - Precondition: `index` is one of ``indices``.
     public subscript(index: Int) -> Event {
       precondition(indices.contains(index), "There is no event at \(index) in an EventBuffer of \(count)")
-      return Event(storage.entries[index])
+      return Event(storage[index])
     }
 
     /// Calls `body` for each event, in the order in which they came.
     public func forEach<Failure>(_ body: (Event) throws(Failure) -> Void) throws(Failure) {
-      for index in indices { try body(Event(storage.entries[index])) }
+      for index in indices { try body(Event(storage[index])) }
     }
   }
 
@@ -63,21 +63,7 @@ extension KernelQueue {
     /// An event by its place.
     public subscript(position: Int) -> Event {
       precondition(indices.contains(position), "There is no such event in the batch")
-      return Event(storage.entries[position])
+      return Event(storage[position])
     }
-  }
-}
-
-/// Memory for events, which whoever fills it has for itself.
-final class EventStorage: @unchecked Sendable {
-  let entries: UnsafeMutableBufferPointer<Kevent>
-
-  init(capacity: Int) {
-    entries = .allocate(capacity: capacity)
-    entries.initialize(repeating: Kevent())
-  }
-
-  deinit {
-    entries.deallocate()
   }
 }

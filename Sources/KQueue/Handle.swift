@@ -55,7 +55,9 @@ final class Handle: Sendable {
   /// The events that there are now, without waiting; nil where the queue is closed.
   func collect(into storage: EventStorage) throws(KernelQueue.Errno) -> Int? {
     try whileOpen { () throws(KernelQueue.Errno) in
-      try System.kevent(descriptor, .init(start: nil, count: 0), storage.entries, .zero)
+      try storage.withEntries { events throws(KernelQueue.Errno) in
+        try System.kevent(descriptor, .init(start: nil, count: 0), events, .zero)
+      }
     }
   }
 

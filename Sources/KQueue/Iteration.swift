@@ -27,7 +27,7 @@ final class Iteration {
   func nextEvent(isolation: isolated (any Actor)?) async throws(KernelQueue.Errno) -> KernelQueue.Event? {
     guard try await fill(isolation: isolation), let storage else { return nil }
     defer { events.removeFirst() }
-    return KernelQueue.Event(storage.entries[events.lowerBound])
+    return KernelQueue.Event(storage[events.lowerBound])
   }
 
   /// All that there is; nil at the end.

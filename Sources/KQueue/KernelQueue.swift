@@ -109,7 +109,7 @@ extension KernelQueue {
   /// - Throws: Why the first that failed did. Those before it are made, those after it are not; ``receipts(for:)`` says
   ///   which was which.
   public func apply(_ changes: [Change]) throws(Errno) {
-    _ = try call(changes, .init(start: nil, count: 0), nil)
+    _ = try call(changes, into: nil, nil)
   }
 
   /// Makes changes, in order, in one call, and says of each how it went. One that fails holds up none (EV_RECEIPT).
@@ -120,8 +120,8 @@ extension KernelQueue {
     let asking = changes.map(\.askingForReceipt)
     guard !asking.isEmpty else { return [] }
     let storage = EventStorage(capacity: asking.count)
-    let count = try call(asking, storage.entries, nil)
-    return storage.entries.prefix(count).map(Receipt.init)
+    let count = try call(asking, into: storage, nil)
+    return (0..<count).map { Receipt(storage[$0]) }
   }
 }
 
@@ -144,24 +144,30 @@ extension KernelQueue {
     into buffer: inout EventBuffer, applying changes: [Change] = [], timeout: Duration? = nil
   ) throws(Errno) -> Int {
     buffer.count = 0
-    buffer.count =
-      changes.isEmpty
-      ? try System.kevent(descriptor, .init(start: nil, count: 0), buffer.storage.entries, timeout)
-      : try call(changes, buffer.storage.entries, timeout)
+    buffer.count = try call(changes, into: buffer.storage, timeout)
     return buffer.count
   }
 
   private func call(
-    _ changes: [Change], _ events: UnsafeMutableBufferPointer<Kevent>, _ timeout: Duration?
+    _ changes: [Change], into storage: EventStorage?, _ timeout: Duration?
   ) throws(Errno) -> Int {
-    let result = changes.withUnsafeBufferPointer { changes in
-      // A change is its entry, and nothing else.
-      changes.withMemoryRebound(to: Kevent.self) { entries -> Result<Int, Errno> in
-        do throws(Errno) {
-          return .success(try System.kevent(descriptor, entries, events, timeout))
-        } catch { return .failure(error) }
+    let call = { [descriptor] (entries: UnsafeBufferPointer<Kevent>) throws(Errno) -> Int in
+      guard let storage else { return try System.kevent(descriptor, entries, .init(start: nil, count: 0), nil) }
+      return try storage.withEntries { events throws(Errno) in
+        try System.kevent(descriptor, entries, events, timeout)
       }
     }
-    return try result.get()
+    return try changes.withEntries(call)
+  }
+}
+
+extension [KernelQueue.Change] {
+  /// A change is its entry, and nothing else.
+  fileprivate func withEntries<Result>(
+    _ body: (UnsafeBufferPointer<Kevent>) throws(KernelQueue.Errno) -> Result
+  ) throws(KernelQueue.Errno) -> Result {
+    try withUnsafeBufferPointer { changes throws(KernelQueue.Errno) in
+      try changes.withMemoryRebound(to: Kevent.self) { entries throws(KernelQueue.Errno) in try body(entries) }
+    }
   }
 }

@@ -183,16 +183,12 @@ enum System {
 
   /// A detached thread to which no signal is delivered: those are for the program's own.
   static func startThread(_ body: @escaping @Sendable () -> Void) throws(KernelQueue.Errno) {
-    final class Body {
-      let run: @Sendable () -> Void
-      init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
     var all = sigset_t()
     var before = sigset_t()
     sigfillset(&all)
     pthread_sigmask(SIG_SETMASK, &all, &before)
     defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-    let argument = Unmanaged.passRetained(Body(body))
+    let argument = Unmanaged.passRetained(ThreadBody(run: body))
     #if canImport(Darwin) || os(FreeBSD)
       var thread: pthread_t?
     #else
@@ -201,7 +197,7 @@ enum System {
     let error = pthread_create(
       &thread, nil,
       { (argument: UnsafeMutableRawPointer?) in
-        Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().run()
+        Unmanaged<ThreadBody>.fromOpaque(argument!).takeRetainedValue().run()
         return nil
       }, argument.toOpaque())
     guard error == 0 else {
@@ -219,6 +215,14 @@ enum System {
   private static func check(_ result: CInt) throws(KernelQueue.Errno) -> CInt {
     guard result >= 0 else { throw KernelQueue.Errno(rawValue: errno) }
     return result
+  }
+}
+
+private final class ThreadBody: Sendable {
+  let run: @Sendable () -> Void
+
+  init(run: @escaping @Sendable () -> Void) {
+    self.run = run
   }
 }
 

@@ -49,7 +49,7 @@ final class Poller: Sendable {
   }
 
   private static func tag(_ parking: Parking) -> UInt {
-    UInt(bitPattern: ObjectIdentifier(parking).hashValue)
+    UInt(bitPattern: ObjectIdentifier(parking))
   }
 
   private func change(_ entry: Kevent) throws(KernelQueue.Errno) {
@@ -59,16 +59,26 @@ final class Poller: Sendable {
   // MARK: The thread
 
   private func run() {
-    let events = EventStorage(capacity: 64).entries
-    while let count = try? System.kevent(descriptor, .init(start: nil, count: 0), events, nil) {
-      for event in events.prefix(count) {
-        if event.filter == Filter.user {
+    let events = EventStorage(capacity: 64)
+    while let count = collect(into: events) {
+      for index in 0..<count {
+        if events[index].filter == Filter.user {
           try? System.closeDescriptor(descriptor)
           return
         }
-        let parking = waiting.withLock { $0[UInt(bitPattern: event.udata)] }
+        let parking = waiting.withLock { $0[UInt(bitPattern: events[index].udata)] }
         parking?.wake()
       }
+    }
+    // The program has closed the descriptor, as daemons close all there are. Whoever waits finds that out when it
+    // wants to wait again.
+    let left = waiting.withLock { Array($0.values) }
+    for parking in left { parking.wake() }
+  }
+
+  private func collect(into events: EventStorage) -> Int? {
+    try? events.withEntries { events throws(KernelQueue.Errno) in
+      try System.kevent(descriptor, .init(start: nil, count: 0), events, nil)
     }
   }
 
