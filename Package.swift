@@ -40,6 +40,13 @@ let package = Package(
     .executableTarget(
       name: "kqueue-probe", dependencies: ["KQueue", "CKQueue", "AllocationCounter"], path: "Tests/SwiftBenchmarks"),
 
+    .target(name: "Snippets", dependencies: ["KQueue"], path: "docs/examples/swift/Snippets"),
+    .executableTarget(name: "swift-echo-server", dependencies: ["KQueue"], path: "docs/examples/swift/EchoServer"),
+    .executableTarget(name: "file-watcher", dependencies: ["KQueue"], path: "docs/examples/swift/FileWatcher"),
+    .testTarget(
+      name: "KQueueTests",
+      dependencies: ["KQueue", "CKQueue", "Snippets", "kqueue-probe", "swift-echo-server", "file-watcher"]),
+
     // The source tree itself: imports, conditions, lengths.
     .testTarget(name: "LayeringTests"),
   ]

@@ -1,12 +1,12 @@
 extension KernelQueue {
   /// Room for the events of one call, to be used again and again: ``KernelQueue/wait(into:applying:timeout:)``.
   ///
-  /// Nothing is allocated but when it is made.
+  /// Nothing is allocated but when it is made, unless ``events`` are kept.
   public struct EventBuffer: ~Copyable {
-    let storage: EventStorage
+    private var storage: EventStorage
 
     /// How many events the last call put in.
-    public internal(set) var count = 0
+    public private(set) var count = 0
 
     /// Room for so many events.
     ///
@@ -26,30 +26,27 @@ extension KernelQueue {
       count == 0
     }
 
-    /// The places of the events.
-    public var indices: Range<Int> {
-      0..<count
+    /// The events that the last call put in, in the order in which they came. They lie in the buffer, unless they are
+    /// kept until the next call, which then takes new memory.
+    public var events: Batch {
+      Batch(storage, 0..<count)
     }
 
-    /// An event by its place.
-    ///
-    /// - Precondition: `index` is one of ``indices``.
-    public subscript(index: Int) -> Event {
-      precondition(indices.contains(index), "There is no event at \(index) in an EventBuffer of \(count)")
-      return Event(storage[index])
-    }
-
-    /// Calls `body` for each event, in the order in which they came.
-    public func forEach<Failure>(_ body: (Event) throws(Failure) -> Void) throws(Failure) {
-      for index in indices { try body(Event(storage[index])) }
+    /// Has a call put events in, and say how many.
+    mutating func fill(_ call: (EventStorage) throws(Errno) -> Int) throws(Errno) -> Int {
+      count = 0
+      if !isKnownUniquelyReferenced(&storage) { storage = EventStorage(capacity: capacity) }
+      count = try call(storage)
+      return count
     }
   }
 
-  /// Events that came together, from ``KernelQueue/batches(upTo:)``.
+  /// Events that came together.
   ///
-  /// Its memory is used again for the next batch, if nobody has kept it by then.
+  /// The memory is used again for the next batch, if nobody has kept it by then.
   public struct Batch: RandomAccessCollection, Sendable {
     let storage: EventStorage
+    /// The places of the events.
     public let indices: Range<Int>
 
     init(_ storage: EventStorage, _ indices: Range<Int>) {
@@ -57,13 +54,40 @@ extension KernelQueue {
       self.indices = indices
     }
 
+    /// The first event's place.
     public var startIndex: Int { indices.lowerBound }
+    /// The place behind the last event.
     public var endIndex: Int { indices.upperBound }
 
     /// An event by its place.
     public subscript(position: Int) -> Event {
       precondition(indices.contains(position), "There is no such event in the batch")
       return Event(storage[position])
+    }
+
+    /// Goes through the events.
+    public func makeIterator() -> Iterator {
+      Iterator(batch: self)
+    }
+
+    /// Goes through the events of a batch. A collection's own iterator allocates in builds that are not optimised.
+    public struct Iterator: IteratorProtocol {
+      private let storage: EventStorage
+      private var position: Int
+      private let end: Int
+
+      init(batch: Batch) {
+        storage = batch.storage
+        position = batch.indices.lowerBound
+        end = batch.indices.upperBound
+      }
+
+      /// The next event; nil at the end.
+      public mutating func next() -> Event? {
+        guard position < end else { return nil }
+        defer { position += 1 }
+        return Event(storage[position])
+      }
     }
   }
 }

@@ -26,7 +26,7 @@ final class Iteration {
   /// The next event; nil at the end.
   func nextEvent(isolation: isolated (any Actor)?) async throws(KernelQueue.Errno) -> KernelQueue.Event? {
     guard try await fill(isolation: isolation), let storage else { return nil }
-    defer { events.removeFirst() }
+    defer { events = events.lowerBound + 1..<events.upperBound }
     return KernelQueue.Event(storage[events.lowerBound])
   }
 

@@ -7,7 +7,7 @@
 /// try queue.add(.timer(1, every: .seconds(1)))
 /// var buffer = KernelQueue.EventBuffer(capacity: 64)
 /// while try queue.wait(into: &buffer) > 0 {
-///   buffer.forEach { event in print(event.source) }
+///   for event in buffer.events { print(event.source) }
 /// }
 /// ```
 ///
@@ -130,7 +130,7 @@ extension KernelQueue {
 extension KernelQueue {
   /// Waits for events, and blocks the thread: in asynchronous code iterate ``events`` or ``batches(upTo:)`` instead.
   ///
-  /// Nothing is allocated.
+  /// Nothing is allocated, unless events of the buffer are kept.
   ///
   /// - Parameters:
   ///   - buffer: Where the events go. What was in it is gone.
@@ -143,21 +143,18 @@ extension KernelQueue {
   public func wait(
     into buffer: inout EventBuffer, applying changes: [Change] = [], timeout: Duration? = nil
   ) throws(Errno) -> Int {
-    buffer.count = 0
-    buffer.count = try call(changes, into: buffer.storage, timeout)
-    return buffer.count
+    try buffer.fill { storage throws(Errno) in try call(changes, into: storage, timeout) }
   }
 
   private func call(
     _ changes: [Change], into storage: EventStorage?, _ timeout: Duration?
   ) throws(Errno) -> Int {
-    let call = { [descriptor] (entries: UnsafeBufferPointer<Kevent>) throws(Errno) -> Int in
+    try changes.withEntries { entries throws(Errno) in
       guard let storage else { return try System.kevent(descriptor, entries, .init(start: nil, count: 0), nil) }
       return try storage.withEntries { events throws(Errno) in
         try System.kevent(descriptor, entries, events, timeout)
       }
     }
-    return try changes.withEntries(call)
   }
 }
 

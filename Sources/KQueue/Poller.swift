@@ -76,9 +76,14 @@ final class Poller: Sendable {
     for parking in left { parking.wake() }
   }
 
+  /// Waits; nil where the descriptor is no kqueue any more. A program that was stopped and goes on, say, interrupts.
   private func collect(into events: EventStorage) -> Int? {
-    try? events.withEntries { events throws(KernelQueue.Errno) in
-      try System.kevent(descriptor, .init(start: nil, count: 0), events, nil)
+    do throws(KernelQueue.Errno) {
+      return try events.withEntries { events throws(KernelQueue.Errno) in
+        try System.kevent(descriptor, .init(start: nil, count: 0), events, nil)
+      }
+    } catch {
+      return error == .interrupted ? 0 : nil
     }
   }
 

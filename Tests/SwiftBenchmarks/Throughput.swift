@@ -49,7 +49,7 @@ enum Throughput {
     var (seen, sum) = (0, 0)
     while seen < events {
       seen += try queue.wait(into: &buffer)
-      buffer.forEach { event in sum += worth(event) }
+      for event in buffer.events { sum += worth(event) }
     }
     return sum
   }
