@@ -29,7 +29,11 @@ final class Pair {
     (one, other) = (ends[0], ends[1])
   }
 
-  static var sockets: Pair { Pair { socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, $0) } }
+  /// Close-on-exec from birth: a program that another test starts must not keep one open.
+  static var sockets: Pair {
+    Pair { socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, $0) }
+  }
+
   static var pipe: Pair { Pair { Glibc.pipe($0) } }
 
   func send(_ text: String) {
