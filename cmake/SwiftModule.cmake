@@ -37,7 +37,8 @@ add_custom_command(
     # The same bytes in whichever folder it is built, and nothing written outside of it.
     -module-cache-path ${swift_module_folder}/cache -file-prefix-map ${CMAKE_CURRENT_BINARY_DIR}=.
     -file-prefix-map ${CMAKE_CURRENT_SOURCE_DIR}=. -Xfrontend -no-clang-module-breadcrumbs
-    -Xfrontend -no-serialize-debugging-options -avoid-emit-module-source-info ${swift_more_flags}
+    -Xfrontend -no-serialize-debugging-options -avoid-emit-module-source-info
+    ${platform_flags} ${swift_more_flags}
     -emit-module -emit-module-path ${swift_interface}.swiftmodule -c -o ${swift_object} ${swift_sources}
   COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash ${swift_object}
   DEPENDS ${swift_sources} Sources/CKQueue/include/sys/event.h Sources/CKQueue/include/module.modulemap

@@ -16,8 +16,9 @@ extension KernelQueue {
   ///   out, also after a `break`, are the first of the next iteration.
   /// - A queue has one iteration at a time. A second one throws ``Errno/busy``; the first one's iterator must be gone, or
   ///   must have ended. (``wait(into:applying:timeout:)`` may be called meanwhile: an event goes to one of the two.)
-  /// - It throws what kevent(2) says. Where queues cannot be watched themselves, on the POSIX platform of this library,
-  ///   waiting is refused with EINVAL.
+  /// - It throws what kevent(2) says.
+  /// - On this library's POSIX platform, where a queue cannot be watched for everything, an iteration that waits looks
+  ///   every 10 ms.
   public var events: Events {
     Events(handle: handle)
   }

@@ -143,6 +143,14 @@ extension KernelQueue.ProcessEvents {
 
 /// The C functions of the module. Each gives its result, or throws errno.
 enum System {
+  /// How often iterations that wait look for themselves. POSIX has nothing by which a queue could be watched for all
+  /// that it watches; elsewhere a queue's descriptor tells.
+  #if KQUEUE_PLATFORM_POSIX
+    static let sampleInterval: Duration? = .milliseconds(10)
+  #else
+    static let sampleInterval: Duration? = nil
+  #endif
+
   static func makeQueue() throws(KernelQueue.Errno) -> CInt {
     try check(kqueue())
   }

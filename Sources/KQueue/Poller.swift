@@ -61,6 +61,7 @@ final class Poller: Sendable {
   private func run() {
     let events = EventStorage(capacity: 64)
     while let count = collect(into: events) {
+      if count == 0 && System.sampleInterval != nil { wakeAll() }
       for index in 0..<count {
         if events[index].filter == Filter.user {
           try? System.closeDescriptor(descriptor)
@@ -72,15 +73,19 @@ final class Poller: Sendable {
     }
     // The program has closed the descriptor, as daemons close all there are. Whoever waits finds that out when it
     // wants to wait again.
-    let left = waiting.withLock { Array($0.values) }
-    for parking in left { parking.wake() }
+    wakeAll()
+  }
+
+  private func wakeAll() {
+    let all = waiting.withLock { Array($0.values) }
+    for parking in all { parking.wake() }
   }
 
   /// Waits; nil where the descriptor is no kqueue any more. A program that was stopped and goes on, say, interrupts.
   private func collect(into events: EventStorage) -> Int? {
     do throws(KernelQueue.Errno) {
       return try events.withEntries { events throws(KernelQueue.Errno) in
-        try System.kevent(descriptor, .init(start: nil, count: 0), events, nil)
+        try System.kevent(descriptor, .init(start: nil, count: 0), events, System.sampleInterval)
       }
     } catch {
       return error == .interrupted ? 0 : nil
