@@ -13,6 +13,7 @@ let core: Target.Dependency = "KQueueCore"
 
 let package = Package(
   name: "libkqueue",
+  products: [.library(name: "KQueue", targets: ["KQueue"])],
   targets: [
     .systemLibrary(name: "CKQueue", path: "Sources/CKQueue/include"),
     .target(name: "CKQueueShims", cSettings: headers + capabilities, linkerSettings: libcap),
@@ -24,6 +25,9 @@ let package = Package(
     .target(
       name: "KQueueABI", dependencies: [core, "KQueueLinux", "CKQueue", "CKQueueShims"],
       exclude: ["libkqueue.map"]),
+
+    // The Swift module, over the C functions: it imports CKQueue, and is linked with what defines them.
+    .target(name: "KQueue", dependencies: ["CKQueue", "KQueueABI"]),
 
     // kq, the tool.
     .target(name: "CKqShims"),
@@ -55,6 +59,18 @@ let package = Package(
     .target(
       name: "NullPlatform", dependencies: [core, "NullShims", "CKQueue", "CKQueueShims"], path: "Tests/NullPlatform",
       exclude: ["shims"]),
+
+    // The Swift module, and what can be counted and measured only in a process of its own.
+    .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
+    .executableTarget(
+      name: "kqueue-probe", dependencies: ["KQueue", "CKQueue", "AllocationCounter"], path: "Tests/SwiftBenchmarks"),
+
+    .target(name: "Snippets", dependencies: ["KQueue"], path: "docs/examples/swift/Snippets"),
+    .executableTarget(name: "swift-echo-server", dependencies: ["KQueue"], path: "docs/examples/swift/EchoServer"),
+    .executableTarget(name: "file-watcher", dependencies: ["KQueue"], path: "docs/examples/swift/FileWatcher"),
+    .testTarget(
+      name: "KQueueTests",
+      dependencies: ["KQueue", "CKQueue", "Snippets", "kqueue-probe", "swift-echo-server", "file-watcher"]),
 
     // The source tree itself: imports, conditions, lengths.
     .testTarget(name: "LayeringTests"),

@@ -9,7 +9,7 @@ what=$1
 make() {
   cmake -S "$SOURCE" -B "$PACKAGES/build" -G "$GENERATOR" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER="$CC" \
     -DKQUEUE_SWIFTC="$SWIFTC" -DCMAKE_INSTALL_PREFIX=/usr -DENABLE_STATIC=ON -DENABLE_TESTING=OFF \
-    -DKQUEUE_TOOLS=ON -DVERSION_OVERRIDE="$1" >configured
+    -DKQUEUE_TOOLS=ON -DKQUEUE_SWIFT_MODULE=ON -DVERSION_OVERRIDE="$1" >configured
   cmake --build "$PACKAGES/build" >built || { cat built; fail "no build"; }
   for kind in DEB:dpkg-deb:deb RPM:rpmbuild:rpm; do
     tool=${kind#*:}
@@ -52,6 +52,8 @@ check_deb() {
   { list libkqueue-dev && holds libkqueue-dev $in_development libkqueue.a doc/libkqueue-dev/copyright \
     man2/kqueue.2.gz man2/kevent.2.gz man3/EV_SET.3.gz; }
   list libkqueue-tools && holds libkqueue-tools bin/kq man1/kq.1.gz
+  list libkqueue-swift-dev && holds libkqueue-swift-dev libKQueue.a 'KQueue.swiftmodule/.*.swiftmodule' \
+    include/kqueue/module.modulemap pkgconfig/libkqueue-swift.pc
   deb -I libkqueue0 >control
   grep -q '^ *Depends: .*libc6' control || fail "libkqueue0 does not need libc6"
   dpkg-deb -I "$PACKAGES"/3.0.0/libkqueue0_*.deb symbols >symbols
@@ -71,6 +73,7 @@ check_rpm() {
   { list libkqueue-devel && holds libkqueue-devel $in_development man2/kqueue.2; }
   list libkqueue-static && holds libkqueue-static libkqueue.a
   list libkqueue-tools && holds libkqueue-tools bin/kq
+  list libkqueue-swift && holds libkqueue-swift libKQueue.a 'KQueue.swiftmodule/.*.swiftmodule'
   rpm -qp --requires "$PACKAGES"/3.0.0/libkqueue-devel-3.0.0-1.*.rpm | grep -Fx 'libkqueue = 3.0.0-1'
   rpm -qp --provides "$PACKAGES"/3.0.0/libkqueue-3.0.0-1.*.rpm | grep -F 'libkqueue.so.0()'
   command -v rpmlint >/dev/null || { echo "not looked at by rpmlint, which is absent"; return 0; }

@@ -1,0 +1,81 @@
+import CKQueue
+import KQueue
+
+/// The time that an API takes for events of a queue, over what a loop by hand with the C function takes for the same.
+enum Throughput {
+  static let events = 400_000
+  static let sources: UInt = 256
+  static let atOnce = 64
+
+  typealias Loop = (borrowing KernelQueue) async throws -> Int
+
+  /// The median of 11 ratios, the two loops taking turns.
+  static func measure(_ loop: Loop) async throws -> Double {
+    let queue = try KernelQueue()
+    try Allocations.fireForEver(queue, count: sources)
+    var ratios: [Double] = []
+    for _ in 0..<11 {
+      let byHand = try await time(queue, handLoop)
+      ratios.append(try await time(queue, loop) / byHand)
+    }
+    return ratios.sorted()[ratios.count / 2]
+  }
+
+  private static func time(_ queue: borrowing KernelQueue, _ loop: Loop) async throws -> Double {
+    let clock = SuspendingClock()
+    let start = clock.now
+    let sum = try await loop(queue)
+    precondition(sum > 0)
+    return (clock.now - start) / .nanoseconds(1)
+  }
+
+  static func handLoop(_ queue: borrowing KernelQueue) -> Int {
+    withUnsafeTemporaryAllocation(of: kevent.self, capacity: atOnce) { entries in
+      var (seen, sum) = (0, 0)
+      while seen < events {
+        let count = Int(kevent(queue.descriptor, nil, 0, entries.baseAddress, CInt(atOnce), nil))
+        precondition(count > 0)
+        for index in 0..<count {
+          sum += Int(entries[index].ident) + (Int(bitPattern: entries[index].udata) | 1)
+        }
+        seen += count
+      }
+      return sum
+    }
+  }
+
+  static func waiting(_ queue: borrowing KernelQueue) throws -> Int {
+    var buffer = KernelQueue.EventBuffer(capacity: atOnce)
+    var (seen, sum) = (0, 0)
+    while seen < events {
+      seen += try queue.wait(into: &buffer)
+      for event in buffer.events { sum += worth(event) }
+    }
+    return sum
+  }
+
+  static func batches(_ queue: borrowing KernelQueue) async throws -> Int {
+    var (seen, sum) = (0, 0)
+    for try await batch in queue.batches(upTo: atOnce) {
+      for event in batch { sum += worth(event) }
+      seen += batch.count
+      if seen >= events { break }
+    }
+    return sum
+  }
+
+  static func events(_ queue: borrowing KernelQueue) async throws -> Int {
+    var (seen, sum) = (0, 0)
+    for try await event in queue.events {
+      sum += worth(event)
+      seen += 1
+      if seen >= events { break }
+    }
+    return sum
+  }
+
+  private static func worth(_ event: KernelQueue.Event) -> Int {
+    guard case .user(let id, _) = event.source else { return 0 }
+    return Int(id) + (Int(event.tag) | 1)
+  }
+}
