@@ -49,7 +49,8 @@ extension POSIXBackend {
 
   /// Has the pipe made readable for those that can be delivered, and for no others (C-100).
   mutating func listenAsEnabled(_ knotes: borrowing Knotes) {
-    for place in 0..<signals.count where signals[place].listens == knotes[signals[place].token.index].pointee.isDisabled {
+    for place in 0..<signals.count where signals[place].listens == knotes[signals[place].token.index].pointee.isDisabled
+    {
       let number = signals[place].number
       signals[place].listens.toggle()
       let isForChildren = number == kq_child_signal() && reaper.children.count > 0
