@@ -34,6 +34,7 @@ extension POSIXBackend {
 
   func glance(_ knote: POSIXKnotePointer, _ bits: UInt32) -> Glance {
     let descriptor = knote.pointee.descriptor
+    if knote.pointee.kind == .except { return glanceForUrgent(knote, bits) }
     if knote.pointee.kind == .read {
       return Glance(bits: bits, bytes: UInt32(clamping: max(kq_bytes(descriptor), 0)))
     }
@@ -97,7 +98,8 @@ extension POSIXBackend {
 }
 
 extension Knote<POSIXKnote> {
-  /// The program has taken what it was told of: it will again. A sender who has nothing to send takes nothing.
+  /// The program has taken what it was told of: it will again. A sender who has nothing to send takes nothing, and
+  /// an urgent byte may lie there for long.
   mutating func noteEmpty() {
     if kind == .read && platform.wasTold { trust() }
   }
