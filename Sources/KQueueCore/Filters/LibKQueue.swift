@@ -28,8 +28,3 @@ extension KQueueHandle where Backend: ~Copyable {
     kq_exchange_setting(setting, value > 0) ? 1 : 0
   }
 }
-
-extension PlatformBackend where Self: ~Copyable {
-  /// A platform that is told of changes samples nothing.
-  public static func setFilePollInterval(_ nanoseconds: Int) throws(Errno) { throw Errno(ENOSYS) }
-}
