@@ -1,3 +1,5 @@
+import CKQueueShims
+
 /// What a platform gives: readiness of descriptors, time, a way to wake, a way to wait.
 ///
 /// One value of a conforming type belongs to one kqueue and is used under that kqueue's lock, except for
@@ -209,6 +211,8 @@ extension PlatformBackend where Self: ~Copyable {
   public mutating func earlier(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? { nil }
   public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { false }
   public func source(of filter: Filter) -> UInt32? { nil }
+  /// A platform that is told of changes samples nothing.
+  public static func setFilePollInterval(_ nanoseconds: Int) throws(Errno) { throw Errno(ENOSYS) }
 }
 
 /// What a platform needs to know to forget a number without the kqueue's lock. All zeroes: nothing.

@@ -10,7 +10,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   public static var filters: FilterSet {
     FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.signal)).union(FilterSet(.proc))
-      .union(FilterSet(.vnode))
+      .union(FilterSet(.vnode)).union(FilterSet(.except))
   }
 
   var pipe: SelfPipe

@@ -65,12 +65,13 @@ typealias POSIXKnotePointer = UnsafeMutablePointer<Knote<POSIXKnote>>
 extension Knote<POSIXKnote> {
   /// The bits of poll(2) that the filter is about.
   var interest: Int16 {
-    kind == .write ? Int16(POLLOUT) : Int16(POLLIN)
+    if kind == .write { return Int16(POLLOUT) }
+    return Int16(POLLIN) | (kind == .except || wantsUrgent ? Int16(POLLPRI) : 0)
   }
 
   /// READ with NOTE_LOWAT and no bytes to wait for.
   var isAlwaysEnough: Bool {
-    fflags & UInt32(NOTE_LOWAT) != 0 && data <= 0
+    kind == .read && fflags & UInt32(NOTE_LOWAT) != 0 && data <= 0
   }
 }
 

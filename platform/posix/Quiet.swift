@@ -34,6 +34,7 @@ extension POSIXBackend {
 
   func glance(_ knote: POSIXKnotePointer, _ bits: UInt32) -> Glance {
     let descriptor = knote.pointee.descriptor
+    if knote.pointee.kind == .except { return glanceForUrgent(knote, bits) }
     if knote.pointee.kind == .read {
       return Glance(bits: bits, bytes: UInt32(clamping: max(kq_bytes(descriptor), 0)))
     }
@@ -45,9 +46,16 @@ extension POSIXBackend {
   /// Whether there is something to tell. What it looks like by now is noted where there is not.
   func isNews(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
     let told = knote.pointee.platform.told
-    if now.bits & ~told.bits != 0 || now.bytes > told.bytes { return true }
+    if now.bits & ~told.bits & ~implied(knote) != 0 || now.bytes > told.bytes { return true }
     if knote.pointee.platform.wasTold { return mayBeNew(knote, now) }
     return now.bits != told.bits || now.bytes != told.bytes
+  }
+
+  /// The bits that come behind a hangup and say no more than that: a terminal has them one after the other.
+  private func implied(_ knote: POSIXKnotePointer) -> UInt32 {
+    guard knote.pointee.platform.wasTold && knote.pointee.platform.told.bits.has(POLLHUP) else { return 0 }
+    let isTerminal = knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_POSIX_TERMINAL
+    return UInt32(POLLIN | POLLOUT | (isTerminal ? POLLERR : 0))
   }
 
   private func mayBeNew(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
@@ -90,7 +98,8 @@ extension POSIXBackend {
 }
 
 extension Knote<POSIXKnote> {
-  /// The program has taken what it was told of: it will again. A sender who has nothing to send takes nothing.
+  /// The program has taken what it was told of: it will again. A sender who has nothing to send takes nothing, and
+  /// an urgent byte may lie there for long.
   mutating func noteEmpty() {
     if kind == .read && platform.wasTold { trust() }
   }

@@ -14,9 +14,17 @@ extension POSIXBackend {
     let now = glance(knote, bits)
     // Another thread had it, whose list this one's still is.
     if knote.pointee.platform.place == .quiet && !isNews(knote, now) { return .inactive }
-    let readiness = knote.pointee.kind == .write ? sampleWrite(knote, now) : sampleRead(knote, now)
+    let readiness = sample(knote, now)
     follow(index, knotes, isActive: readiness.isActive, now)
     return readiness
+  }
+
+  private func sample(_ knote: POSIXKnotePointer, _ now: Glance) -> Readiness {
+    switch knote.pointee.kind {
+    case .write: sampleWrite(knote, now)
+    case .except: sampleUrgent(now)
+    default: sampleReadOrUrgent(knote, now)
+    }
   }
 
   private func polled(_ knote: POSIXKnotePointer) -> UInt32? {
@@ -26,7 +34,7 @@ extension POSIXBackend {
 
   // MARK: READ
 
-  private func sampleRead(_ knote: POSIXKnotePointer, _ now: Glance) -> Readiness {
+  func sampleRead(_ knote: POSIXKnotePointer, _ now: Glance) -> Readiness {
     switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
     case KQ_POSIX_STREAM, KQ_POSIX_PACKETS: return sampleStream(knote, now)
     case KQ_POSIX_PIPE_WRITE: return .inactive

@@ -19,6 +19,7 @@ extension POSIXBackend {
     let kind = try Errno.check(kq_posix_kind(knote.pointee.descriptor))
     switch kq_posix_kind(UInt32(kind)) {
     case KQ_POSIX_FILE, KQ_POSIX_DIRECTORY:
+      if knote.pointee.kind == .except { throw Errno(EINVAL) }
       knote.pointee.platform.place = .file
       return .recorded
     default: break

@@ -322,10 +322,10 @@ static void defined_filters_work(void) {
 #if defined EVFILT_EXCEPT || defined EVFILT_JAILDESC
     defined[15] = true;
 #endif
-    /* PROCDESC, FS, EMPTY and EXCEPT are defined for every platform, and refused where POSIX is all there is. */
+    /* PROCDESC, FS and EMPTY are defined for every platform, and refused where POSIX is all there is. */
     bool lacks = on_posix();
     for (int i = 1; i <= 16; i++) {
-        require_filter(-i, defined[i] && !(lacks && (i == 8 || i == 9 || i == 13 || i == 15)));
+        require_filter(-i, defined[i] && !(lacks && (i == 8 || i == 9 || i == 13)));
         if (defined[i])
             largest = i;
     }

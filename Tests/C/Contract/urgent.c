@@ -25,7 +25,6 @@ static void add_except(int kq, int fd, int flags) {
     expect_event(__FILE__, __LINE__, next_event(kq), fd, EVFILT_EXCEPT, flags, fflags, data)
 
 static void urgent_byte_fires(void) {
-    posix_lacks("there is no EVFILT_EXCEPT");
     int kq = new_kqueue(), pair[2];
     tcp_pair(pair);
     add_except(kq, pair[1], 0);
@@ -38,7 +37,6 @@ static void urgent_byte_fires(void) {
 }
 
 static void urgent_byte_there_at_add(void) {
-    posix_lacks("there is no EVFILT_EXCEPT");
     int kq = new_kqueue(), pair[2];
     tcp_pair(pair);
     send_urgent(pair[0], pair[1]);
@@ -47,7 +45,6 @@ static void urgent_byte_there_at_add(void) {
 }
 
 static void taken_byte_is_silent(void) {
-    posix_lacks("there is no EVFILT_EXCEPT");
     int kq = new_kqueue(), pair[2];
     tcp_pair(pair);
     add_except(kq, pair[1], 0);
@@ -60,7 +57,6 @@ static void taken_byte_is_silent(void) {
 }
 
 static void second_urgent_byte_under_clear(void) {
-    posix_lacks("there is no EVFILT_EXCEPT");
     int kq = new_kqueue(), pair[2];
     tcp_pair(pair);
     add_except(kq, pair[1], EV_CLEAR);
@@ -74,7 +70,6 @@ static void second_urgent_byte_under_clear(void) {
 }
 
 static void dispatch_and_oneshot(void) {
-    posix_lacks("there is no EVFILT_EXCEPT");
     int kq = new_kqueue(), pair[2];
     tcp_pair(pair);
     add_except(kq, pair[1], EV_DISPATCH);
@@ -90,7 +85,6 @@ static void dispatch_and_oneshot(void) {
 }
 
 static void three_filters_on_one_socket(void) {
-    posix_lacks("there is no EVFILT_EXCEPT");
     int kq = new_kqueue(), pair[2];
     struct kevent events[8];
     tcp_pair(pair);
@@ -109,7 +103,6 @@ static void three_filters_on_one_socket(void) {
 }
 
 static void hangup_is_an_end(void) {
-    posix_lacks("there is no EVFILT_EXCEPT");
     int kq = new_kqueue(), pair[2];
     tcp_pair(pair);
     add_except(kq, pair[1], EV_CLEAR);
@@ -118,7 +111,6 @@ static void hangup_is_an_end(void) {
 }
 
 static void only_urgent_data_can_be_asked_for(void) {
-    posix_lacks("there is no EVFILT_EXCEPT");
     int kq = new_kqueue(), pair[2], file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     tcp_pair(pair);
     REQUIRE_EQ(change_errno(kq, (uintptr_t)pair[0], EVFILT_EXCEPT, EV_ADD, 0, 0, NULL), EINVAL);
@@ -135,7 +127,6 @@ static void only_urgent_data_can_be_asked_for(void) {
 }
 
 static void read_tells_urgent_data(void) {
-    posix_lacks("there is no EVFILT_EXCEPT");
     int kq = new_kqueue(), pair[2];
     tcp_pair(pair);
     add_read(kq, pair[1], EV_OOBAND);
