@@ -239,7 +239,7 @@ static void results_are_the_callees(void) {
         int copy = duplicate(pair[0]);
         errno = 77;
         REQUIRE_EQ(dup2(pair[1], pair[0]), pair[0]);
-        if (used)
+        if (used && (closes_are_seen() || !on_posix())) /* both ends of a pipe are one file to fstat(2) */
             REQUIRE_NO_KNOTE(kq, pair[0], EVFILT_READ, ENOENT);
         errno = 77;
         REQUIRE_EQ(dup3(copy, pair[0], O_CLOEXEC), pair[0]);

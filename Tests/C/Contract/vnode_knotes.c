@@ -454,6 +454,8 @@ static void last_close_of_an_unlinked_file(void) {
         REQUIRE_EQ(close(fd), 0);
     }
     require_silent(kq);
+    if (!closes_are_seen()) /* the number and the inode may both be in use again, and then it looks like the old file */
+        contract_skip("a file under a number and an inode that are in use again is told from the old one by its close");
     int fd = new_file("0123456789");
     add_vnode(kq, fd, EV_CLEAR, CHANGES);
     overwrite(fd);
