@@ -83,9 +83,7 @@ extension KQueue where Backend: ~Copyable {
       case .libkqueue: throw Errno(EINVAL)
       }
     } catch {
-      knotes[index].pointee.fflags = before.fflags
-      knotes[index].pointee.data = before.data
-      knotes[index].pointee.status = before.status
+      restore(index, before)
       throw error
     }
     if !change.has(EV_KEEPUDATA) { knotes[index].pointee.udata = change.udata }
@@ -93,6 +91,15 @@ extension KQueue where Backend: ~Copyable {
     if change.has(EV_FORCEONESHOT) { force(index) }
     if knotes[index].pointee.status.contains(.forced) { activate(index) }
     if knotes[index].pointee.status.contains(.ended) { removeIfOver(index) }
+  }
+
+  /// Undoes a change that failed. What happened up to then stays recorded, and to be told.
+  private mutating func restore(_ index: UInt32, _ before: Knote<Backend.KnoteState>) {
+    let knote = knotes[index]
+    knote.pointee.fflags = before.fflags
+    knote.pointee.data = before.data
+    if before.isDisabled { knote.pointee.status.insert(.disabled) } else { knote.pointee.status.remove(.disabled) }
+    if before.isDisabled { deactivate(index) } else if knote.pointee.status.contains(.active) { activate(index) }
   }
 
   /// EV_FORCEONESHOT: delivers the knote once, whatever its condition.

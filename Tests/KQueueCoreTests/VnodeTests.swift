@@ -96,6 +96,41 @@ import Testing
     #expect(try queue.collect() == [])
   }
 
+  @Test("a change that fails leaves what happened to be told")
+  func failedChange() throws {
+    try watch([.written, .link])
+    system.happen(file, .written)
+    system.fail(.update, ENOMEM)
+    #expect(throws: Errno(ENOMEM)) { try watch(.delete) }
+    #expect(try queue.collect() == [.vnode(file, [.add, .clear], .written)])
+    #expect(!queue.kernel.isReadable)
+    system.happen(file, [.link, .delete])
+    #expect(try queue.collect().map(\.notes) == [.link])
+  }
+
+  @Test("C-125 a number added again after an event of the file that it named before")
+  func reusedAfterAnEvent() throws {
+    try watch(.written)
+    system.happen(file, .written)
+    system.closeUnseen(file)
+    system.reopen(file)
+    try watch(.written)
+    #expect(!queue.kernel.isReadable)
+    #expect(try queue.collect() == [])
+    system.happen(file, .written)
+    #expect(try queue.collect().count == 1)
+  }
+
+  @Test("an EV_ENABLE that fails leaves a knote disabled, and what happened for the next one")
+  func failedEnable() throws {
+    try watch(.written, [.clear, .disable])
+    system.fail(.update, ENOMEM)
+    system.happen(file, .written)
+    #expect(throws: Errno(ENOMEM)) { try queue.change(.vnode(file, [.add, .clear, .enable], .written)) }
+    #expect(try queue.collect() == [])
+    #expect(try queue.exchange(.vnode(file, .enable)).map(\.notes) == [.written])
+  }
+
   @Test("C-239 what happens while disabled is told after EV_ENABLE", arguments: [Flags.clear, []])
   func disabled(flags: Flags) throws {
     try watch([.written, .link], flags.union(.disable))

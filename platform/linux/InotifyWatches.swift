@@ -58,10 +58,7 @@ struct InotifyWatches: ~Copyable {
   mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     let place = knote.pointee.fileWatch
-    guard try FileStatus(of: knote.pointee.descriptor).isSameFile(as: table[place].pointee.status) else {
-      throw Errno(ENOENT)
-    }
-    guard table[place].pointee.number != 0 else { return }
+    guard try FileStatus(of: knote.pointee.descriptor).isOfFile(table[place]) else { throw Errno(ENOENT) }
     let wanted = FileEvents.wanted(by: knote, isDirectory: table[place].pointee.status.isDirectory)
     if !wanted.isSubset(of: table[place].pointee.events) { _ = try watch(knote.pointee.descriptor, wanted) }
     try watchParent(of: place, for: knote)
@@ -71,7 +68,7 @@ struct InotifyWatches: ~Copyable {
   /// Whether a knote's number names the file that it was registered for.
   func isSame(_ knote: LinuxKnotePointer) -> Bool {
     guard let status = try? FileStatus(of: knote.pointee.descriptor) else { return false }
-    return status.isSameFile(as: table[knote.pointee.fileWatch].pointee.status)
+    return status.isOfFile(table[knote.pointee.fileWatch])
   }
 
   // MARK: Watches
