@@ -21,10 +21,9 @@ struct FileStatus: BitwiseCopyable {
     return kq_is_nameable(descriptor, &values)
   }
 
-  /// Whether it is of the file that is watched. A watch ends with its file, of which the inode may then be another's.
-  func isOfFile(_ watch: WatchTable.Pointer) -> Bool {
-    watch.pointee.number != 0 && values.inode == watch.pointee.status.values.inode
-      && values.device == watch.pointee.status.values.device
+  /// An inode that is free may be another file's at once; when it was made tells them apart.
+  func isSameFile(as other: FileStatus) -> Bool {
+    values.inode == other.values.inode && values.device == other.values.device && values.born == other.values.born
   }
 
   /// Takes over what these events tell of, and nothing else: what changed meanwhile has an event to come, which

@@ -85,7 +85,10 @@ extension InotifyWatches {
     let (now, witness) = status(of: place, knotes)
     mark(place, knotes, record.pointee.status.notes(events, now), isReadable: events.isNewsToReaders)
     record.pointee.status.follow(now, events)
-    witness?.pointee.platform.isVerified = true
+    if let witness {
+      witness.pointee.platform.isVerified = true
+      watchAgain(place, witness, knotes)
+    }
     if events.has(.moved) { followMove(of: place, witness) }
   }
 
@@ -93,7 +96,7 @@ extension InotifyWatches {
   private func status(of place: UInt32, _ knotes: borrowing Knotes) -> (FileStatus, LinuxKnotePointer?) {
     var now = table[place].pointee.status
     let index = firstSharer(place, knotes) {
-      guard let status = try? FileStatus(of: knotes[$0].pointee.descriptor), status.isOfFile(table[place]) else {
+      guard let status = try? FileStatus(of: knotes[$0].pointee.descriptor), status.isSameFile(as: now) else {
         return false
       }
       now = status

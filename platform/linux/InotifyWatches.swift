@@ -58,7 +58,10 @@ struct InotifyWatches: ~Copyable {
   mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     let place = knote.pointee.fileWatch
-    guard try FileStatus(of: knote.pointee.descriptor).isOfFile(table[place]) else { throw Errno(ENOENT) }
+    guard try FileStatus(of: knote.pointee.descriptor).isSameFile(as: table[place].pointee.status) else {
+      throw Errno(ENOENT)
+    }
+    watchAgain(place, knote, knotes)
     let wanted = FileEvents.wanted(by: knote, isDirectory: table[place].pointee.status.isDirectory)
     if !wanted.isSubset(of: table[place].pointee.events) { _ = try watch(knote.pointee.descriptor, wanted) }
     try watchParent(of: place, for: knote)
@@ -68,7 +71,7 @@ struct InotifyWatches: ~Copyable {
   /// Whether a knote's number names the file that it was registered for.
   func isSame(_ knote: LinuxKnotePointer) -> Bool {
     guard let status = try? FileStatus(of: knote.pointee.descriptor) else { return false }
-    return status.isOfFile(table[knote.pointee.fileWatch])
+    return status.isSameFile(as: table[knote.pointee.fileWatch].pointee.status)
   }
 
   // MARK: Watches
@@ -97,8 +100,7 @@ struct InotifyWatches: ~Copyable {
   private func narrow(_ place: UInt32, _ knotes: borrowing Knotes) {
     let record = table[place]
     guard record.pointee.number != 0, 1...Self.fewSharers ~= record.pointee.sharers else { return }
-    var events = record.pointee.firstChild == 0 ? FileEvents() : FileEvents.removed
-    forEachSharer(place, knotes) { events.formUnion(.wanted(by: $0, isDirectory: record.pointee.status.isDirectory)) }
+    let events = wanted(place, knotes)
     guard events != record.pointee.events, let knote = sharerInPlace(place, knotes) else { return }
     let watch = kq_inotify_watch(descriptor, knote.pointee.descriptor, events.rawValue)
     if watch == record.pointee.number {
@@ -111,6 +113,26 @@ struct InotifyWatches: ~Copyable {
     } else if watch >= 0 {
       kq_inotify_remove(descriptor, watch)
     }
+  }
+
+  /// What the knotes of a file ask for.
+  private func wanted(_ place: UInt32, _ knotes: borrowing Knotes) -> FileEvents {
+    let record = table[place]
+    var events = record.pointee.firstChild == 0 ? FileEvents() : FileEvents.removed
+    forEachSharer(place, knotes) { events.formUnion(.wanted(by: $0, isDirectory: record.pointee.status.isDirectory)) }
+    return events
+  }
+
+  /// Watches a file on whose watch ended though it is open: the kernel ends it with the file's last name where that is
+  /// not the one that it was opened by.
+  /// - Parameter knote: one whose number names the file.
+  mutating func watchAgain(_ place: UInt32, _ knote: LinuxKnotePointer, _ knotes: borrowing Knotes) {
+    guard table[place].pointee.number == 0, (try? table.reserve()) != nil else { return }
+    let events = wanted(place, knotes)
+    let watch = kq_inotify_watch(descriptor, knote.pointee.descriptor, events.rawValue | UInt32(IN_MASK_ADD))
+    guard watch >= 0, table.find(watch) == nil else { return }  // or it is a younger knote's
+    table.renew(place, watch)
+    table[place].pointee.events = events
   }
 
   /// Ends a watch that nobody needs.

@@ -82,6 +82,12 @@ struct WatchTable: ~Copyable {
     self[place].pointee.number = 0
   }
 
+  /// Gives a file whose watch has ended another; `reserve` made room.
+  mutating func renew(_ place: UInt32, _ number: CInt) {
+    self[place].pointee.number = number
+    byNumber.insert(Self.hash(number), place)
+  }
+
   /// Gives back the place of a watch that has ended and is of no use to anybody.
   mutating func free(_ place: UInt32) {
     guard !self[place].pointee.isTold else { return }  // then `popTold` does

@@ -179,6 +179,7 @@ int kq_eventfd_counter(int descriptor, uint64_t *counter);
 /* What stat(2) says of a file, as far as changes are told from it; times in nanoseconds. */
 struct kq_file_status {
     uint64_t device, inode;
+    int64_t born; /* when the inode became this file's; 0 where nobody says */
     int64_t size, blocks;
     int64_t modified, changed;
     uint32_t links, mode, user, group;

@@ -293,6 +293,11 @@ static void one_of_two_links(void) {
     EXPECT_NOTES(kq, subject.fd, NOTE_LINK);
     REQUIRE(unlink(subject.other) == 0);
     EXPECT_NOTES(kq, subject.fd, NOTE_DELETE);
+    for (int i = 0; i < 2; i++) { /* it is there as long as it is open */
+        overwrite(&subject);
+        EXPECT_NOTES(kq, subject.fd, NOTE_WRITE);
+    }
+    require_silent(kq);
     tear_down(&subject);
 }
 
