@@ -42,6 +42,8 @@ public struct POSIXKnote: BitwiseCopyable {
   var wasConnected: Bool
   /// The receiving side of a connection has ended, which it does for good.
   var hasEnded: Bool
+  /// How often more its bytes are all that is asked for: it is a connection on which nothing else is to tell.
+  var plainLooks: UInt8
   private var placeValue: UInt8
   private var kindValue: UInt8
 

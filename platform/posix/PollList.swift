@@ -32,18 +32,26 @@ struct PollList: BitwiseCopyable {
     self = fresh
   }
 
-  /// Becomes what another list is; there is room for it.
-  mutating func take(_ other: PollList) {
+  /// Becomes what another list is; there is room for it. What a sleeper writes into the other meanwhile is not read.
+  /// - Parameter first: the first place whose token is.
+  mutating func take(_ other: PollList, tokensFrom first: Int = 0) {
     (count, alwaysReady) = (other.count, other.alwaysReady)
-    guard count > 0 else { return }
-    entries.unsafelyUnwrapped.update(from: other.entries.unsafelyUnwrapped, count: count)
-    tokens.unsafelyUnwrapped.update(from: other.tokens.unsafelyUnwrapped, count: count)
+    for place in 0..<count {
+      let entry = other.entries.unsafelyUnwrapped + place
+      entries.unsafelyUnwrapped[place] = pollfd(fd: entry.pointee.fd, events: entry.pointee.events, revents: 0)
+    }
+    for place in first..<max(count, first) { tokens.unsafelyUnwrapped[place] = other.token(place) }
   }
 
   mutating func free() {
     if let entries { Arena.unmap(entries, count: room) }
     if let tokens { Arena.unmap(tokens, count: room) }
     self = PollList()
+  }
+
+  /// Starts from a place, with nothing told.
+  func begin(at cursor: Int) {
+    tokens.unsafelyUnwrapped[0] = KnoteToken(index: UInt32(cursor), generation: 0)
   }
 
   /// The place that was reported last, so that all have their turn where there is no room for all. It lies with the

@@ -10,6 +10,8 @@ struct PollTable: ~Copyable {
   private var isLent = false
   /// A list that nobody uses, as large as the table's while that is lent, so that a change needs no memory.
   private var spare = PollList()
+  /// The place that the last sleeper to come back had reported last.
+  private var turn = 0
 
   mutating func close() {
     list.free()
@@ -43,7 +45,7 @@ struct PollTable: ~Copyable {
   /// Goes on with a copy of a list that is lent; its sleeper gives it back for good.
   private mutating func withdraw() {
     guard isLent else { return }
-    spare.take(list)
+    spare.take(list, tokensFrom: 1)
     list = spare
     spare = PollList()
     isLent = false
@@ -55,19 +57,21 @@ struct PollTable: ~Copyable {
     if isLent {
       var copy = PollList()
       try copy.reserve(list.count)
-      copy.take(list)
+      copy.take(list, tokensFrom: 1)
+      copy.begin(at: turn)
       return copy
     }
     try spare.reserve(list.room)
+    list.begin(at: turn)
     isLent = true
     return list
   }
 
   mutating func takeBack(_ lent: PollList) {
+    turn = lent.cursor
     if isLent && lent.entries == list.entries {
       isLent = false
     } else {
-      list.cursor = lent.cursor
       var lent = lent
       if spare.room < lent.room { swap(&spare, &lent) }
       lent.free()

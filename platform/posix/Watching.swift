@@ -76,6 +76,7 @@ extension POSIXBackend {
 
   /// Has poll(2) asked for a knote, or not where it is disabled.
   private mutating func settle(_ index: UInt32, _ knotes: borrowing Knotes) {
+    knotes[index].pointee.platform.plainLooks = 0
     move(index, to: .idle, knotes)
     if !knotes[index].pointee.isDisabled { move(index, to: .awaited, knotes) }
   }

@@ -342,12 +342,16 @@ static void *change_actions(void *argument) {
         install(number, note_run, SA_RESTART);
         install(number, SIG_IGN, 0);
         REQUIRE_EQ(sigaction(number, NULL, &old), 0);
-        REQUIRE(old.sa_handler == SIG_IGN);
+        REQUIRE(old.sa_handler == SIG_IGN || sanitized());
     }
     return NULL;
 }
 
-/* Registrations, ends of them, changes of actions and signals, all at once; the number of descriptors tells. */
+/*
+ * Registrations, ends of them, changes of actions and signals, all at once; the number of descriptors tells.
+ * ThreadSanitizer keeps a table of actions and exchanges them in several steps, where the kernel takes one: there
+ * it is only watched for races.
+ */
 static void everything_at_once(void) {
     need_seen_actions();
     int numbers[] = {SIGRTMIN + 6, SIGRTMIN + 7};
@@ -363,7 +367,7 @@ static void everything_at_once(void) {
         join_thread(threads[i]);
     REQUIRE_EQ(open_descriptors(), before);
     for (int i = 0; i < 2; i++)
-        REQUIRE(action_of(numbers[i]).sa_handler == SIG_IGN);
+        REQUIRE(action_of(numbers[i]).sa_handler == SIG_IGN || sanitized());
 }
 
 const struct contract_case signal_thread_cases[] = {

@@ -264,6 +264,24 @@ static void *signal_once_parked(void *argument) {
     return NULL;
 }
 
+/* A timer that was armed outlives the wait that a signal ends, also where an earlier wait told one. */
+static void interrupted_wait_keeps_the_timer(void) {
+    int kq = new_kqueue();
+    struct kevent event;
+    struct target target = {.thread = pthread_self(), .tid = thread_number()};
+    handle_signal(SIGUSR2, 0, count_signal);
+    for (int i = 0; i < 3; i++) {
+        change(kq, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, 10, NULL);
+        REQUIRE_EQ(next_event(kq).ident, 1);
+        change(kq, 2, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, 500, NULL);
+        pthread_t thread = start_thread(signal_once_parked, &target);
+        REQUIRE_EQ(kevent(kq, NULL, 0, &event, 1, NULL), -1);
+        REQUIRE_EQ(errno, EINTR);
+        join_thread(thread);
+        REQUIRE_EQ(next_event(kq).ident, 2);
+    }
+}
+
 static void siglongjmp_leaves_the_kqueue_usable(void) {
     static int kq; /* neither is on the stack that the jump unwinds */
     static struct target target;
@@ -301,6 +319,7 @@ const struct contract_case wait_cases[] = {
     {"C-023", "timeouts beyond the clock wait until an event", huge_timeouts, 0},
     {"C-024", "a handled signal ends a wait with EINTR", handled_signal_interrupts, 0},
     {"C-025", "changes stand after EINTR", changes_stand_after_eintr, 0},
+    {"C-025", "a timer stands after EINTR", interrupted_wait_keeps_the_timer, 30},
     {"C-026", "a ready event beats a signal", ready_event_beats_a_signal, 30},
     {"C-026", "a zero timeout gives no EINTR", zero_timeout_is_never_interrupted, 30},
     {"C-027", "pthread_cancel ends a wait", cancel_ends_a_wait, 0},
