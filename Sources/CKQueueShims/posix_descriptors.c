@@ -9,6 +9,7 @@
 #include <sys/ioctl.h> /* FIONREAD, which every system has though POSIX does not name it */
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 static int option(int descriptor, int name, int otherwise) {
@@ -39,6 +40,12 @@ static int pipe_kind(int descriptor) {
     }
 }
 
+/* Also one that is hung up, of which isatty(3) is not sure to say so. */
+static bool is_terminal(int descriptor) {
+    struct termios settings;
+    return tcgetattr(descriptor, &settings) == 0 || errno == EIO;
+}
+
 int kq_posix_kind(int descriptor) {
     struct stat status;
     if (fstat(descriptor, &status) == -1)
@@ -52,7 +59,7 @@ int kq_posix_kind(int descriptor) {
     if (S_ISDIR(status.st_mode))
         return KQ_POSIX_DIRECTORY;
     if (S_ISCHR(status.st_mode))
-        return isatty(descriptor) || errno == EIO ? KQ_POSIX_TERMINAL : KQ_POSIX_DEVICE;
+        return is_terminal(descriptor) ? KQ_POSIX_TERMINAL : KQ_POSIX_DEVICE;
     return S_ISBLK(status.st_mode) ? KQ_POSIX_DEVICE : KQ_POSIX_OTHER;
 }
 

@@ -59,11 +59,6 @@ public struct NullBackend: PlatformBackend, ~Copyable {
     0
   }
 
-  /// Files are not looked at.
-  public static func setFilePollInterval(_ nanoseconds: Int) throws(Errno) {
-    throw Errno(ENOSYS)
-  }
-
   // MARK: Time
 
   public func now(_ clock: Clock) -> UInt64 {

@@ -220,8 +220,6 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
 }
 
 extension FakeBackend {
-  public static func setFilePollInterval(_ nanoseconds: Int) throws(Errno) { throw Errno(ENOSYS) }
-
   public func source(of filter: Filter) -> UInt32? {
     filter == .vnode ? 8 : nil
   }

@@ -21,9 +21,12 @@ struct FileStatus: BitwiseCopyable {
     return kq_is_nameable(descriptor, &values)
   }
 
-  /// An inode that is free may be another file's at once; when it was made tells them apart.
+  /// An inode that is free may be another file's at once; when it was made tells them apart. A sandbox entered
+  /// meanwhile may keep that to itself.
   func isSameFile(as other: FileStatus) -> Bool {
-    values.inode == other.values.inode && values.device == other.values.device && values.born == other.values.born
+    let (born, otherBorn) = (values.born, other.values.born)
+    return values.inode == other.values.inode && values.device == other.values.device
+      && (born == otherBorn || born == 0 || otherBorn == 0)
   }
 
   /// Takes over what these events tell of, and nothing else: what changed meanwhile has an event to come, which

@@ -35,9 +35,6 @@ extension LinuxBackend {
     return (validates || !knote.pointee.platform.isVerified) && !files.isSame(knote)
   }
 
-  /// The kernel tells of changes; there is no interval to set.
-  public static func setFilePollInterval(_ nanoseconds: Int) throws(Errno) { throw Errno(ENOSYS) }
-
   public func source(of filter: Filter) -> UInt32? {
     filter == .vnode && files.descriptor >= 0 ? EpollSource.files.rawValue : nil
   }
