@@ -46,7 +46,10 @@ let package = Package(
       path: "Tests/POSIX/KQueueABI", exclude: ["libkqueue.map"], swiftSettings: [.define("KQUEUE_PLATFORM_POSIX")]),
     .executableTarget(
       name: "contract-posix", dependencies: ["KQueueABIOnPOSIX"], path: "Tests/POSIX/Contract",
-      cSettings: [.define("_GNU_SOURCE"), .headerSearchPath("../../../Sources/CKQueue/include")]),
+      cSettings: [
+        .define("_GNU_SOURCE"), .define("CONTRACT_WITH_SOURCES_HEADER"),
+        .headerSearchPath("../../../Sources/CKQueue/include"),
+      ]),
     .testTarget(name: "POSIXTests", dependencies: [core, "KQueuePOSIX", "Support", "CKQueue", "CKQueueShims"]),
 
     // The core's semantics over a platform made of plain values.

@@ -10,7 +10,7 @@ if(KQUEUE_TOOLS)
   install(TARGETS kq_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT Tools)
 endif()
 
-install(FILES Sources/CKQueue/include/sys/event.h
+install(FILES ${kqueue_include}/sys/event.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/kqueue/sys COMPONENT Development)
 foreach(component IN ITEMS Runtime Development Tools)
   install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT ${component})

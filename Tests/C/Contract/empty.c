@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "absent.h"
 #include "io.h"
 
 static void add_empty(int kq, int fd, int flags) {

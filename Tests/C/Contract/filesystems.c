@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "absent.h"
 #include "life.h"
 
 #include <sched.h>

@@ -54,7 +54,8 @@ struct kevent {
 
 /*
  * Filters.  A macro is defined where EV_ADD can succeed, so #ifdef tells the
- * truth; EVFILT_AIO alone is here for programs that name it without asking.
+ * truth; EVFILT_AIO alone is here for programs that name it without asking.  The
+ * build for a platform that lacks some leaves their names out of its copy.
  */
 #define EVFILT_READ       (-1)
 #define EVFILT_WRITE      (-2)
