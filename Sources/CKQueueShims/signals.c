@@ -19,8 +19,6 @@
 #include "listeners.h"
 #include "signal_records.h"
 
-#include <string.h>
-
 struct kq_signal_record kq_signal_records[SIGNALS];
 atomic_int kq_signals_owner;
 
@@ -119,9 +117,20 @@ int kq_signal_set_program(int number, const struct sigaction *action) {
     return error;
 }
 
+/* By the signals that can be blocked: what else a sigset_t has room for, libc leaves to chance. */
+static bool blocks_the_same(const sigset_t *one, const sigset_t *other) {
+    for (int number = 1; number < SIGNALS; number++)
+        if (kq_signal_can_be_seen(number) && sigismember(one, number) != sigismember(other, number))
+            return false;
+    return true;
+}
+
+/* Whether one was put in and the other read back, by the flags that programs set: systems add some of their own. */
 static bool is_same(const struct sigaction *one, const struct sigaction *other) {
-    return one->sa_handler == other->sa_handler && one->sa_flags == other->sa_flags &&
-           memcmp(&one->sa_mask, &other->sa_mask, sizeof one->sa_mask) == 0;
+    const int flags = (int)SA_RESETHAND | SA_NOCLDSTOP | SA_NOCLDWAIT | SA_NODEFER | SA_ONSTACK | SA_RESTART |
+                      SA_SIGINFO;
+    return one->sa_handler == other->sa_handler && ((one->sa_flags ^ other->sa_flags) & flags) == 0 &&
+           blocks_the_same(&one->sa_mask, &other->sa_mask);
 }
 
 /*
@@ -172,20 +181,29 @@ static void become_owner(void) {
     atomic_store(&kq_signals_owner, kq_process());
 }
 
-/* As give_back: what comes in between is the program's action, to be stood in front of. */
-static int begin(int number, struct kq_signal_record *record) {
-    struct sigaction program, found;
+/*
+ * Puts ours in front of what was found.  As in give_back, what comes in between is
+ * the program's action from then on, to be stood in front of.
+ */
+static int stand_in_front(int number, unsigned place, struct sigaction *program) {
+    struct kq_signal_record *record = &kq_signal_records[number];
+    struct sigaction found;
+    for (bool again = false;; again = true) {
+        kq_action_store(&record->fronts[place], program);
+        atomic_store(&record->front, place);
+        int error = install(number, place, program, &found);
+        if (error != 0 || kq_front_of(&found) >= 0 || (!again && is_same(&found, program)))
+            return error;
+        *program = found;
+    }
+}
+
+static int begin(int number) {
+    struct sigaction program;
     if (kq_next_sigaction(number, NULL, &program) != 0)
         return -errno;
     kq_signal_translate(number, &program);
-    atomic_store(&record->front, 0);
-    for (bool again = false;; again = true) {
-        kq_action_store(&record->fronts[0], &program);
-        int error = install(number, 0, &program, &found);
-        if (error != 0 || kq_front_of(&found) >= 0 || (!again && is_same(&found, &program)))
-            return error;
-        program = found;
-    }
+    return stand_in_front(number, 0, &program);
 }
 
 bool kq_signal_exists(int number) {
@@ -226,7 +244,7 @@ int kq_signal_watch(int number, int notifier) {
     else
         atomic_store(&record->notifier, used + 1);
     if (first && error == 0)
-        error = begin(number, record);
+        error = begin(number);
     if (first && error != 0)
         forget(record);
     else if (error != 0)
@@ -292,14 +310,11 @@ static bool is_in_force(struct kq_signal_record *record, const struct sigaction 
 }
 
 /* Stands in front of what was found; or where that is one of ours, lets it be what it was. */
-static void stand_in_front(int number, struct kq_signal_record *record, struct sigaction *found) {
+static void look_again(int number, struct kq_signal_record *record, struct sigaction *found) {
     int place = kq_front_of(found);
     unsigned next = place >= 0 ? (unsigned)place : (atomic_load(&record->front) + 1) % FRONTS;
     kq_signal_translate(number, found);
-    if (place < 0)
-        kq_action_store(&record->fronts[next], found);
-    atomic_store(&record->front, next);
-    (void)install(number, next, found, NULL);
+    (void)stand_in_front(number, next, found);
 }
 
 void kq_signal_look(int number) {
@@ -311,6 +326,6 @@ void kq_signal_look(int number) {
     kq_signals_lock(&before);
     if (kq_signals_are_own() && kq_signal_is_watched(number) &&
         kq_next_sigaction(number, NULL, &found) == 0 && !is_in_force(record, &found))
-        stand_in_front(number, record, &found);
+        look_again(number, record, &found);
     kq_signals_unlock(&before);
 }

@@ -107,6 +107,8 @@ void posix_lacks(const char *what);
 
 /* Whether a sanitizer is linked in, which takes memory of its own. */
 bool sanitized(void);
+/* ThreadSanitizer's sigaction() reads its own note of the old action before it sets the new one, so two at once lose one. */
+bool swaps_no_actions(void);
 
 /* Connected pairs, all close-on-exec; both ends in pair[]. */
 void unix_pair(int pair[2]);  /* AF_UNIX, SOCK_STREAM */

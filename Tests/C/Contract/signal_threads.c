@@ -342,16 +342,12 @@ static void *change_actions(void *argument) {
         install(number, note_run, SA_RESTART);
         install(number, SIG_IGN, 0);
         REQUIRE_EQ(sigaction(number, NULL, &old), 0);
-        REQUIRE(old.sa_handler == SIG_IGN || sanitized());
+        REQUIRE(old.sa_handler == SIG_IGN || swaps_no_actions());
     }
     return NULL;
 }
 
-/*
- * Registrations, ends of them, changes of actions and signals, all at once; the number of descriptors tells.
- * What sigaction() answers is wrong once in a long while, for a reason not found yet, and far more often under
- * ThreadSanitizer: there it is not required until that is mended. Everywhere else it is.
- */
+/* Registrations, ends of them, changes of actions and signals, all at once; the number of descriptors tells. */
 static void everything_at_once(void) {
     need_seen_actions();
     int numbers[] = {SIGRTMIN + 6, SIGRTMIN + 7};
@@ -367,7 +363,7 @@ static void everything_at_once(void) {
         join_thread(threads[i]);
     REQUIRE_EQ(open_descriptors(), before);
     for (int i = 0; i < 2; i++)
-        REQUIRE(action_of(numbers[i]).sa_handler == SIG_IGN || sanitized());
+        REQUIRE(action_of(numbers[i]).sa_handler == SIG_IGN || swaps_no_actions());
 }
 
 const struct contract_case signal_thread_cases[] = {

@@ -100,6 +100,10 @@ bool sanitized(void) {
     return __asan_init != NULL || __tsan_init != NULL;
 }
 
+bool swaps_no_actions(void) {
+    return __tsan_init != NULL;
+}
+
 void unix_pair(int pair[2]) {
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
 }
