@@ -57,11 +57,10 @@ struct InotifyWatches: ~Copyable {
   /// - Throws: EBADF where its number is closed, ENOENT where it names another file; ENOMEM.
   mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
+    let status = try FileStatus(of: knote.pointee.descriptor)
+    guard status.isSameFile(as: table[knote.pointee.fileWatch].pointee.status) else { throw Errno(ENOENT) }
+    watchAgain(knote.pointee.fileWatch, knote, knotes)
     let place = knote.pointee.fileWatch
-    guard try FileStatus(of: knote.pointee.descriptor).isSameFile(as: table[place].pointee.status) else {
-      throw Errno(ENOENT)
-    }
-    watchAgain(place, knote, knotes)
     let wanted = FileEvents.wanted(by: knote, isDirectory: table[place].pointee.status.isDirectory)
     if !wanted.isSubset(of: table[place].pointee.events) { _ = try watch(knote.pointee.descriptor, wanted) }
     try watchParent(of: place, for: knote)
@@ -130,9 +129,25 @@ struct InotifyWatches: ~Copyable {
     guard table[place].pointee.number == 0, (try? table.reserve()) != nil else { return }
     let events = wanted(place, knotes)
     let watch = kq_inotify_watch(descriptor, knote.pointee.descriptor, events.rawValue | UInt32(IN_MASK_ADD))
-    guard watch >= 0, table.find(watch) == nil else { return }  // or it is a younger knote's
+    guard watch >= 0 else { return }
+    if let younger = table.find(watch) { return join(place, younger, knotes) }
     table.renew(place, watch)
     table[place].pointee.events = events
+  }
+
+  /// Has the knotes of a file whose watch ended share the one that a younger knote brought in the meantime.
+  private mutating func join(_ place: UInt32, _ younger: UInt32, _ knotes: borrowing Knotes) {
+    table[younger].pointee.events.formUnion(wanted(place, knotes))
+    while let index = firstSharer(place, knotes, where: { _ in true }) {
+      // Where there is no memory the rest stays, and hears nothing more until its next change.
+      guard (try? sharers.reserve { Self.hash(knotes[$0].pointee.fileWatch) }) != nil else { return }
+      knotes[index].pointee.fileWatch = younger
+      unshare(place, index, knotes)
+      share(younger, index)
+    }
+    table.tell(younger, FileEvents())  // so that what they were marked with is handed out
+    leaveParent(place)
+    if table[place].pointee.isUseless { release(place) }
   }
 
   /// Ends a watch that nobody needs.

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "absent.h"
+#include "files.h"
 #include "life.h"
 
 #include <sched.h>
@@ -161,6 +162,24 @@ static void no_descriptor_for_the_child(void) {
     REQUIRE_EQ(change_errno(kq, 0, EVFILT_FS, EV_DELETE, 0, 0, NULL), ENOENT);
 }
 
+/* Linux takes no file away from who has it open, so there is nothing to revoke: NOTE_REVOKE is for systems that do. */
+static void an_open_file_keeps_its_file_system(void) {
+    char path[32], name[40];
+    own_mounts(path);
+    mount_tmpfs(path);
+    snprintf(name, sizeof name, "%s/file", path);
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600), kq = watching(fd, CHANGES);
+    REQUIRE_EQ(umount(path), -1);
+    REQUIRE_EQ(errno, EBUSY);
+    REQUIRE_EQ(umount2(path, MNT_DETACH), 0);
+    require_silent(kq);
+    put(fd, "x");
+    EXPECT_NOTES(kq, fd, NOTE_WRITE | NOTE_EXTEND);
+    REQUIRE_EQ(close(fd), 0); /* which is its end */
+    require_silent(kq);
+    finish_mounts(path);
+}
+
 const struct contract_case filesystem_cases[] = {
     {"C-337", "FS: VQ_MOUNT and VQ_UNMOUNT", mounts_and_unmounts, 0},
     {"C-337", "FS: no mask is every change", no_mask_is_every_change, 0},
@@ -170,5 +189,6 @@ const struct contract_case filesystem_cases[] = {
     {"C-337", "FS on several knotes and kqueues", several_knotes_and_kqueues, 0},
     {"C-337", "FS leaves a forked child no descriptor", no_descriptor_for_the_child, 0},
     {"C-338", "FS: with mask VQ_UNMOUNT a mount is silent", only_what_is_asked_for, 0},
+    {"C-337", "a watched file keeps its file system", an_open_file_keeps_its_file_system, 0},
     {NULL, NULL, NULL, 0},
 };

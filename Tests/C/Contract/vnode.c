@@ -284,6 +284,58 @@ static void renamed_file_stays_watched(void) {
     tear_down(&subject);
 }
 
+/* Called in front of the system call that it is named after, as the library makes it. */
+static void (*before_watching)(void);
+
+int inotify_add_watch(int instance, const char *path, uint32_t events) {
+    void (*first)(void) = before_watching;
+    before_watching = NULL;
+    if (first != NULL)
+        first();
+    return (int)syscall(SYS_inotify_add_watch, instance, path, events);
+}
+
+static struct subject both_names;
+
+static void unlink_both_names(void) {
+    unlink_it(&both_names);
+    REQUIRE(unlink(both_names.other) == 0);
+}
+
+/*
+ * Linux ends a watch with the file's last name, where that is not the one that was opened.  Here it happens while a
+ * second knote is being added, which gets a new watch; the first one must hear by that, too.
+ */
+static void last_name_goes_meanwhile(bool is_changed) {
+    struct subject *subject = &both_names;
+    struct kevent events[3];
+    set_up(subject);
+    link_it(subject);
+    int kq = watching(subject->fd, NOTE_WRITE | NOTE_DELETE), copy = fcntl(subject->fd, F_DUPFD_CLOEXEC, 0);
+    before_watching = unlink_both_names;
+    add_vnode(kq, copy, EV_CLEAR, NOTE_WRITE);
+    if (before_watching != NULL) /* on POSIX */
+        unlink_both_names();
+    if (is_changed)
+        add_vnode(kq, subject->fd, EV_CLEAR, NOTE_WRITE | NOTE_DELETE);
+    EXPECT_NOTES(kq, subject->fd, NOTE_DELETE);
+    for (int i = 0; i < 2; i++) {
+        overwrite(subject);
+        REQUIRE_EQ(collect(kq, events, 3, 5000), 2);
+        REQUIRE_EQ(events[0].fflags, NOTE_WRITE);
+        REQUIRE_EQ(events[1].fflags, NOTE_WRITE);
+    }
+    require_silent(kq);
+    REQUIRE(delete_knote(kq, (uintptr_t)copy, EVFILT_VNODE));
+    overwrite(subject);
+    EXPECT_NOTES(kq, subject->fd, NOTE_WRITE);
+    close(copy);
+    tear_down(subject);
+}
+
+static void last_name_goes_while_another_is_added(void) { last_name_goes_meanwhile(false); }
+static void last_name_goes_and_the_first_is_changed(void) { last_name_goes_meanwhile(true); }
+
 static void one_of_two_links(void) {
     struct subject subject;
     set_up(&subject);
@@ -568,6 +620,8 @@ const struct contract_case vnode_cases[] = {
     {"C-222", "a renamed file stays watched", renamed_file_stays_watched, 0},
     {"C-223", "link: LINK", linking, 0},
     {"C-224", "unlink of one of two links: LINK", one_of_two_links, 0},
+    {"C-224", "the last name goes while another knote is added", last_name_goes_while_another_is_added, 0},
+    {"C-224", "the last name goes, and the first knote is changed", last_name_goes_and_the_first_is_changed, 0},
     {"C-224", "links made and removed", links_to_and_fro, 0},
     {"C-225", "unlink of the last link: DELETE", unlinking, 0},
     {"C-225", "a deletion is told once", deletion_is_told_once, 0},
