@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <termios.h>
 #include <unistd.h>
 
 #ifndef SO_MEMINFO
@@ -34,21 +33,15 @@ enum { STATE_LISTEN = 10 };
 
 _Static_assert((int)KQ_PIPE_BUF == PIPE_BUF, "PIPE_BUF");
 
-static int socket_option(int descriptor, int option, int otherwise) {
-    int value = otherwise;
-    socklen_t size = sizeof value;
-    return getsockopt(descriptor, SOL_SOCKET, option, &value, &size) == 0 ? value : otherwise;
-}
-
 static bool tcp_info(int descriptor, struct tcp_info *info) {
     socklen_t size = sizeof *info;
     memset(info, 0, sizeof *info);
-    return socket_option(descriptor, SO_PROTOCOL, 0) == IPPROTO_TCP &&
+    return kq_socket_option(descriptor, SO_PROTOCOL, 0) == IPPROTO_TCP &&
            getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, info, &size) == 0;
 }
 
 static int socket_kind(int descriptor) {
-    switch (socket_option(descriptor, SO_TYPE, SOCK_DGRAM)) {
+    switch (kq_socket_option(descriptor, SO_TYPE, SOCK_DGRAM)) {
     case SOCK_STREAM:
         return KQ_KIND_STREAM;
     case SOCK_SEQPACKET:
@@ -100,12 +93,6 @@ static int anonymous_kind(int descriptor) {
                : KQ_KIND_OTHER;
 }
 
-/* One that was hung up answers with EIO, which isatty(3) does not pass on everywhere. */
-static bool is_terminal(int descriptor) {
-    struct termios terminal;
-    return tcgetattr(descriptor, &terminal) == 0 || errno == EIO;
-}
-
 int kq_kind(int descriptor) {
     struct stat status;
     if (fstat(descriptor, &status) == -1)
@@ -120,7 +107,7 @@ int kq_kind(int descriptor) {
     case S_IFDIR:
         return KQ_KIND_DIRECTORY;
     case S_IFCHR:
-        return is_terminal(descriptor) ? KQ_KIND_TTY : KQ_KIND_DEVICE;
+        return kq_is_terminal(descriptor) ? KQ_KIND_TTY : KQ_KIND_DEVICE;
     case S_IFBLK:
         return KQ_KIND_DEVICE;
     default:
@@ -138,7 +125,7 @@ int kq_file_remaining(int descriptor, int64_t *remaining) {
 }
 
 bool kq_socket_listens(int descriptor) {
-    return socket_option(descriptor, SO_ACCEPTCONN, 0) != 0;
+    return kq_socket_option(descriptor, SO_ACCEPTCONN, 0) != 0;
 }
 
 long kq_socket_backlog(int descriptor) {
@@ -161,7 +148,7 @@ long kq_socket_room(int descriptor) {
     }
     int queued = 0;
     (void)ioctl(descriptor, TIOCOUTQ, &queued);
-    long room = (long)socket_option(descriptor, SO_SNDBUF, 0) - queued;
+    long room = (long)kq_socket_option(descriptor, SO_SNDBUF, 0) - queued;
     return room > 0 ? room : 0;
 }
 
@@ -176,11 +163,11 @@ long kq_socket_unsent(int descriptor) {
 }
 
 long kq_socket_receive_buffer(int descriptor) {
-    return socket_option(descriptor, SO_RCVBUF, 0);
+    return kq_socket_option(descriptor, SO_RCVBUF, 0);
 }
 
 long kq_socket_low_water(int descriptor) {
-    return socket_option(descriptor, SO_RCVLOWAT, 1);
+    return kq_socket_option(descriptor, SO_RCVLOWAT, 1);
 }
 
 /*
@@ -191,7 +178,7 @@ long kq_socket_low_water(int descriptor) {
  */
 bool kq_socket_send_shut(int descriptor) {
     static const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    if (socket_option(descriptor, SO_TYPE, SOCK_DGRAM) == SOCK_STREAM)
+    if (kq_socket_option(descriptor, SO_TYPE, SOCK_DGRAM) == SOCK_STREAM)
         return syscall(SYS_sendto, descriptor, "", 0, flags, NULL, 0) == -1 && errno == EPIPE;
     return syscall(SYS_sendto, descriptor, (void *)8, 1, flags, NULL, 0) == -1 && errno == EPIPE;
 }
@@ -214,7 +201,7 @@ int kq_socket_pending_error(int descriptor) {
     struct tcp_info info;
     if (tcp_info(descriptor, &info))
         return tcp_pending_error(&info);
-    switch (socket_option(descriptor, SO_DOMAIN, AF_UNSPEC)) {
+    switch (kq_socket_option(descriptor, SO_DOMAIN, AF_UNSPEC)) {
     case AF_INET:
     case AF_INET6:
         return ECONNREFUSED; /* an ICMP answer to a datagram */

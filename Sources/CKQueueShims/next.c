@@ -16,7 +16,6 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -62,9 +61,8 @@ __attribute__((constructor)) static void look_up(void) {
 
 /* `alone`: what holds in a program that has no other definition to look up, a static one. */
 static bool find_out_interposed(const char *name, bool alone) {
-    const char *setting = getenv("KQUEUE_VALIDATE"); /* for the tests: be as if loaded with dlopen */
     Dl_info used, own;
-    if (setting != NULL && setting[0] != '\0' && setting[0] != '0')
+    if (kq_environment_says("KQUEUE_VALIDATE")) /* for the tests: be as if loaded with dlopen */
         return false;
     if (dlsym == NULL || dladdr == NULL)
         return true; /* a static program: what is linked is what is used */

@@ -15,7 +15,9 @@
 #include <sys/event.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <unistd.h>
 
 bool kq_environment_says(const char *name) {
@@ -27,8 +29,7 @@ bool kq_environment_says(const char *name) {
 static atomic_int wipes = -1;
 
 static void find_out_wiping(void *memory, size_t bytes) {
-    const char *setting = getenv("KQUEUE_NO_WIPEONFORK"); /* for the tests: be as on an old kernel */
-    bool allowed = setting == NULL || setting[0] == '\0' || setting[0] == '0';
+    bool allowed = !kq_environment_says("KQUEUE_NO_WIPEONFORK"); /* for the tests: be as on an old kernel */
 #ifdef MADV_WIPEONFORK
     atomic_store(&wipes, allowed && madvise(memory, bytes, MADV_WIPEONFORK) == 0);
 #else
@@ -75,6 +76,17 @@ int kq_process(void) {
 
 bool kq_is_open(int descriptor) {
     return descriptor >= 0 && fcntl(descriptor, F_GETFD) != -1;
+}
+
+bool kq_is_terminal(int descriptor) {
+    struct termios settings;
+    return tcgetattr(descriptor, &settings) == 0 || errno == EIO; /* as one that was hung up answers */
+}
+
+int kq_socket_option(int descriptor, int name, int otherwise) {
+    int value = otherwise;
+    socklen_t size = sizeof value;
+    return getsockopt(descriptor, SOL_SOCKET, name, &value, &size) == 0 ? value : otherwise;
 }
 
 void kq_close_descriptor(int descriptor) {
@@ -133,8 +145,7 @@ static const char *trace_prefix = "libkqueue";
 static int (*trace_function)(const char *format, va_list arguments);
 
 void kq_trace_start(void) {
-    const char *setting = getenv("KQUEUE_DEBUG");
-    if (setting != NULL && setting[0] != '\0' && setting[0] != '0')
+    if (kq_environment_says("KQUEUE_DEBUG"))
         (void)kq_exchange_setting(KQ_SETTING_DEBUG, true);
 }
 
