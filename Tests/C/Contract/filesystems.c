@@ -12,9 +12,9 @@
 
 /* A mount namespace of the case's own, and an empty folder in it. */
 static void own_mounts(char path[static 32]) {
-    if (unshare(CLONE_NEWNS) == -1)
-        contract_skip("no mount namespace of its own: %s", strerror(errno));
-    REQUIRE_EQ(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    /* In a chroot the root may be no mount that could be made private. */
+    if (unshare(CLONE_NEWNS) == -1 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+        contract_skip("no mounts of its own: %s", strerror(errno));
     strcpy(path, "/tmp/contract-XXXXXX");
     REQUIRE(mkdtemp(path) != NULL);
 }
