@@ -15,7 +15,7 @@ install(FILES ${kqueue_include}/sys/event.h
 foreach(component IN ITEMS Runtime Development Tools)
   install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT ${component})
 endforeach()
-install(FILES docs/man/kqueue.2 docs/man/kevent.2 DESTINATION ${CMAKE_INSTALL_MANDIR}/man2 COMPONENT Development)
+install(FILES docs/man/kqueue.2 docs/man/kevent.2 docs/man/kevent64.2 DESTINATION ${CMAKE_INSTALL_MANDIR}/man2 COMPONENT Development)
 install(FILES docs/man/EV_SET.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT Development)
 if(KQUEUE_TOOLS)
   install(FILES docs/man/kq.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT Tools)

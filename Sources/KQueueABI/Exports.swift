@@ -28,15 +28,22 @@ public func exportedKevent(
   _ kq: CInt, _ changelist: UnsafePointer<Kevent>?, _ nchanges: CInt, _ eventlist: UnsafeMutablePointer<Kevent>?,
   _ nevents: CInt, _ timeout: UnsafePointer<timespec>?
 ) -> CInt {
-  let result: CInt
-  do throws(Errno) {
-    result = try callKevent(kq, changelist, nchanges, eventlist, nevents, timeout)
-  } catch {
-    if kq_tracing() { kq_trace_call(kq, nchanges, nevents, -error.code) }
-    return failing(error.code)
-  }
-  if kq_tracing() { kq_trace_call(kq, nchanges, nevents, result) }
-  return result
+  answering(
+    kq, Changelist(start: changelist, count: Int(nchanges)), Eventlist(start: eventlist, count: Int(nevents)), timeout)
+}
+
+@c(kevent64)
+public func exportedKevent64(
+  _ kq: CInt, _ changelist: UnsafePointer<kevent64_s>?, _ nchanges: CInt,
+  _ eventlist: UnsafeMutablePointer<kevent64_s>?, _ nevents: CInt, _ flags: CUnsignedInt,
+  _ timeout: UnsafePointer<timespec>?
+) -> CInt {
+  guard flags & ~(KEVENT_FLAG_IMMEDIATE | KEVENT_FLAG_ERROR_EVENTS) == 0 else { return failing(EINVAL) }
+  let changes = Changelist(extended: changelist, count: Int(nchanges))
+  let takesEvents = flags & KEVENT_FLAG_ERROR_EVENTS == 0
+  let events = Eventlist(extended: eventlist, count: Int(nevents), takesEvents: takesEvents)
+  guard flags & KEVENT_FLAG_IMMEDIATE != 0 else { return answering(kq, changes, events, timeout) }
+  return withUnsafePointer(to: timespec()) { answering(kq, changes, events, $0) }
 }
 
 @c(libkqueue_drain_pending_close)
@@ -46,17 +53,34 @@ public func exportedDrainPendingClose() {
 }
 
 @inline(__always)
-private func callKevent(
-  _ kq: CInt, _ changelist: UnsafePointer<Kevent>?, _ nchanges: CInt, _ eventlist: UnsafeMutablePointer<Kevent>?,
-  _ nevents: CInt, _ timeout: UnsafePointer<timespec>?
+private func answering(
+  _ kq: CInt, _ changes: Changelist, _ events: Eventlist, _ timeout: UnsafePointer<timespec>?
+) -> CInt {
+  let result: CInt
+  do throws(Errno) {
+    result = try call(kq, changes, events, timeout)
+  } catch {
+    trace(kq, changes, events, -error.code)
+    return failing(error.code)
+  }
+  trace(kq, changes, events, result)
+  return result
+}
+
+@inline(__always)
+private func trace(_ kq: CInt, _ changes: Changelist, _ events: Eventlist, _ result: CInt) {
+  if kq_tracing() { kq_trace_call(kq, CInt(changes.count), CInt(events.count), result) }
+}
+
+@inline(__always)
+private func call(
+  _ kq: CInt, _ changes: Changelist, _ events: Eventlist, _ timeout: UnsafePointer<timespec>?
 ) throws(Errno) -> CInt {
   guard let handle = sharedRegistry()?.find(kq) else { throw Errno(isForeign(kq) ? EINVAL : EBADF) }
-  guard nchanges >= 0 && nevents >= 0 else { throw Errno(EINVAL) }
-  guard (changelist != nil || nchanges == 0) && (eventlist != nil || nevents == 0) else { throw Errno(EFAULT) }
+  guard changes.count >= 0 && events.count >= 0 else { throw Errno(EINVAL) }
+  guard changes.isThere && events.isThere else { throw Errno(EFAULT) }
   let written = try handle.kevent(
-    kq, UnsafeBufferPointer(start: changelist, count: Int(nchanges)),
-    UnsafeMutableBufferPointer(start: eventlist, count: Int(nevents)), timeout,
-    cancelled: { Parked<NativeBackend>.abandon($0!) })
+    kq, changes, events, timeout, cancelled: { Parked<NativeBackend>.abandon($0!) })
   return CInt(truncatingIfNeeded: written)
 }
 

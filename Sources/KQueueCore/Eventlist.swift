@@ -3,11 +3,9 @@ import CKQueue
 /// Events out: what the scan delivers, and what becomes of a knote then. ONESHOT, CLEAR and DISPATCH happen
 /// here and nowhere else (contract 3.2, 3.6).
 extension KQueue where Backend: ~Copyable {
-  typealias Events = UnsafeMutableBufferPointer<Kevent>
-
   /// Delivers what the system reported, straight to the eventlist while nothing older is queued.
   /// - Returns: how many entries it wrote.
-  mutating func deliver(_ reports: Int, of buffer: Buffer, to events: Events) -> Int {
+  mutating func deliver(_ reports: Int, of buffer: Buffer, to events: Eventlist) -> Int {
     var (delivered, stale) = (0, 0)
     let direct = ready.isEmpty
     pass &+= 1
@@ -112,7 +110,7 @@ extension KQueue where Backend: ~Copyable {
   /// Delivers from the ready list, each knote at most once, until the eventlist is full.
   /// - Parameter start: how many entries the eventlist holds already.
   /// - Returns: how many it holds now.
-  mutating func deliverReady(to events: Events, after start: Int) -> Int {
+  mutating func deliverReady(to events: Eventlist, after start: Int) -> Int {
     var delivered = start
     var left = ready.count
     while left > 0 && delivered < events.count, let index = ready.popFirst(knotes) {
@@ -126,7 +124,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// Delivers one knote, if its condition holds.
   @inline(__always)
-  private mutating func deliver(_ index: UInt32, _ reported: UInt32?, to events: Events, _ delivered: inout Int) {
+  private mutating func deliver(_ index: UInt32, _ reported: UInt32?, to events: Eventlist, _ delivered: inout Int) {
     let readiness = sample(index, reported)
     guard readiness.isActive else {
       if readiness.isUnsettled { unsettled.append(index, knotes) }
@@ -134,22 +132,22 @@ extension KQueue where Backend: ~Copyable {
       if readiness.isGone { lose(index, wasReported: reported != nil) }
       return
     }
-    write(knotes[index], readiness, to: events.baseAddress.unsafelyUnwrapped + delivered)
+    let entry = entry(knotes[index], readiness)
+    if events.isExtended {
+      events.write(entry, extensions.find(index, knotes), at: delivered)
+    } else {
+      events.write(entry, at: delivered)
+    }
     delivered &+= 1
     settle(index, isPolled: readiness.isPolled)
   }
 
-  /// Writes the entry of a delivery (contract 3.3).
+  /// The entry of a delivery (contract 3.3).
   @inline(__always)
-  private func write(
-    _ knote: KnoteSlab<Backend.KnoteState>.Pointer, _ readiness: Readiness, to event: UnsafeMutablePointer<Kevent>
-  ) {
-    event.pointee.ident = knote.pointee.ident
-    event.pointee.filter = knote.pointee.filter
-    event.pointee.flags = knote.pointee.flags | readiness.flags
-    event.pointee.fflags = readiness.fflags
-    event.pointee.data = readiness.data
-    event.pointee.udata = knote.pointee.udata
+  private func entry(_ knote: KnoteSlab<Backend.KnoteState>.Pointer, _ readiness: Readiness) -> Kevent {
+    Kevent(
+      ident: knote.pointee.ident, filter: knote.pointee.filter, flags: knote.pointee.flags | readiness.flags,
+      fflags: readiness.fflags, data: readiness.data, udata: knote.pointee.udata)
   }
 
   @inline(__always)

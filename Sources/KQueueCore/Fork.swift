@@ -13,6 +13,7 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     var number: CInt
     var isKnote: Bool
     var knote: Knote<Backend.KnoteState>
+    var ext: Extension
   }
 
   private let entries: UnsafeMutablePointer<Entry>?
@@ -68,7 +69,9 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     var place: UInt32 = 0
     while let index = queue.pointee.knotes.next(&place) {
       handle.queue.pointee.noteEarlier(index)
-      entries[count] = Entry(number: number, isKnote: true, knote: queue.pointee.knotes[index].pointee)
+      entries[count] = Entry(
+        number: number, isKnote: true, knote: queue.pointee.knotes[index].pointee,
+        ext: queue.pointee.extensions.find(index, queue.pointee.knotes))
       count += 1
     }
   }
@@ -89,7 +92,7 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     var kqueue: KQueueHandle<Backend>?
     for place in 0..<count {
       if entries[place].isKnote {
-        kqueue?.restore(entries[place].knote)
+        kqueue?.restore(entries[place].knote, entries[place].ext)
       } else {
         kqueue = (try? registry.create(copies: true, as: entries[place].number)).flatMap { registry.find($0) }
       }
@@ -112,16 +115,16 @@ extension KQueueHandle where Backend: ~Copyable {
     slot.pointee.copies.load(ordering: .relaxed) && slot.pointee.isInitialised && slot.pointee.number != 0
   }
 
-  fileprivate func restore(_ knote: Knote<Backend.KnoteState>) {
+  fileprivate func restore(_ knote: Knote<Backend.KnoteState>, _ ext: Extension) {
     lock()
-    try? queue.pointee.restore(knote)
+    try? queue.pointee.restore(knote, ext)
     flushAndUnlock()
   }
 }
 
 extension KQueue where Backend: ~Copyable {
   /// Registers a copy of a parent's knote, with what it had recorded.
-  fileprivate mutating func restore(_ old: Knote<Backend.KnoteState>) throws(Errno) {
+  fileprivate mutating func restore(_ old: Knote<Backend.KnoteState>, _ ext: Extension) throws(Errno) {
     let filter = old.kind
     let disable = old.isDisabled ? UInt16(EV_DISABLE) : 0
     let time = filter == .timer ? NOTE_NSECONDS.bits : 0
@@ -130,6 +133,7 @@ extension KQueue where Backend: ~Copyable {
         ident: old.ident, filter: old.filter, flags: old.flags | disable, fflags: old.fflags | time, data: old.data,
         udata: old.udata), filter, as: old.status.intersection(KnoteStatus.born.union(.ended)))
     guard let index = table.find(filter, old.ident, knotes) else { return }
+    extensions.set(index, ext, knotes)
     if filter == .timer { restoreTimer(index, from: old) }
     if filter.recordsOccurrences { knotes[index].pointee.occurrence = old.occurrence }
     if old.status.contains(.active) {

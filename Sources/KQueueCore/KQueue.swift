@@ -6,6 +6,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var backend: Backend
   var knotes = KnoteSlab<Backend.KnoteState>()
   var table = KnoteTable()
+  var extensions = Extensions()
   var ready = ReadyList()
   /// Knotes that are not ready, and of which nobody tells when they are.
   var unsettled = ReadyList(mark: .unsettled)
@@ -47,6 +48,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     backend.close()
     knotes.removeAll()
     table.removeAll()
+    extensions.removeAll()
     timers[Clock.monotonic.rawValue].removeAll()
     timers[Clock.realtime.rawValue].removeAll()
     buffers.removeAll()

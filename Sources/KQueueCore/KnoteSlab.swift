@@ -34,6 +34,11 @@ public struct KnoteSlab<PlatformState: BitwiseCopyable>: ~Copyable {
     return nil
   }
 
+  /// Where the next knote will be.
+  var nextPlace: UInt32 {
+    firstFree != 0 ? firstFree - 1 : UInt32(used)
+  }
+
   /// A zeroed place, marked live.
   /// - Throws: ENOMEM.
   mutating func allocate() throws(Errno) -> UInt32 {

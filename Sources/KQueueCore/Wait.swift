@@ -10,8 +10,8 @@ extension KQueueHandle where Backend: ~Copyable {
   /// - Returns: the number of entries written.
   /// - Throws: EBADF, EINVAL, EINTR, ENOMEM, and the errno of a change for which there was no room.
   public func kevent(
-    _ number: CInt, _ changes: UnsafeBufferPointer<Kevent>, _ events: UnsafeMutableBufferPointer<Kevent>,
-    _ timeout: UnsafePointer<timespec>?, cancelled: CancelHandler?
+    _ number: CInt, _ changes: Changelist, _ events: Eventlist, _ timeout: UnsafePointer<timespec>?,
+    cancelled: CancelHandler?
   ) throws(Errno) -> Int {
     lock()
     guard isOpen(as: number) else {
@@ -29,7 +29,7 @@ extension KQueueHandle where Backend: ~Copyable {
     }
     do throws(Errno) {
       var result = try applyAll(changes, events)
-      if result == nil { result = events.isEmpty ? 0 : try collect(events, timeout, cancelled) }
+      if result == nil { result = events.isForEvents ? try collect(events, timeout, cancelled) : 0 }
       flushAndUnlock()
       return result.unsafelyUnwrapped
     } catch {
@@ -40,16 +40,16 @@ extension KQueueHandle where Backend: ~Copyable {
 
   /// Applies the changelist.
   /// - Returns: how many entries it wrote to the eventlist, or nil where the call goes on to collect.
-  private func applyAll(
-    _ changes: UnsafeBufferPointer<Kevent>, _ events: UnsafeMutableBufferPointer<Kevent>
-  ) throws(Errno) -> Int? {
+  private func applyAll(_ changes: Changelist, _ events: Eventlist) throws(Errno) -> Int? {
     var written = 0
     for place in 0..<changes.count {
       // Read before anything is written: the lists may be one array (C-039).
       var entry = changes[place]
+      let ext = changes.ext(place)
       entry.flags &= ~UInt16(EV_SYSFLAGS & ~EV_OOBAND)
       do throws(Errno) {
-        let answers = try applyOne(&entry)
+        guard changes.fits(place) else { throw Errno(EINVAL) }
+        let answers = try applyOne(&entry, changes.isExtended ? ext : nil)
         guard answers else { continue }
         if written == events.count { return written }
       } catch {
@@ -57,7 +57,7 @@ extension KQueueHandle where Backend: ~Copyable {
         entry.flags |= UInt16(EV_ERROR)
         entry.data = Int(error.code)
       }
-      events[written] = entry
+      if events.isExtended { events.write(entry, ext, at: written) } else { events.write(entry, at: written) }
       written += 1
     }
     return written > 0 ? written : nil
@@ -65,12 +65,12 @@ extension KQueueHandle where Backend: ~Copyable {
 
   /// Applies one change; `entry` becomes what is to be written where it returns true.
   @inline(__always)
-  private func applyOne(_ entry: inout Kevent) throws(Errno) -> Bool {
+  private func applyOne(_ entry: inout Kevent, _ ext: Extension?) throws(Errno) -> Bool {
     if entry.filter == Filter.libkqueue.rawValue { return try answerQuery(&entry) }
     if entry.filter == 0 { return false }  // skipped, as FreeBSD does (C-040)
     do throws(Errno) {
       try refuseOtherThanRead(entry)
-      try queue.pointee.apply(entry)
+      if let ext { try queue.pointee.apply(entry, ext) } else { try queue.pointee.apply(entry) }
       if kq_tracing() { trace(entry, 0) }
     } catch {
       if kq_tracing() { trace(entry, error.code) }
@@ -100,7 +100,7 @@ extension KQueueHandle where Backend: ~Copyable {
 
   /// Collects at least one event, or none when the time is up. The lock is held, but not while it waits.
   private func collect(
-    _ events: UnsafeMutableBufferPointer<Kevent>, _ timeout: UnsafePointer<timespec>?, _ cancelled: CancelHandler?
+    _ events: Eventlist, _ timeout: UnsafePointer<timespec>?, _ cancelled: CancelHandler?
   ) throws(Errno) -> Int {
     let deadline = try Deadline(timeout, queue.pointee.backend)
     let own = queue.pointee.deliverOwn(events)
@@ -240,7 +240,7 @@ extension KQueue where Backend: ~Copyable {
   /// What it reports again it also hands out in turn, so there the eventlist's room is enough.
   /// - Parameter poll: ask it even where nothing is queued.
   /// - Returns: how many were delivered or a negative errno, and whether the system was asked.
-  mutating func collectNow(_ events: Events, _ buffer: Buffer, poll: Bool) -> (delivered: Int, asked: Bool) {
+  mutating func collectNow(_ events: Eventlist, _ buffer: Buffer, poll: Bool) -> (delivered: Int, asked: Bool) {
     lookAgain()
     if backend.hasUntold { gatherUntold() }
     if ready.isEmpty {
@@ -259,13 +259,13 @@ extension KQueue where Backend: ~Copyable {
 
   /// Delivers what is queued where the system need not be asked at all: a kqueue of USER knotes alone.
   @inline(__always)
-  mutating func deliverOwn(_ events: Events) -> Int {
+  mutating func deliverOwn(_ events: Eventlist) -> Int {
     guard !ready.isEmpty && isQuiet else { return 0 }
     pass &+= 1
     return deliverReady(to: events, after: 0)
   }
 
-  private mutating func harvest(_ events: Events, _ buffer: Buffer, room: Int) -> Int {
+  private mutating func harvest(_ events: Eventlist, _ buffer: Buffer, room: Int) -> Int {
     while true {
       let reports = Int(backend.poll(knotes, UnsafeMutableBufferPointer(rebasing: buffer[..<room])))
       if reports < 0 { return reports }
@@ -277,7 +277,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// Delivers what a wait brought; after a signal, what others queued meanwhile, and what came of the signal itself
   /// (C-026, contract 6.8).
-  mutating func deliverAwaited(_ reports: CInt, of buffer: Buffer, to events: Events) -> Int {
+  mutating func deliverAwaited(_ reports: CInt, of buffer: Buffer, to events: Eventlist) -> Int {
     if reports >= 0 { return deliver(Int(reports), of: buffer, to: events) }
     let delivered = harvest(events, buffer, room: min(events.count, buffer.count))
     return delivered == 0 ? Int(reports) : delivered

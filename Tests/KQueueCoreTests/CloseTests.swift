@@ -75,7 +75,7 @@ import Testing
     let events = UnsafeMutableBufferPointer<Kevent>.allocate(capacity: 1)
     defer { events.deallocate() }
     #expect(throws: Errno(EBADF)) {
-      try handle.kevent(first.number, .init(start: nil, count: 0), events, nil, cancelled: nil)
+      try handle.kevent(first.number, .init(start: nil, count: 0), Eventlist(events), nil, cancelled: nil)
     }
     #expect(first.kernel.isClosed)
     #expect(try second?.collect().map(\.ident) == [1])

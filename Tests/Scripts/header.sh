@@ -19,6 +19,11 @@ int use(int kq, int fd, struct kevent *list) {
         EV_SET(list, fd, EVFILT_USER, EV_ADD, NOTE_FFCOPY | NOTE_TRIGGER, 0, list);
     return kevent(kq, list, 1, NULL, 0, NULL) + kqueue() + kqueue1(0) + kqueuex(KQUEUE_CLOEXEC);
 }
+int use64(int kq, int fd, struct kevent64_s *list);
+int use64(int kq, int fd, struct kevent64_s *list) {
+    EV_SET64(list, fd, EVFILT_READ, EV_ADD, 0, 0, 0, 1, 2);
+    return kevent64(kq, list, 1, list, 1, KEVENT_FLAG_IMMEDIATE, NULL);
+}
 END
 
 # The C library's headers that have names such as NOTE_ and EV_ near them, before and after.
@@ -62,5 +67,18 @@ for compiler in $compilers; do
   done
   found="$found $compiler"
 done
+
+# Where pointers have 32 bits (C-054). A machine without that kind of library lacks but one header of it, which is empty.
+mkdir -p without/gnu
+: >without/gnu/stubs-32.h
+printf '#include <sys/event.h>\n#include <stddef.h>\n
+typedef char small[sizeof(struct kevent) == 20 && offsetof(struct kevent, data) == 12 &&
+                   offsetof(struct kevent, udata) == 16 ? 1 : -1];
+typedef char large[sizeof(struct kevent64_s) == 48 && offsetof(struct kevent64_s, ext) == 32 ? 1 : -1];\n' \
+  >narrow.$suffix
+if "$CC" -m32 -fsyntax-only -x c /dev/null 2>/dev/null; then
+  compile "$CC" -m32 narrow "-I$STAGE_INCLUDE/kqueue -isystem without $("$CC" -print-multiarch | sed 's|..*|-isystem /usr/include/&|')"
+  found="$found, with 32 bits"
+fi
 [ -n "$found" ] || skip "no compiler for $standard"
 echo "$standard:$found"

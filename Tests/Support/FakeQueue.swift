@@ -46,6 +46,7 @@ public final class FakeQueue {
   ) throws -> Int {
     guard let handle = system.registry.find(number) else { throw Errno(EBADF) }
     let result = Result { () throws(Errno) -> Int in
+      let (changes, events) = (Changelist(changes), Eventlist(events))
       guard var timeout else { return try handle.kevent(number, changes, events, nil, cancelled: nil) }
       return try handle.kevent(number, changes, events, &timeout, cancelled: nil)
     }

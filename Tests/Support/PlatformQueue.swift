@@ -31,7 +31,8 @@ public final class PlatformQueue<Backend: PlatformBackend & ~Copyable>: @uncheck
     }
     let count = try changes.map(\.kevent).withUnsafeBufferPointer { changes in
       try withUnsafeMutablePointer(to: &timeout) { timeout in
-        try handle.kevent(number, changes, events, nanoseconds == nil ? nil : timeout, cancelled: nil)
+        try handle.kevent(
+          number, Changelist(changes), Eventlist(events), nanoseconds == nil ? nil : timeout, cancelled: nil)
       }
     }
     return events[..<count].map(Entry.init)

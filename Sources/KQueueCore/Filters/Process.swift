@@ -94,7 +94,9 @@ extension KQueue where Backend: ~Copyable {
         Kevent(
           ident: child, filter: knote.filter, flags: knote.flags, fflags: knote.fflags, data: Int(knote.ident),
           udata: knote.udata), .proc, as: .born)
-      if let index = table.find(.proc, child, knotes) { tellBirth(index) }
+      guard let index = table.find(.proc, child, knotes) else { return }
+      extensions.set(index, extensions.find(parent, knotes), knotes)
+      tellBirth(index)
     } catch {
       record(parent, NOTE_TRACKERR.bits)
     }

@@ -351,6 +351,8 @@ static void functions_of_the_header(void) {
     int (*volatile make1)(int) = kqueue1;
     int (*volatile makex)(unsigned) = kqueuex;
     int (*volatile wait)(int, const struct kevent *, int, struct kevent *, int, const struct timespec *) = kevent;
+    int (*volatile wait64)(int, const struct kevent64_s *, int, struct kevent64_s *, int, unsigned,
+                           const struct timespec *) = kevent64;
     void (*volatile drain)(void) = libkqueue_drain_pending_close;
     drain();
     int kq = make(), kq1 = make1(0), kqx = makex(0);
@@ -358,6 +360,7 @@ static void functions_of_the_header(void) {
     struct kevent entry;
     EV_SET(&entry, 1, EVFILT_USER, EV_ADD, 0, 0, NULL);
     REQUIRE_EQ(wait(kqx, &entry, 1, NULL, 0, NULL), 0);
+    REQUIRE_EQ(wait64(kqx, NULL, 0, NULL, 0, 0, NULL), 0);
     drain(); /* harms no open kqueue */
     trigger(kqx, 1);
     REQUIRE_EQ(next_event(kqx).ident, 1);

@@ -551,6 +551,23 @@ static void last_child_is_not_lost(void) {
     }
 }
 
+/* As it has udata, of which kevent64() has two words more. */
+static void child_has_its_parents_words(void) {
+    need_track();
+    int kq = new_kqueue();
+    struct kevent64_s entry;
+    EV_SET64(&entry, getpid(), EVFILT_PROC, EV_ADD, NOTE_TRACK, 0, 3, 1, 2);
+    REQUIRE_EQ(kevent64(kq, &entry, 1, NULL, 0, 0, NULL), 0);
+    pid_t child = fork_exiting(0);
+    REQUIRE_EQ(kevent64(kq, NULL, 0, &entry, 1, 0, &(struct timespec){.tv_sec = 5}), 1);
+    REQUIRE_EQ(entry.ident, child);
+    REQUIRE_EQ(entry.fflags, NOTE_CHILD);
+    REQUIRE_EQ(entry.udata, 3);
+    REQUIRE_EQ(entry.ext[0], 1);
+    REQUIRE_EQ(entry.ext[1], 2);
+    reaped(child);
+}
+
 enum { FORKS = 1000 };
 static unsigned char births[1 << 22], deaths[1 << 22];
 
@@ -912,6 +929,7 @@ const struct contract_case proc_tree_cases[] = {
     {"C-268", "a child that is watched already", child_that_is_watched_already, 0},
     {"C-268", "a disabled parent still tracks", disabled_parent_still_tracks, 0},
     {"C-268", "the last child of a process is not lost", last_child_is_not_lost, 30},
+    {"C-268", "a child has its parent's ext", child_has_its_parents_words, 0},
     {"C-268", "a thousand forks", thousand_forks_are_tracked, 60},
     {"C-268", "more forks than the system holds for us", overrun_is_told, 120},
     {"C-268", "failure to attach is told", failure_to_attach_is_told, 0},

@@ -40,6 +40,17 @@ struct kevent {
     void          *udata;  /* handed back as given */
 };
 
+/* The same as kevent64() takes it. */
+struct kevent64_s {
+    uint64_t ident;
+    int16_t  filter;
+    uint16_t flags;
+    uint32_t fflags;
+    int64_t  data;
+    uint64_t udata;
+    uint64_t ext[2]; /* handed back as given */
+};
+
 /* Fills *kevp; every argument is evaluated once. */
 #define EV_SET(kevp, ident_, filter_, flags_, fflags_, data_, udata_) \
     do { \
@@ -50,6 +61,19 @@ struct kevent {
         ev_set_kevp->fflags = (unsigned int)(fflags_); \
         ev_set_kevp->data = (intptr_t)(data_); \
         ev_set_kevp->udata = (void *)(udata_); \
+    } while (0)
+
+#define EV_SET64(kevp, ident_, filter_, flags_, fflags_, data_, udata_, ext0_, ext1_) \
+    do { \
+        struct kevent64_s *ev_set_kevp = (kevp); \
+        ev_set_kevp->ident = (uint64_t)(ident_); \
+        ev_set_kevp->filter = (int16_t)(filter_); \
+        ev_set_kevp->flags = (uint16_t)(flags_); \
+        ev_set_kevp->fflags = (uint32_t)(fflags_); \
+        ev_set_kevp->data = (int64_t)(data_); \
+        ev_set_kevp->udata = (uint64_t)(udata_); \
+        ev_set_kevp->ext[0] = (uint64_t)(ext0_); \
+        ev_set_kevp->ext[1] = (uint64_t)(ext1_); \
     } while (0)
 
 /*
@@ -179,6 +203,11 @@ struct kevent {
 #define KQUEUE_CLOEXEC    0x00000001U /* always in force, flag or no flag */
 #define KQUEUE_CPONFORK   0x00000002U
 
+/* kevent64(): flags. */
+#define KEVENT_FLAG_NONE          0x000000U
+#define KEVENT_FLAG_IMMEDIATE     0x000001U /* as with a timeout of zero */
+#define KEVENT_FLAG_ERROR_EVENTS  0x000002U /* answers to changes alone, no events */
+
 /* A new kqueue: its descriptor, or -1 and errno EMFILE, ENFILE or ENOMEM. */
 int kqueue(void);
 /* flags: O_CLOEXEC and O_NONBLOCK; any other bit is EINVAL. */
@@ -193,6 +222,15 @@ int kqueuex(unsigned int flags);
  */
 int kevent(int kq, const struct kevent *changelist, int nchanges,
            struct kevent *eventlist, int nevents, const struct timespec *timeout);
+
+/*
+ * As kevent, with entries that have 64 bits everywhere and two words more, which
+ * come back with each event and mean nothing here.  A knote is the same whichever
+ * of the two calls made it.  flags: KEVENT_FLAG_*; any other bit is EINVAL.
+ */
+int kevent64(int kq, const struct kevent64_s *changelist, int nchanges,
+             struct kevent64_s *eventlist, int nevents, unsigned int flags,
+             const struct timespec *timeout);
 
 /* Gives back what closed kqueues still hold; nothing need ever call it. */
 void libkqueue_drain_pending_close(void);
