@@ -630,7 +630,7 @@ static int place_of(const pid_t *children, int count, uintptr_t pid) {
 
 /* Requires one event for each child; with its status, or where `lossy` with that or 0. */
 static void collect_all(int kq, const pid_t *children, int count, bool lossy) {
-    static unsigned char seen[4096];
+    static unsigned char seen[5000];
     struct kevent events[256];
     for (int total = 0; total < count;) {
         int got = collect(kq, events, 256, 10000);
@@ -648,7 +648,7 @@ static void collect_all(int kq, const pid_t *children, int count, bool lossy) {
 }
 
 static void end_at_once(int count) {
-    pid_t children[2048];
+    static pid_t children[5000];
     int kq = new_kqueue();
     fork_children(children, count);
     for (int i = 0; i < count; i++)
@@ -666,13 +666,18 @@ static void need_descriptors(rlim_t count) {
     REQUIRE_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
     if (limit.rlim_max < count)
         contract_skip("no more than %ju descriptors", (uintmax_t)limit.rlim_max);
-    limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+    limit.rlim_cur = count;
     REQUIRE_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 static void two_thousand_at_once(void) {
     need_descriptors(2200);
     end_at_once(2000);
+}
+
+static void five_thousand_at_once(void) {
+    need_descriptors(5200);
+    end_at_once(5000);
 }
 
 static void *reap_all(void *count) {
@@ -889,6 +894,7 @@ const struct contract_case proc_cases[] = {
     {"C-261", "closing one leaves the other", closing_one_leaves_the_other, 0},
     {"C-262", "fifty children that end at once", fifty_at_once, 0},
     {"C-262", "two thousand children that end at once", two_thousand_at_once, 60},
+    {"C-262", "five thousand children that end at once", five_thousand_at_once, 60},
     {"C-262", "two thousand children, and another thread reaps them", two_thousand_against_a_reaper, 60},
     {"C-262", "children watched as soon as they are there, half of them reaped first", watched_against_a_reaper, 30},
     {"C-262", "nothing is lost for want of room", no_event_is_lost_for_want_of_room, 0},
