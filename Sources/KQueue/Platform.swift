@@ -125,6 +125,17 @@ extension KernelQueue.VnodeEvents {
       public static let truncate = Self(rawValue: UInt32(NOTE_TRUNCATE))
     #endif
   #endif
+
+  /// The names of those that only some systems have.
+  static var someSystems: [(Self, String)] {
+    #if canImport(Darwin)
+      []
+    #elseif os(FreeBSD)
+      [(.open, "open"), (.read, "read"), (.close, "close"), (.closeWrite, "closeWrite")]
+    #else
+      [(.open, "open"), (.read, "read"), (.close, "close"), (.closeWrite, "closeWrite"), (.truncate, "truncate")]
+    #endif
+  }
 }
 
 extension KernelQueue.ProcessEvents {
@@ -137,6 +148,15 @@ extension KernelQueue.ProcessEvents {
     /// Told, never asked for: a child could not be watched (NOTE_TRACKERR). Not on Darwin.
     public static let trackError = Self(rawValue: UInt32(NOTE_TRACKERR))
   #endif
+
+  /// The names of those that only some systems have.
+  static var someSystems: [(Self, String)] {
+    #if canImport(Darwin)
+      []
+    #else
+      [(.track, "track"), (.child, "child"), (.trackError, "trackError")]
+    #endif
+  }
 }
 
 // MARK: Calls

@@ -1,0 +1,39 @@
+import Foundation
+import KQueue
+import Testing
+
+/// What print() says of events.
+@Suite struct DescriptionTests {
+  @Test func bytesAndTheEnd() throws {
+    let queue = try KernelQueue()
+    let pair = Pair.sockets
+    try queue.add(.read(pair.other))
+    pair.send("hello")
+    pair.closeOne()
+    let event = try #require(try queue.events().first)
+    #expect("\(event)" == "read(\(pair.other)): 5 bytes, end of file")
+  }
+
+  @Test func whatHappened() throws {
+    let queue = try KernelQueue()
+    try queue.add(.user(3, flags: 5), tag: 1)
+    try queue.trigger(3)
+    #expect(try queue.events().map { "\($0)" } == ["user(3, flags: 5)"])
+    #expect("\(KernelQueue.VnodeEvents([.write, .extend]))" == "[write, extend]")
+    #expect("\(KernelQueue.VnodeEvents([.truncate, .delete]))" == "[delete, truncate]")
+    #expect("\(KernelQueue.ProcessEvents([.exit, .fork, .child]))" == "[fork, exit, child]")
+    #expect("\(KernelQueue.FileSystemEvents(rawValue: 0x108))" == "[mount, 0x100]")
+    #expect("\(KernelQueue.VnodeEvents())" == "[]")
+  }
+
+  @Test func endsAndFailures() throws {
+    let queue = try KernelQueue()
+    let process = try Process.run(URL(filePath: "/bin/sh"), arguments: ["-c", "exit 3"])
+    try queue.add(.process(process.processIdentifier, .exit))
+    let pid = process.processIdentifier
+    #expect(try queue.events().map { "\($0)" } == ["process(\(pid), [exit]): exited(3)"])
+    var buffer = KernelQueue.EventBuffer(capacity: 1)
+    try queue.wait(into: &buffer, applying: [.delete(.timer(1))])
+    #expect(buffer.events.map { "\($0)" } == ["timer(1): No such file or directory"])
+  }
+}
