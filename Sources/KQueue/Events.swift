@@ -54,7 +54,8 @@ extension KernelQueue {
 
       /// The next event, waited for; nil when the task is cancelled or the queue closed.
       public mutating func next(isolation actor: isolated (any Actor)?) async throws(Errno) -> Event? {
-        try await iteration.nextEvent(isolation: actor)
+        if let event = iteration.takeEvent() { return event }
+        return try await iteration.nextEvent(isolation: actor)
       }
 
       /// The next event, waited for; nil when the task is cancelled or the queue closed.

@@ -25,7 +25,13 @@ final class Iteration {
 
   /// The next event; nil at the end.
   func nextEvent(isolation: isolated (any Actor)?) async throws(KernelQueue.Errno) -> KernelQueue.Event? {
-    guard try await fill(isolation: isolation), let storage else { return nil }
+    try await fill(isolation: isolation) ? takeEvent() : nil
+  }
+
+  /// An event that was collected already, without a call that might wait: most are had so.
+  @inline(__always)
+  func takeEvent() -> KernelQueue.Event? {
+    guard !events.isEmpty, let storage, !Task.isCancelled else { return nil }
     defer { events = events.lowerBound + 1..<events.upperBound }
     return KernelQueue.Event(storage[events.lowerBound])
   }
