@@ -10,7 +10,8 @@ import KQueueCore
 
 @c(close)
 public func exportedClose(_ descriptor: CInt) -> CInt {
-  letGo(descriptor)
+  let isKqueue = letGo(descriptor)
+  defer { if isKqueue { sharedRegistry()?.endClose(descriptor) } }
   return kq_next_close(descriptor)
 }
 
@@ -42,13 +43,13 @@ public func exportedCloseFrom(_ first: CInt) {
 
 @c(fclose)
 public func exportedFclose(_ stream: UnsafeMutableRawPointer?) -> CInt {
-  letGo(kq_stream_descriptor(stream))
+  letGoOfOther(kq_stream_descriptor(stream))
   return kq_next_fclose(stream)
 }
 
 @c(pclose)
 public func exportedPclose(_ stream: UnsafeMutableRawPointer?) -> CInt {
-  letGo(kq_stream_descriptor(stream))
+  letGoOfOther(kq_stream_descriptor(stream))
   return kq_next_pclose(stream)
 }
 
@@ -56,25 +57,32 @@ public func exportedPclose(_ stream: UnsafeMutableRawPointer?) -> CInt {
 public func exportedFreopen(
   _ path: UnsafePointer<CChar>?, _ mode: UnsafePointer<CChar>?, _ stream: UnsafeMutableRawPointer?
 ) -> UnsafeMutableRawPointer? {
-  letGo(kq_stream_descriptor(stream))
+  letGoOfOther(kq_stream_descriptor(stream))
   return kq_next_freopen(path, mode, stream)
 }
 
 @c(closedir)
 public func exportedClosedir(_ directory: UnsafeMutableRawPointer?) -> CInt {
-  letGo(kq_directory_descriptor(directory))
+  letGoOfOther(kq_directory_descriptor(directory))
   return kq_next_closedir(directory)
 }
 
 // MARK: Letting go
 
 /// Lets go of a number, with errno as it was.
+/// - Returns: whether it is a kqueue.
 @inline(__always)
-private func letGo(_ number: CInt) {
-  guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return }
+private func letGo(_ number: CInt) -> Bool {
+  guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return false }
   let error = kq_errno()
-  registry.letGo(number)
-  kq_set_errno(error)
+  defer { kq_set_errno(error) }
+  return registry.letGo(number)
+}
+
+/// Lets go of a number that is no kqueue's, but for a program that takes its descriptor for something else's.
+@inline(__always)
+private func letGoOfOther(_ number: CInt) {
+  if letGo(number) { sharedRegistry()?.endClose(number) }
 }
 
 /// Lets go of a number that becomes a duplicate of another, unless the call will fail.
@@ -82,7 +90,7 @@ private func letGo(_ number: CInt) {
 private func letGo(_ number: CInt, replacedBy old: CInt) {
   guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return }
   let error = kq_errno()
-  if kq_is_open(old) && kq_is_allowed(number) { letGo(number) }
+  if kq_is_open(old) && kq_is_allowed(number) { letGoOfOther(number) }
   kq_set_errno(error)
 }
 

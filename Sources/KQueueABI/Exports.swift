@@ -84,10 +84,11 @@ private func call(
   return CInt(truncatingIfNeeded: written)
 }
 
-/// Whether a number that names no kqueue of ours is open all the same. What is left open of a parent's kqueue in
-/// a child whose fork ran no handler does not count.
+/// Whether a number that names no kqueue of ours is open all the same. A kqueue that is being closed does not count, nor
+/// what is left open of a parent's in a child whose fork ran no handler.
 private func isForeign(_ number: CInt) -> Bool {
-  kq_is_open(number) && !kq_owns(number)
+  if let registry = sharedRegistry(), registry.isClosing(number) { return false }
+  return kq_is_open(number) && !kq_owns(number)
 }
 
 // MARK: errno

@@ -60,8 +60,13 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   @inline(__always)
   public func find(_ number: CInt) -> KQueueHandle<Backend>? {
     guard number >= 0, let record = state.pointee.descriptors.find(number) else { return nil }
-    let address = record.pointee.kqueue.load(ordering: .acquiring)
-    guard let slot = UnsafeMutablePointer<Slot>(bitPattern: address) else { return nil }
+    return kqueue(of: record.pointee.kqueue.load(ordering: .acquiring))
+  }
+
+  /// The kqueue of a record's word.
+  @inline(__always)
+  private func kqueue(of word: UInt) -> KQueueHandle<Backend>? {
+    guard word != DescriptorRecord.closing, let slot = UnsafeMutablePointer<Slot>(bitPattern: word) else { return nil }
     return KQueueHandle(slot: slot, registry: self)
   }
 
@@ -109,17 +114,31 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     handle.slot.pointee.copies.store(copies, ordering: .relaxed)
     // A number that still names a kqueue was closed unseen.
     let stale = record.pointee.kqueue.exchange(UInt(bitPattern: handle.slot), ordering: .acquiringAndReleasing)
-    if let slot = UnsafeMutablePointer<Slot>(bitPattern: stale) { KQueueHandle(slot: slot, registry: self).close() }
+    kqueue(of: stale)?.close()
     return number
   }
 
   /// Lets go of a number that is about to be closed: its knotes in every kqueue, and the kqueue that it is or is
   /// inside of. Async-signal-safe.
+  /// - Returns: whether it is a kqueue; then `endClose` is to be called when it is closed.
   @inline(never)
-  public func letGo(_ number: CInt) {
-    guard mayLetGo else { return }
+  @discardableResult
+  public func letGo(_ number: CInt) -> Bool {
+    guard mayLetGo else { return false }
     if kq_is_inside(number) { kq_lose(number) }
-    if refersTo(number) { letGo(number, state.pointee.descriptors.find(number).unsafelyUnwrapped) }
+    return refersTo(number) && letGo(number, state.pointee.descriptors.find(number).unsafelyUnwrapped)
+  }
+
+  /// After the close of a kqueue's number. Until then calls on it find it closed, though the system has it open.
+  public func endClose(_ number: CInt) {
+    _ = state.pointee.descriptors.find(number)?.pointee.kqueue.compareExchange(
+      expected: DescriptorRecord.closing, desired: 0, ordering: .acquiringAndReleasing)
+  }
+
+  /// Whether a number is a kqueue's that is being closed.
+  public func isClosing(_ number: CInt) -> Bool {
+    guard number >= 0, let record = state.pointee.descriptors.find(number) else { return false }
+    return record.pointee.kqueue.load(ordering: .acquiring) == DescriptorRecord.closing
   }
 
   /// A child of vfork has the parent's memory, and descriptors of its own.
@@ -143,19 +162,25 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   public func letGo(from first: CInt, through last: CInt) {
     guard mayLetGo else { return }
     kq_lose_range(first, last)
-    state.pointee.descriptors.forEach(from: first, through: last) { letGo($0) }
+    state.pointee.descriptors.forEach(from: first, through: last) { if letGo($0) { endClose($0) } }
   }
 
-  private func letGo(_ number: CInt, _ record: UnsafeMutablePointer<DescriptorRecord>) {
+  private func letGo(_ number: CInt, _ record: UnsafeMutablePointer<DescriptorRecord>) -> Bool {
     takeWatchers(record) { slot in
       Backend.forget(number, slot.pointee.watchSets)
       slot.pointee.closedNumbers.leave(number)
       interrupt(slot)
     }
-    let address = record.pointee.kqueue.exchange(0, ordering: .acquiringAndReleasing)
-    guard let slot = UnsafeMutablePointer<Slot>(bitPattern: address) else { return }
+    let word = record.pointee.kqueue.load(ordering: .acquiring)
+    // Of two that close it at once, one does.
+    guard let handle = kqueue(of: word),
+      record.pointee.kqueue.compareExchange(
+        expected: word, desired: DescriptorRecord.closing, ordering: .acquiringAndReleasing
+      ).exchanged
+    else { return false }
     kq_disown(number)
-    KQueueHandle(slot: slot, registry: self).close()
+    handle.close()
+    return true
   }
 
   /// Has whoever waits see to a close. Either he finds it noted before he waits, or he is found to wait.

@@ -117,9 +117,26 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   @inline(__always)
   func isClosedUnseen() -> Bool {
     guard queue.pointee.backend.validates, !queue.pointee.backend.isAlive else { return false }
-    if !kq_is_open(slot.pointee.number - 1) || queue.pointee.backend.isReplaced { return true }
+    if isReplaced { return true }
     queue.pointee.isBroken = true  // it is what it was, but something inside is gone
     return false
+  }
+
+  /// Whether the number is closed, or another file's. The lock is held.
+  private var isReplaced: Bool {
+    !kq_is_open(slot.pointee.number - 1) || queue.pointee.backend.isReplaced
+  }
+
+  /// Closes a kqueue whose number was closed unseen, as somebody finds who means what has the number now. Also where
+  /// closes are seen, as a bare system call's is not. One whose lock is held is in use, and so not replaced.
+  /// - Returns: whether it was.
+  @inline(never)
+  func closeIfReplaced() -> Bool {
+    guard kq_lock_try(&slot.pointee.lock) else { return false }
+    let isGone =
+      slot.pointee.isInitialised && slot.pointee.number != 0 && (isClosedUnseen() || isReplaced)
+    if isGone { closeUnseen() } else { unlock() }
+    return isGone
   }
 
   /// Closes a kqueue whose number was closed unseen. The lock is held, and dropped.

@@ -85,10 +85,10 @@ extension KQueueHandle where Backend: ~Copyable {
   /// A kqueue can be read and nothing else (contract 3.8).
   @inline(__always)
   private func refuseOtherThanRead(_ entry: Kevent) throws(Errno) {
-    guard entry.filter != Filter.read.rawValue, entry.has(EV_ADD), entry.ident <= UInt(CInt.max),
-      let filter = Filter(rawValue: entry.filter), filter.watchesDescriptor
+    guard entry.has(EV_ADD), entry.ident <= UInt(CInt.max), let filter = Filter(rawValue: entry.filter),
+      filter.watchesDescriptor, let other = registry.find(CInt(truncatingIfNeeded: entry.ident))
     else { return }
-    if registry.find(CInt(truncatingIfNeeded: entry.ident)) != nil { throw Errno(EINVAL) }
+    if !other.closeIfReplaced() && filter != .read { throw Errno(EINVAL) }
   }
 
   private func trace(_ entry: Kevent, _ error: CInt) {

@@ -27,7 +27,7 @@ public final class FakeQueue {
   }
 
   public func close() {
-    system.registry.letGo(number)
+    if system.registry.letGo(number) { system.registry.endClose(number) }
   }
 
   // MARK: kevent

@@ -110,7 +110,7 @@ public final class FakeSystem: @unchecked Sendable {
 
   /// Closes a descriptor as a program does whose close() is the library's.
   public func close(_ number: CInt) {
-    registry.letGo(number)
+    if registry.letGo(number) { registry.endClose(number) }
     closeUnseen(number)
   }
 

@@ -150,6 +150,76 @@ static void number_again_is_empty(void) {
 }
 
 /* Between the two the number is a file's, which is no kqueue. */
+/* ---- While it is being closed ---- */
+
+static atomic_int asked, done, to_close;
+
+static void *close_when_asked(void *nothing) {
+    for (int round = 1;; round++) {
+        while (atomic_load(&asked) != round)
+            continue;
+        if (to_close < 0)
+            return nothing;
+        REQUIRE_EQ(close(to_close), 0);
+        atomic_store(&done, round);
+    }
+}
+
+/* It is there, or it is closed; at no moment is it a descriptor that is no kqueue. */
+static void calls_while_it_is_closed(void) {
+    pthread_t thread = start_thread(close_when_asked, NULL);
+    int round = 0;
+    for (double end = now_ms() + 1500; now_ms() < end;) {
+        struct kevent event;
+        int result;
+        to_close = new_kqueue();
+        atomic_store(&asked, ++round);
+        while ((result = kevent(to_close, NULL, 0, &event, 1, &no_wait)) == 0)
+            continue;
+        for (int i = 0; i < 50; i++) {
+            REQUIRE_EQ(result, -1);
+            REQUIRE_EQ(errno, EBADF);
+            result = kevent(to_close, NULL, 0, &event, 1, &no_wait);
+        }
+        while (atomic_load(&done) != round)
+            continue;
+    }
+    to_close = -1;
+    atomic_store(&asked, ++round);
+    join_thread(thread);
+}
+
+/* A file that has the number of a kqueue whose close nobody saw can be watched for whatever a file can. */
+static void number_of_an_unseen_close_is_a_files(void) {
+    static const struct {
+        int filter;
+        unsigned notes;
+    } watched[] = {{EVFILT_VNODE, NOTE_WRITE}, {EVFILT_WRITE, 0}, {EVFILT_READ, 0}};
+    for (int i = 0; i < 3; i++) {
+        int kq = new_kqueue(), gone = new_kqueue();
+        add_triggered(gone, 1, 0);
+        close_unseen(gone);
+        char path[] = "/tmp/contract-XXXXXX";
+        int fd = mkstemp(path);
+        REQUIRE(fd >= 0 && unlink(path) == 0);
+        move_to(fd, gone);
+        change(kq, (uintptr_t)gone, watched[i].filter, EV_ADD | EV_CLEAR, watched[i].notes, 0, NULL);
+        put(gone, "text");
+        if (watched[i].filter == EVFILT_READ)
+            REQUIRE_EQ(lseek(gone, 0, SEEK_SET), 0);
+        REQUIRE_EQ(next_event(kq).ident, gone);
+        REQUIRE_EQ(close(gone), 0);
+        REQUIRE_EQ(close(kq), 0);
+    }
+    int kq = new_kqueue(), gone = new_kqueue(), pair[2];
+    close_unseen(gone);
+    unix_pair(pair);
+    REQUIRE_EQ(pair[0], gone); /* the lowest free one */
+    change(kq, (uintptr_t)gone, EVFILT_EXCEPT, EV_ADD, NOTE_OOB, 0, NULL);
+    change(kq, (uintptr_t)gone, EVFILT_WRITE, EV_ADD, 0, 0, NULL);
+    REQUIRE_EQ(next_event(kq).filter, EVFILT_WRITE);
+}
+
 static void number_of_a_file_is_no_kqueue(void) {
     int pair[2], kq = new_kqueue();
     struct kevent event;
@@ -334,6 +404,8 @@ const struct contract_case kq_closing_cases[] = {
     {"C-112", "waiters never see the next kqueue of that number", waiters_never_join_the_next_kqueue, 0},
     {"C-113", "every call after close gives EBADF", calls_after_close, 0},
     {"C-113", "so does one after a close that was not seen", calls_after_an_unseen_close, 0},
+    {"C-113", "and one while it is being closed", calls_while_it_is_closed, 0},
+    {"C-125", "the number of a kqueue, closed unseen, is a file's", number_of_an_unseen_close_is_a_files, 0},
     {"C-114", "a kqueue of the same number has no knotes", number_again_is_empty, 0},
     {"C-114", "the number is a file's in between", number_of_a_file_is_no_kqueue, 0},
     {"C-115", "close with 1000 knotes frees them", close_frees_a_thousand_knotes, 30},
