@@ -118,6 +118,9 @@ public protocol PlatformBackend: ~Copyable {
   /// Nanoseconds of a clock.
   func now(_ clock: Clock) -> UInt64
 
+  /// By how many ns the clock of whole seconds, time(2), may be behind the realtime clock.
+  static var secondsLag: UInt64 { get }
+
   /// Takes what `arm` needs for this clock.
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func prepareTimer(_ clock: Clock) throws(Errno)
@@ -203,6 +206,7 @@ extension PlatformBackend where Self: ~Copyable {
   public mutating func leave(_ waiter: Waiter) {}
   @inline(__always)
   public mutating func flush(_ knotes: borrowing Knotes) {}
+  public static var secondsLag: UInt64 { 0 }
   public static var processSource: UInt32? { nil }
   public var hasUntold: Bool { false }
   public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {

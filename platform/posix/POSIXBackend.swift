@@ -100,6 +100,9 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     kq_clock(clock == .realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC)
   }
 
+  /// A tick of 100 Hz, the slowest that is usual.
+  public static var secondsLag: UInt64 { 10_000_000 }
+
   public mutating func prepareTimer(_ clock: Clock) {}
 
   public mutating func arm(_ clock: Clock, _ deadline: UInt64?) -> Bool {

@@ -62,10 +62,18 @@ extension KQueue where Backend: ~Copyable {
     knote.pointee.fflags = change.fflags & NOTE_ABSOLUTE.bits
     knote.pointee.data = interval
     let now = backend.now(knote.pointee.clock)
-    knote.pointee.occurrence = knote.pointee.clock == .realtime ? UInt64(interval) : now &+ UInt64(interval)
+    knote.pointee.occurrence =
+      knote.pointee.clock == .realtime ? Self.absolute(UInt64(interval), now) : now &+ UInt64(interval)
     // Beyond what clocks can say is never.
     knote.pointee.occurrence = min(knote.pointee.occurrence, UInt64(Int64.max))
     if !knote.pointee.isDisabled { run(index, now) }
+  }
+
+  /// When an absolute timer is due. For a full second that is when time(2) says it, too: programs compare the two, and
+  /// it is never early by either clock.
+  private static func absolute(_ deadline: UInt64, _ now: UInt64) -> UInt64 {
+    let isFullSecond = deadline % 1_000_000_000 == 0
+    return isFullSecond && deadline > now ? deadline + Backend.secondsLag : deadline
   }
 
   /// Puts a timer into its heap, or into the ready list where its time has come.

@@ -329,6 +329,17 @@ static void an_absolute_time_is_waited_for(void) {
     }
 }
 
+/* By the clock that programs compare with, which is behind the other. */
+static void time_says_it_too(void) {
+    int kq = new_kqueue();
+    for (int round = 0; round < 3; round++) {
+        time_t deadline = time(NULL) + 1;
+        change(kq, 1, EVFILT_TIMER, EV_ADD, NOTE_SECONDS | NOTE_ABSOLUTE, deadline, NULL);
+        REQUIRE_EQ(next_event(kq).data, 1);
+        REQUIRE(time(NULL) >= deadline);
+    }
+}
+
 static void a_past_time_fires_at_once(void) {
     for (int i = 0; i < UNITS; i++) {
         intptr_t now = (intptr_t)(wall_ns() / units[i].nanoseconds);
@@ -736,6 +747,7 @@ const struct contract_case timer_cases[] = {
     {"C-302", "a second add with EV_ONESHOT leaves it periodic", adding_again_as_oneshot_leaves_it_periodic, 0},
     {"C-303", "an invalid second add leaves the timer going", an_invalid_second_add_leaves_the_timer_going, 0},
     {"C-304", "NOTE_ABSOLUTE waits for its time, in each unit", an_absolute_time_is_waited_for, 0},
+    {"C-304", "NOTE_ABSOLUTE is not early by time(2) either", time_says_it_too, 0},
     {"C-305", "NOTE_ABSOLUTE in the past fires at once", a_past_time_fires_at_once, 0},
     {"C-306", "NOTE_ABSOLUTE fires once and stays", an_absolute_timer_fires_once_and_stays, 0},
     {"C-306", "NOTE_ABSOLUTE with EV_ONESHOT is deleted", an_absolute_oneshot_is_deleted, 0},
