@@ -12,6 +12,7 @@
 #else
 #include <netinet/tcp.h>
 #endif
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <limits.h>
 #include <stdio.h>
@@ -22,6 +23,9 @@
 
 #ifndef SO_MEMINFO
 #define SO_MEMINFO 55
+#endif
+#ifndef SO_ZEROCOPY
+#define SO_ZEROCOPY 60
 #endif
 #ifndef SO_PROTOCOL
 #define SO_PROTOCOL 38
@@ -170,17 +174,41 @@ long kq_socket_low_water(int descriptor) {
     return kq_socket_option(descriptor, SO_RCVLOWAT, 1);
 }
 
-/*
- * poll(2) does not tell this.  A stream answers a send of nothing with EPIPE;
- * a packet socket would send an empty packet, so it gets one byte at an address
- * that cannot be read: the shutdown is looked at first (EPIPE), the byte is
- * never copied (EFAULT).
- */
+bool kq_socket_is_local(int descriptor) {
+    return kq_socket_option(descriptor, SO_DOMAIN, AF_UNSPEC) == AF_UNIX;
+}
+
+unsigned kq_socket_port(int descriptor) {
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (getsockname(descriptor, (struct sockaddr *)&address, &size) == -1)
+        return 0;
+    switch (address.ss_family) {
+    case AF_INET:
+        return ntohs(((struct sockaddr_in *)&address)->sin_port);
+    case AF_INET6:
+        return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
+    default:
+        return 0;
+    }
+}
+
+/* Notes of what was sent, and for a stream errors of the network that are none of the connection. */
+bool kq_socket_queues_errors(int descriptor) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    if (kq_socket_option(descriptor, SO_ZEROCOPY, 0) != 0 || kq_socket_option(descriptor, SO_TIMESTAMPING, 0) != 0)
+        return true;
+    if (kq_socket_option(descriptor, SO_TYPE, SOCK_DGRAM) != SOCK_STREAM)
+        return false;
+    return (getsockopt(descriptor, IPPROTO_IP, IP_RECVERR, &value, &size) == 0 && value != 0) ||
+           (getsockopt(descriptor, IPPROTO_IPV6, IPV6_RECVERR, &value, &size) == 0 && value != 0);
+}
+
+/* poll(2) does not tell this, but a stream answers a send of nothing with EPIPE. A packet socket would send a packet. */
 bool kq_socket_send_shut(int descriptor) {
     static const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    if (kq_socket_option(descriptor, SO_TYPE, SOCK_DGRAM) == SOCK_STREAM)
-        return syscall(SYS_sendto, descriptor, "", 0, flags, NULL, 0) == -1 && errno == EPIPE;
-    return syscall(SYS_sendto, descriptor, (void *)8, 1, flags, NULL, 0) == -1 && errno == EPIPE;
+    return syscall(SYS_sendto, descriptor, "", 0, flags, NULL, 0) == -1 && errno == EPIPE;
 }
 
 /*

@@ -25,7 +25,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Refuses flags that contradict one another (contract 1.4, C-345).
-  private func requireSense(_ change: Kevent) throws(Errno) {
+  func requireSense(_ change: Kevent) throws(Errno) {
     let contradicts =
       change.has(EV_ENABLE) && change.has(EV_DISABLE)
       || change.has(EV_ADD) && change.has(EV_KEEPUDATA)
@@ -117,7 +117,8 @@ extension KQueue where Backend: ~Copyable {
 extension Kevent {
   /// What to watch for: EV_OOBAND is NOTE_OOB said as a flag (contract 6.3).
   var watchedFor: UInt32 {
-    has(EV_OOBAND) && filter != Filter.vnode.rawValue ? fflags | UInt32(NOTE_OOB) : fflags
+    has(EV_OOBAND) && (filter == Filter.read.rawValue || filter == Filter.except.rawValue)
+      ? fflags | UInt32(NOTE_OOB) : fflags
   }
 
   @inline(__always)

@@ -7,7 +7,6 @@ extension KQueue where Backend: ~Copyable {
   /// - Returns: how many entries it wrote.
   mutating func deliver(_ reports: Int, of buffer: Buffer, to events: Eventlist) -> Int {
     var (delivered, stale) = (0, 0)
-    let direct = ready.isEmpty
     pass &+= 1
     for place in 0..<reports {
       switch Backend.decode(buffer[place]) {
@@ -22,7 +21,8 @@ extension KQueue where Backend: ~Copyable {
         }
         if knote.pointee.isDisabled { continue }
         if !unsettled.isEmpty { unsettled.remove(token.index, knotes) }
-        if direct && delivered < events.count {
+        if !polled.isEmpty { polled.remove(token.index, knotes) }
+        if ready.isEmpty && delivered < events.count {
           deliver(token.index, reported, to: events, &delivered)
         } else {
           queue(token.index, reported)
@@ -52,7 +52,8 @@ extension KQueue where Backend: ~Copyable {
 
   /// Queues the knotes of reports that stand elsewhere.
   mutating func gather(_ source: UInt32, _ stale: inout Int) {
-    guard let buffer = try? happenings.take(1) else { return }  // reported again next time
+    let room = Backend.reportsAgain(source) ? knotes.count + Backend.againSlack : 1
+    guard let buffer = try? happenings.take(room) else { return }  // reported again next time
     if source == Backend.processSource { gatherAll(source, buffer, &stale) } else { gatherOnce(source, buffer, &stale) }
     happenings.give(back: buffer)
   }
@@ -154,7 +155,7 @@ extension KQueue where Backend: ~Copyable {
   private mutating func sample(_ index: UInt32, _ reported: UInt32?) -> Readiness {
     let isRecorded = knotes[index].pointee.status.contains(.recorded)
     var readiness = isRecorded ? sampleRecorded(index) : backend.sample(index, knotes, reported: reported)
-    if knotes[index].pointee.status.contains(.forced) { readiness.isActive = true }
+    if knotes[index].pointee.status.contains(.forced) && !readiness.isGone { readiness.isActive = true }
     return readiness
   }
 

@@ -89,13 +89,12 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   /// In the child: makes the kqueues anew, under their numbers. What cannot be had there is left out.
   public func restore(_ registry: KQueueRegistry<Backend>) {
     guard let entries else { return }
-    var kqueue: KQueueHandle<Backend>?
-    for place in 0..<count {
-      if entries[place].isKnote {
-        kqueue?.restore(entries[place].knote, entries[place].ext)
-      } else {
-        kqueue = (try? registry.create(copies: true, as: entries[place].number)).flatMap { registry.find($0) }
-      }
+    // All of them before their knotes, which may be on one another.
+    for place in 0..<count where !entries[place].isKnote {
+      _ = try? registry.create(copies: true, as: entries[place].number)
+    }
+    for place in 0..<count where entries[place].isKnote {
+      registry.find(entries[place].number)?.restore(entries[place].knote, entries[place].ext)
     }
     discard()
   }
@@ -136,8 +135,9 @@ extension KQueue where Backend: ~Copyable {
     extensions.set(index, ext, knotes)
     if filter == .timer { restoreTimer(index, from: old) }
     if filter.recordsOccurrences { knotes[index].pointee.occurrence = old.occurrence }
-    if old.status.contains(.active) {
-      knotes[index].pointee.status.insert(.active)
+    let pending = old.status.intersection(.active.union(.forced))
+    if !pending.isEmpty {
+      knotes[index].pointee.status.formUnion(pending)
       activate(index)
     }
   }

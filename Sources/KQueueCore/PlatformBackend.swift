@@ -113,6 +113,10 @@ public protocol PlatformBackend: ~Copyable {
   /// Asked before a delivery.
   mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
 
+  /// Whether a source tells again what still holds: then it is asked once a pass, with room for all knotes and
+  /// `againSlack` more, and leaves some of that.
+  static func reportsAgain(_ source: UInt32) -> Bool
+
   // MARK: Time
 
   /// Nanoseconds of a clock.
@@ -194,6 +198,8 @@ public protocol PlatformBackend: ~Copyable {
 }
 
 extension PlatformBackend where Self: ~Copyable {
+  /// See `reportsAgain`.
+  public static var againSlack: Int { 65 }
   public static var closesGoUnseen: Bool { false }
   public var validates: Bool { Self.closesGoUnseen }
   public var isAlive: Bool { true }
@@ -206,6 +212,7 @@ extension PlatformBackend where Self: ~Copyable {
   public mutating func leave(_ waiter: Waiter) {}
   @inline(__always)
   public mutating func flush(_ knotes: borrowing Knotes) {}
+  public static func reportsAgain(_ source: UInt32) -> Bool { false }
   public static var secondsLag: UInt64 { 0 }
   public static var processSource: UInt32? { nil }
   public var hasUntold: Bool { false }

@@ -120,8 +120,13 @@ extension KQueueHandle where Backend: ~Copyable {
         parked.unmapBuffer()
         throw Errno(EBADF)
       }
+      // Closed unseen while it waited: what came with it is of a file that has the number now.
+      if isClosedUnseen() {
+        queue.pointee.buffers.give(back: buffer)
+        throw Errno(EBADF)
+      }
       let count = queue.pointee.deliverAwaited(reports, of: buffer, to: events)
-      if count != 0 || reports == 0 && deadline.isOver(queue.pointee.backend) { return try finish(count, buffer) }
+      if count != 0 || deadline.isOver(queue.pointee.backend) { return try finish(count, buffer) }
     }
   }
 
@@ -254,7 +259,9 @@ extension KQueue where Backend: ~Copyable {
 
   /// Whether the system has nothing that it could report but our own wake.
   private var isQuiet: Bool {
-    @inline(__always) get { backend.isIdle && timers[0].count == 0 && timers[1].count == 0 && polled.isEmpty }
+    @inline(__always) get {
+      backend.isIdle && timers[0].count == 0 && timers[1].count == 0 && polled.isEmpty && unsettled.isEmpty
+    }
   }
 
   /// Delivers what is queued where the system need not be asked at all: a kqueue of USER knotes alone.

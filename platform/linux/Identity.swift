@@ -52,6 +52,8 @@ extension LinuxBackend {
   }
 
   public mutating func rebuild(_ knotes: borrowing Knotes) {
+    // Where its own number was closed unseen there is nothing to put right, and that may be another file's.
+    guard wakeDescriptor.descriptor < 0 || isAlive, !isReplaced else { return }
     guard let fresh = try? EpollSet(high: ()) else { return }  // tried again when it is reported again
     var place: UInt32 = 0
     while let index = knotes.next(&place) { leaveIfGone(knotes[index]) }

@@ -56,7 +56,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   public var descriptor: CInt { main.descriptor }
 
   public var isIdle: Bool {
-    @inline(__always) get { watched == 0 }
+    @inline(__always) get { watched == 0 && files.descriptor < 0 }
   }
 
   public var hasUntold: Bool {
@@ -156,13 +156,20 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     }
   }
 
-  /// Not as many as fit, since what is left is reported again by itself. A few at a time: the stack is not to be filled.
+  public static func reportsAgain(_ source: UInt32) -> Bool {
+    switch EpollSource(rawValue: source) {
+    case .firstSide, .secondSide, .thirdSide: true
+    default: false
+    }
+  }
+
+  /// A few at a time, since the stack is not to be filled; some may come twice, as the kernel goes round.
   private mutating func gatherSide(
     _ place: Int, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
     guard let set = sides[place] else { return 0 }
     var written = 0
-    withUnsafeTemporaryAllocation(of: EpollReport.self, capacity: 64) { reports in
+    withUnsafeTemporaryAllocation(of: EpollReport.self, capacity: Self.againSlack - 1) { reports in
       var got = reports.count
       while got == reports.count && written + reports.count < buffer.count {
         got = Int(max(set.poll(reports), 0))

@@ -8,7 +8,7 @@ extension LinuxBackend {
     let descriptor = knote.pointee.descriptor
     switch knote.pointee.platform.kind(of: descriptor) {
     case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return sampleStream(knote, bits)
-    case KQ_KIND_DATAGRAM: return sampleDatagram(descriptor, bits)
+    case KQ_KIND_DATAGRAM: return sampleDatagram(knote, bits)
     case KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH: return sampleBytes(descriptor, bits)
     case KQ_KIND_PIPE_WRITE: return .inactive
     case KQ_KIND_TTY: return sampleTerminal(descriptor, bits)
@@ -22,7 +22,7 @@ extension LinuxBackend {
     let bytes = kq_readable_bytes(descriptor)
     if bytes < 0 && kq_socket_listens(descriptor) { return sampleListener(descriptor, bits) }
     let available = max(Int(bytes), 0)
-    let failed = bits.has(EPOLLERR)
+    let failed = hasFailed(knote, bits)
     // Linux says EPOLLHUP also of a socket that never was connected; that is no end (C-158).
     let ended = bits.has(EPOLLRDHUP)
     if failed || ended {
@@ -60,9 +60,10 @@ extension LinuxBackend {
     return waiting > 0 ? Readiness(data: waiting) : .inactive
   }
 
-  private func sampleDatagram(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
+  private func sampleDatagram(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
+    let descriptor = knote.pointee.descriptor
     let bytes = kq_readable_bytes(descriptor)
-    let failed = bits.has(EPOLLERR)
+    let failed = hasFailed(knote, bits)
     let ended = bits.has(EPOLLRDHUP)
     guard bits.has(EPOLLIN) || failed || ended else { return .inactive }
     // A datagram may be empty; where sizes are not told there is at least one byte.

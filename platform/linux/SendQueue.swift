@@ -19,10 +19,24 @@ extension LinuxBackend {
   func sampleEmpty(_ knote: LinuxKnotePointer) -> Readiness {
     let descriptor = knote.pointee.descriptor
     let wasTold = knote.pointee.has(EV_CLEAR) && knote.pointee.platform.isEmptyTold
-    let isEmpty = kq_socket_unsent(descriptor) == 0
-    knote.pointee.platform.isEmptyTold = isEmpty
-    guard isEmpty && !wasTold else { return .polled }
-    let isShut = kq_socket_send_shut(descriptor) && !kq_socket_listens(descriptor)
-    return Readiness(data: 0, flags: isShut ? endOfFile : 0)
+    let bits = UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0))
+    let unsent = kq_socket_unsent(descriptor)
+    // What a connection that is over had not sent it never will.
+    let isOver = bits.has(EPOLLHUP) && bits.has(EPOLLRDHUP)
+    let isDone = unsent == 0 || isOver
+    knote.pointee.platform.isEmptyTold = isDone
+    guard isDone && !wasTold else { return .polled }
+    if isOver && !kq_socket_listens(descriptor) {
+      let error = bits.has(EPOLLERR) ? UInt32(kq_socket_pending_error(descriptor)) : 0
+      return Readiness(data: Int(unsent), fflags: error, flags: endOfFile)
+    }
+    return Readiness(data: 0, flags: isShut(knote, bits) ? endOfFile : 0)
+  }
+
+  /// Whether the program has shut the sending side. A socket with an error is not asked, as it would give that away.
+  private func isShut(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Bool {
+    guard knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_KIND_STREAM else { return false }
+    guard !bits.has(EPOLLERR) && !bits.has(EPOLLHUP) && !kq_socket_listens(knote.pointee.descriptor) else { return false }
+    return kq_socket_send_shut(knote.pointee.descriptor)
   }
 }

@@ -6,8 +6,12 @@ import KQueueCore
 extension LinuxBackend {
   func sampleUrgent(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
     let isUrgent = bits.has(EPOLLPRI)
+    let ended: Bool
+    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
     // EPOLLHUP alone is a socket that never was connected.
-    let ended = bits.has(EPOLLRDHUP)
+    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM: ended = bits.has(EPOLLRDHUP)
+    default: ended = bits.has(EPOLLHUP)
+    }
     guard isUrgent || ended else { return .inactive }
     return Readiness(data: 0, fflags: isUrgent ? UInt32(NOTE_OOB) : 0, flags: ended ? endOfFile : 0)
   }

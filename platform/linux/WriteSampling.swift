@@ -19,12 +19,13 @@ extension LinuxBackend {
 
   private func sampleStreamRoom(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
     let descriptor = knote.pointee.descriptor
-    let failed = bits.has(EPOLLERR)
+    let failed = hasFailed(knote, bits)
     if failed || bits.has(EPOLLHUP) {
       // EPOLLHUP without a shut receiving side: not connected, not failed, so nothing to tell (C-190). A local
       // socket's own connect() wakes nobody, so it must be looked at again.
       let shut = UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0)).has(EPOLLRDHUP)
-      guard failed || shut else { return .unsettled }
+      guard failed || shut else { return kq_socket_is_local(descriptor) ? .polled : .inactive }
+      if kq_socket_listens(descriptor) { return .inactive }
       return Readiness(
         data: Int(kq_socket_room(descriptor)), fflags: failed ? UInt32(kq_socket_pending_error(descriptor)) : 0,
         flags: bits.has(EPOLLHUP) ? endOfFile : 0)
@@ -34,7 +35,7 @@ extension LinuxBackend {
 
   private func sampleDatagramRoom(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
     let descriptor = knote.pointee.descriptor
-    if bits.has(EPOLLERR) {
+    if hasFailed(knote, bits) {
       return Readiness(
         data: Int(kq_socket_room(descriptor)), fflags: UInt32(kq_socket_pending_error(descriptor)))
     }
@@ -43,10 +44,22 @@ extension LinuxBackend {
 
   /// A socket that can be written to, or whose sending side the program has shut (C-197).
   private func sampleRoom(_ knote: LinuxKnotePointer) -> Readiness {
-    let room = Int(kq_socket_room(knote.pointee.descriptor))
-    if kq_socket_send_shut(knote.pointee.descriptor) { return Readiness(data: room, flags: endOfFile) }
+    let descriptor = knote.pointee.descriptor
+    let room = Int(kq_socket_room(descriptor))
+    let kind = knote.pointee.platform.kind(of: descriptor)
+    // Packets are not asked: what finds it out looks like a change to whoever waits for one.
+    if kind == KQ_KIND_STREAM && kq_socket_send_shut(descriptor) { return Readiness(data: room, flags: endOfFile) }
     let asksForMore = knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 && room < knote.pointee.data
-    return asksForMore ? .inactive : Readiness(data: max(room, 1))
+    guard asksForMore else { return Readiness(data: max(room, 1)) }
+    // TCP wakes nobody for more room once there is some.
+    return kind == KQ_KIND_STREAM && !kq_socket_is_local(descriptor) ? .polled : .inactive
+  }
+
+  /// Whether EPOLLERR says that the socket has failed. It comes also where somebody asked for notes in the socket's
+  /// error queue and one waits there; a stream that failed is hung up as well.
+  func hasFailed(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Bool {
+    guard bits.has(EPOLLERR) else { return false }
+    return bits.has(EPOLLHUP) || !kq_socket_queues_errors(knote.pointee.descriptor)
   }
 
   private func samplePipeRoom(_ descriptor: CInt, _ bits: UInt32) -> Readiness {

@@ -7,7 +7,12 @@ extension POSIXBackend {
   /// Bytes are nothing to EXCEPT; but behind the last of them the end shows.
   func glanceForUrgent(_ knote: POSIXKnotePointer, _ bits: UInt32) -> Glance {
     let descriptor = knote.pointee.descriptor
-    let isOver = bits.has(POLLIN) && kq_bytes(descriptor) == 0 && kq_peek(descriptor) == 0
+    let isOver: Bool
+    switch knote.pointee.platform.kind(of: descriptor) {
+    case KQ_POSIX_STREAM, KQ_POSIX_PACKETS, KQ_POSIX_DATAGRAM:
+      isOver = bits.has(POLLIN) && kq_bytes(descriptor) == 0 && kq_peek(descriptor) == 0
+    default: isOver = bits.has(POLLHUP)
+    }
     return Glance(bits: bits & UInt32(POLLPRI | POLLERR) | (isOver ? Glance.isShut : 0), bytes: 0)
   }
 

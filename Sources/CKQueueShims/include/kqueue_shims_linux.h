@@ -203,7 +203,13 @@ long kq_socket_room(int descriptor);
 /* SO_RCVBUF, SO_RCVLOWAT. */
 long kq_socket_receive_buffer(int descriptor);
 long kq_socket_low_water(int descriptor);
-/* Whether the program has shut the socket's sending side down. */
+/* A socket's own port, or 0. */
+unsigned kq_socket_port(int descriptor);
+/* AF_UNIX. */
+bool kq_socket_is_local(int descriptor);
+/* Whether the program asked for notes in the socket's error queue. */
+bool kq_socket_queues_errors(int descriptor);
+/* Whether the program has shut the sending side of a stream down. */
 bool kq_socket_send_shut(int descriptor);
 /* The error that waits in SO_ERROR, told without taking it; see the definition. */
 int kq_socket_pending_error(int descriptor);

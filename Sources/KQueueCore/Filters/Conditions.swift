@@ -41,6 +41,7 @@ extension KQueue where Backend: ~Copyable {
   /// Has a knote looked at before long, by whichever thread waits then.
   mutating func lookBeforeLong(_ index: UInt32) {
     guard !knotes[index].pointee.isDisabled else { return }
+    guard (try? backend.prepareTimer(.monotonic)) != nil else { return unsettled.append(index, knotes) }
     if polled.isEmpty { nextLook = backend.now(.monotonic) + Self.lookInterval }
     polled.append(index, knotes)
   }

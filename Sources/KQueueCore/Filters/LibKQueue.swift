@@ -6,6 +6,7 @@ extension KQueueHandle where Backend: ~Copyable {
   /// Answers one entry; `entry` becomes the answer, which always is written.
   /// - Throws: EINVAL for an unknown number, ENOENT without EV_ADD, ENOSYS for what this platform lacks.
   func answerQuery(_ entry: inout Kevent) throws(Errno) -> Bool {
+    try queue.pointee.requireSense(entry)
     guard entry.has(EV_ADD) else { throw Errno(ENOENT) }
     switch CInt(truncatingIfNeeded: entry.fflags) {
     case NOTE_VERSION: entry.data = Int(kq_version_number())

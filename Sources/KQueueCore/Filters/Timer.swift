@@ -34,7 +34,7 @@ extension KQueue where Backend: ~Copyable {
     try backend.prepareWake()
   }
 
-  /// The interval or deadline of a change in ns, at least 1 and clamped to 292 years.
+  /// The interval or deadline of a change in ns, clamped to 292 years; at least 1, but 0 for now and no more.
   /// - Throws: EINVAL.
   private func timerInterval(_ change: Kevent, oneshot: Bool) throws(Errno) -> Int {
     let ignored = (NOTE_LEEWAY | NOTE_CRITICAL | NOTE_BACKGROUND).bits
@@ -48,7 +48,7 @@ extension KQueue where Backend: ~Copyable {
     }
     if change.clock == .realtime { return max(saturating(change.data, unit), 1) }
     if change.data < 0 { throw Errno(EINVAL) }
-    if change.data == 0 && oneshot { return 1 }
+    if change.data == 0 && oneshot { return 0 }
     return saturating(max(change.data, 1), unit)
   }
 
