@@ -12,7 +12,7 @@ function(add_localised_archive target)
   file(STRINGS ${archive_MAP} public REGEX "^ +[a-z_][a-z0-9_]*;$")
   list(TRANSFORM public REPLACE "^ *([a-z0-9_]+).*$" "\\1")
   # Of streams and directories a static program has but one definition, which must stay libc's.
-  list(REMOVE_ITEM public fclose freopen pclose closedir)
+  list(REMOVE_ITEM public fclose freopen freopen64 pclose closedir)
   list(TRANSFORM public PREPEND --undefined= OUTPUT_VARIABLE roots)
   list(TRANSFORM public PREPEND --keep-global-symbol=)
 

@@ -39,6 +39,7 @@ static struct {
     int (*fclose)(void *);
     int (*pclose)(void *);
     void *(*freopen)(const char *, const char *, void *);
+    void *(*freopen64)(const char *, const char *, void *);
     int (*closedir)(void *);
 } next;
 
@@ -56,6 +57,7 @@ __attribute__((constructor)) static void look_up(void) {
     LOOK_UP(fclose);
     LOOK_UP(pclose);
     LOOK_UP(freopen);
+    LOOK_UP(freopen64);
     LOOK_UP(closedir);
 }
 
@@ -149,6 +151,11 @@ int kq_next_pclose(void *stream) {
 void *kq_next_freopen(const char *path, const char *mode, void *stream) {
     FIND(freopen);
     return next.freopen(path, mode, stream);
+}
+
+/* Which only some systems tell from the other. */
+void *kq_next_freopen64(const char *path, const char *mode, void *stream) {
+    return next.freopen64 != NULL ? next.freopen64(path, mode, stream) : kq_next_freopen(path, mode, stream);
 }
 
 int kq_next_closedir(void *directory) {

@@ -61,6 +61,15 @@ public func exportedFreopen(
   return kq_next_freopen(path, mode, stream)
 }
 
+/// What freopen is to a program of 32 bits that asks for large files, or whose header says so regardless.
+@c(freopen64)
+public func exportedFreopen64(
+  _ path: UnsafePointer<CChar>?, _ mode: UnsafePointer<CChar>?, _ stream: UnsafeMutableRawPointer?
+) -> UnsafeMutableRawPointer? {
+  letGoOfOther(kq_stream_descriptor(stream))
+  return kq_next_freopen64(path, mode, stream)
+}
+
 @c(closedir)
 public func exportedClosedir(_ directory: UnsafeMutableRawPointer?) -> CInt {
   letGoOfOther(kq_directory_descriptor(directory))

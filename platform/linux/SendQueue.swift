@@ -35,8 +35,10 @@ extension LinuxBackend {
 
   /// Whether the program has shut the sending side. A socket with an error is not asked, as it would give that away.
   private func isShut(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Bool {
-    guard knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_KIND_STREAM else { return false }
-    guard !bits.has(EPOLLERR) && !bits.has(EPOLLHUP) && !kq_socket_listens(knote.pointee.descriptor) else { return false }
-    return kq_socket_send_shut(knote.pointee.descriptor)
+    let descriptor = knote.pointee.descriptor
+    guard knote.pointee.platform.kind(of: descriptor) == KQ_KIND_STREAM, !kq_socket_listens(descriptor),
+      !bits.has(EPOLLERR), !bits.has(EPOLLHUP)
+    else { return false }
+    return kq_socket_send_shut(descriptor)
   }
 }

@@ -129,6 +129,7 @@ void kq_next_closefrom(int first);
 int kq_next_fclose(void *stream);
 int kq_next_pclose(void *stream);
 void *kq_next_freopen(const char *path, const char *mode, void *stream);
+void *kq_next_freopen64(const char *path, const char *mode, void *stream);
 int kq_next_closedir(void *directory);
 
 /*

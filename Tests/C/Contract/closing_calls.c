@@ -173,6 +173,19 @@ static void freopen_removes_the_knote(void) {
     require_silent(kq);
 }
 
+/* What freopen() stands for under -D_FILE_OFFSET_BITS=64, with glibc. */
+static void freopen64_removes_the_knote(void) {
+#ifdef __GLIBC__
+    int kq = new_kqueue(), fd = watched_pipe(kq, NULL);
+    FILE *stream = fdopen(fd, "r");
+    REQUIRE(stream != NULL);
+    REQUIRE(freopen64("/dev/zero", "r", stream) == stream);
+    require_silent(kq);
+    REQUIRE_NO_KNOTE(kq, fd, EVFILT_READ, fileno(stream) == fd ? ENOENT : EBADF);
+    REQUIRE_EQ(fclose(stream), 0);
+#endif
+}
+
 static void pclose_removes_the_knote(void) {
     int kq = new_kqueue();
     FILE *stream = popen("echo hello; exit 3", "r");
@@ -643,6 +656,7 @@ const struct contract_case closing_call_cases[] = {
     {"C-128", "fclose writes what is buffered", fclose_writes_what_is_buffered, 0},
     {"C-128", "fclose of a stream without a descriptor", stream_without_a_descriptor, 0},
     {"C-128", "freopen removes the knote", freopen_removes_the_knote, 0},
+    {"C-128", "freopen64 removes the knote", freopen64_removes_the_knote, 0},
     {"C-128", "pclose removes the knote", pclose_removes_the_knote, 0},
     {"C-128", "closedir removes the knote", closedir_removes_the_knote, 0},
     {"C-128", "closedir keeps the others", closedir_keeps_other_knotes, 0},
