@@ -106,6 +106,15 @@ int kq_status_of(int descriptor, struct kq_file_status *status) {
     return 0;
 }
 
+int kq_short_identity(int descriptor) {
+    struct stat got;
+    if (fstat(descriptor, &got) == -1)
+        return -1;
+    uint64_t sum = ((uint64_t)got.st_dev * 31 + (uint64_t)got.st_ino) * 31 + (got.st_mode & S_IFMT);
+    sum = (sum * 31 + (uint64_t)got.st_rdev) * UINT64_C(0x9e3779b97f4a7c15);
+    return (int)(sum >> 33);
+}
+
 /*
  * A file of memfd_create(2) looks like one of any tmpfs that was unlinked, but
  * since Linux 6.13 nothing is told of it.  Only its device gives it away.

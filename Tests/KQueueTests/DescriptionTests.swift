@@ -1,4 +1,3 @@
-import Foundation
 import KQueue
 import Testing
 
@@ -28,10 +27,11 @@ import Testing
 
   @Test func endsAndFailures() throws {
     let queue = try KernelQueue()
-    let process = try Process.run(URL(filePath: "/bin/sh"), arguments: ["-c", "exit 3"])
-    try queue.add(.process(process.processIdentifier, .exit))
-    let pid = process.processIdentifier
-    #expect(try queue.events().map { "\($0)" } == ["process(\(pid), [exit]): exited(3)"])
+    let pid = try spawn("read line; exit 3")
+    defer { pid.reap() }
+    try queue.add(.process(pid.number, .exit))
+    pid.letGo()
+    #expect(try queue.events().map { "\($0)" } == ["process(\(pid.number), [exit]): exited(3)"])
     var buffer = KernelQueue.EventBuffer(capacity: 1)
     try queue.wait(into: &buffer, applying: [.delete(.timer(1))])
     #expect(buffer.events.map { "\($0)" } == ["timer(1): No such file or directory"])

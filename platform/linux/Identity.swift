@@ -13,7 +13,8 @@ extension LinuxBackend {
     switch knote.pointee.platform.place {
     case .main, .firstSide, .secondSide, .thirdSide: return set(of: knote).unsafelyUnwrapped.holds(descriptor)
     case .file: return files.isSame(knote)
-    case .always, .facility: return kq_is_open(descriptor)
+    case .always: return kq_short_identity(descriptor) == knote.pointee.platform.watch
+    case .facility: return kq_is_open(descriptor)
     case .none: return false
     }
   }

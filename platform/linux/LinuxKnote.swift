@@ -85,6 +85,12 @@ extension Knote<LinuxKnote> {
     @inline(__always) get { filter == Int16(EVFILT_READ) }
   }
 
+  /// Stands in no set; which file it is on is kept, in short, since nobody else would know.
+  mutating func standAlways() {
+    platform.place = .always
+    platform.watch = kq_short_identity(descriptor)
+  }
+
   /// READ with NOTE_LOWAT and no bytes to wait for.
   var isAlwaysEnough: Bool {
     fflags & UInt32(NOTE_LOWAT) != 0 && data <= 0

@@ -17,10 +17,13 @@ extension LinuxBackend {
 
   @inline(never)
   private func sampleClosely(_ index: UInt32, _ knote: LinuxKnotePointer, _ reported: UInt32?) -> Readiness {
-    if validates && !isSameFile(knote) { return .gone }
+    if validates && knote.pointee.platform.place != .always && !isSameFile(knote) { return .gone }
     switch knote.pointee.platform.place {
     case .file: return sampleUnpollable(knote)
-    case .always: return knote.pointee.kind == .empty ? sampleEmpty(knote) : sampleUnpollable(knote)
+    case .always:
+      // Nothing else would tell that another file has the number.
+      if !isSameFile(knote) { return .gone }
+      return knote.pointee.kind == .empty ? sampleEmpty(knote) : sampleUnpollable(knote)
     case .none, .facility: return .gone
     case .main, .firstSide, .secondSide, .thirdSide: break
     }

@@ -12,7 +12,7 @@ extension LinuxBackend {
     case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM: break
     default: throw Errno(EINVAL)
     }
-    knote.pointee.platform.place = .always
+    knote.pointee.standAlways()
     return .recorded
   }
 

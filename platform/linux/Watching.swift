@@ -38,7 +38,10 @@ extension LinuxBackend {
     knote.pointee.platform.toldEnd = 0
     if knote.pointee.platform.place == .none { return try refuseGone(knote.pointee.descriptor) }
     if knote.pointee.platform.place == .file { return try files.update(index, knotes) }
-    guard let set = set(of: knote) else { return try requireOpen(knote.pointee.descriptor) }
+    guard let set = set(of: knote) else {
+      if !isSameFile(knote) { try refuseGone(knote.pointee.descriptor) }
+      return
+    }
     knote.pointee.platform.isMuted = false
     try set.modify(
       knote.pointee.descriptor, knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
@@ -55,14 +58,16 @@ extension LinuxBackend {
     if knote.pointee.kind == .signal { return detachSignal(index, knote) }
     let place = knote.pointee.platform.place
     let set = set(of: knote)
+    let isSame = place != .always || isSameFile(knote)
     knote.pointee.platform.place = .none
     switch place {
     case .main, .firstSide, .secondSide, .thirdSide:
       watched -= 1
       try set?.remove(knote.pointee.descriptor)
     case .file: try detachFile(index, knotes)
-    case .always, .facility: try requireOpen(knote.pointee.descriptor)
-    case .none: try refuseGone(knote.pointee.descriptor)
+    case .always where isSame: break
+    case .facility: try requireOpen(knote.pointee.descriptor)
+    case .always, .none: try refuseGone(knote.pointee.descriptor)
     }
   }
 
@@ -171,8 +176,8 @@ extension LinuxBackend {
     case _ where knote.pointee.kind == .except: throw Errno(EINVAL)
     case KQ_KIND_FILE, KQ_KIND_DIRECTORY:
       let waits = knote.pointee.isRead && knote.pointee.fflags & UInt32(NOTE_FILE_POLL) == 0
-      if waits { try attachFile(index, knotes) } else { knote.pointee.platform.place = .always }
-    case KQ_KIND_DEVICE: knote.pointee.platform.place = .always
+      if waits { try attachFile(index, knotes) } else { knote.pointee.standAlways() }
+    case KQ_KIND_DEVICE: knote.pointee.standAlways()
     default: throw Errno(EINVAL)
     }
   }

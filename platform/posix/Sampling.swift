@@ -17,7 +17,7 @@ extension POSIXBackend {
 
   private mutating func sampleClosely(_ index: UInt32, _ knotes: borrowing Knotes, _ reported: UInt32?) -> Readiness {
     let knote = knotes[index]
-    if knote.pointee.platform.place == .file { return sampleFile(knote) }
+    if knote.pointee.platform.place == .file { return isSameFile(knote) ? sampleFile(knote) : .gone }
     let asked = knote.pointee.isAlwaysEnough ? nil : reported
     guard let bits = asked ?? polled(knote), !bits.has(POLLNVAL), isSameFile(knote) else {
       return .gone

@@ -17,6 +17,7 @@ extension POSIXBackend {
   private mutating func attachCondition(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     let knote = knotes[index]
     let kind = try Errno.check(kq_posix_kind(knote.pointee.descriptor))
+    knote.pointee.platform.identity = identity(of: knote.pointee.descriptor)
     switch kq_posix_kind(UInt32(kind)) {
     case KQ_POSIX_FILE, KQ_POSIX_DIRECTORY:
       if knote.pointee.kind == .except { throw Errno(EINVAL) }
@@ -30,7 +31,6 @@ extension POSIXBackend {
     try table.reserve(polled + 2)
     try quiet.reserve(polled + 1)
     polled += 1
-    knote.pointee.platform.identity = identity(of: knote.pointee.descriptor)
     noteConnection(knote)
     settle(index, knotes)
     return .kernel
@@ -122,7 +122,6 @@ extension POSIXBackend {
 
   func isSameFile(_ knote: POSIXKnotePointer) -> Bool {
     switch knote.pointee.platform.place {
-    case .file: kq_is_open(knote.pointee.descriptor)
     case .sampled: isSameSampledFile(knote)
     default: identity(of: knote.pointee.descriptor) == knote.pointee.platform.identity
     }

@@ -220,6 +220,29 @@ static void number_of_an_unseen_close_is_a_files(void) {
     REQUIRE_EQ(next_event(kq).filter, EVFILT_WRITE);
 }
 
+/* What is always ready is told apart from the next file of its number, too. */
+static void number_of_what_was_always_ready(void) {
+    for (int way = 0; way < 3; way++) {
+        int kq = new_kqueue(), pair[2], filter = way == 0 ? EVFILT_READ : EVFILT_WRITE;
+        int fd = way == 2 ? open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : open("/dev/null", O_RDWR | O_CLOEXEC);
+        REQUIRE(fd >= 0);
+        change(kq, (uintptr_t)fd, filter, EV_ADD, 0, 0, NULL);
+        REQUIRE_EQ(next_event(kq).ident, fd);
+        close_unseen(fd);
+        new_pipe(pair);
+        REQUIRE_EQ(pair[0], fd); /* the lowest free one */
+        require_silent(kq);
+        REQUIRE_NO_KNOTE(kq, fd, filter, ENOENT);
+        add_read(kq, fd, 0);
+        require_silent(kq);
+        put(pair[1], "abc");
+        REQUIRE_EQ(next_event(kq).data, 3);
+        close(pair[0]);
+        close(pair[1]);
+        close(kq);
+    }
+}
+
 static void number_of_a_file_is_no_kqueue(void) {
     int pair[2], kq = new_kqueue();
     struct kevent event;
@@ -405,6 +428,7 @@ const struct contract_case kq_closing_cases[] = {
     {"C-113", "every call after close gives EBADF", calls_after_close, 0},
     {"C-113", "so does one after a close that was not seen", calls_after_an_unseen_close, 0},
     {"C-113", "and one while it is being closed", calls_while_it_is_closed, 0},
+    {"C-125", "the number of what was always ready is a pipe's", number_of_what_was_always_ready, 0},
     {"C-125", "the number of a kqueue, closed unseen, is a file's", number_of_an_unseen_close_is_a_files, 0},
     {"C-114", "a kqueue of the same number has no knotes", number_again_is_empty, 0},
     {"C-114", "the number is a file's in between", number_of_a_file_is_no_kqueue, 0},
