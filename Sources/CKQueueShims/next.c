@@ -39,7 +39,7 @@ static struct {
     int (*fclose)(void *);
     int (*pclose)(void *);
     void *(*freopen)(const char *, const char *, void *);
-    void *(*freopen64)(const char *, const char *, void *);
+    void *(*large_freopen)(const char *, const char *, void *); /* freopen64, which is a macro of musl's */
     int (*closedir)(void *);
 } next;
 
@@ -57,7 +57,7 @@ __attribute__((constructor)) static void look_up(void) {
     LOOK_UP(fclose);
     LOOK_UP(pclose);
     LOOK_UP(freopen);
-    LOOK_UP(freopen64);
+    *(void **)&next.large_freopen = dlsym(RTLD_NEXT, "freopen64");
     LOOK_UP(closedir);
 }
 
@@ -155,7 +155,7 @@ void *kq_next_freopen(const char *path, const char *mode, void *stream) {
 
 /* Which only some systems tell from the other. */
 void *kq_next_freopen64(const char *path, const char *mode, void *stream) {
-    return next.freopen64 != NULL ? next.freopen64(path, mode, stream) : kq_next_freopen(path, mode, stream);
+    return next.large_freopen != NULL ? next.large_freopen(path, mode, stream) : kq_next_freopen(path, mode, stream);
 }
 
 int kq_next_closedir(void *directory) {
