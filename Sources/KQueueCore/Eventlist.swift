@@ -133,12 +133,7 @@ extension KQueue where Backend: ~Copyable {
       if readiness.isGone { lose(index, wasReported: reported != nil) }
       return
     }
-    let entry = entry(knotes[index], readiness)
-    if events.isExtended {
-      events.write(entry, extensions.find(index, knotes), at: delivered)
-    } else {
-      events.write(entry, at: delivered)
-    }
+    events.write(entry(knotes[index], readiness), at: delivered, extensions.find(index, knotes))
     delivered &+= 1
     settle(index, isPolled: readiness.isPolled)
   }

@@ -54,7 +54,7 @@ public struct Changelist {
 public struct Eventlist {
   private let base: UnsafeMutableRawPointer?
   public let count: Int
-  let isExtended: Bool
+  private let isExtended: Bool
   /// False with KEVENT_FLAG_ERROR_EVENTS: it is for answers to changes alone.
   private let takesEvents: Bool
 
@@ -78,13 +78,14 @@ public struct Eventlist {
     count > 0 && takesEvents
   }
 
+  /// Writes an entry; its words are asked for only where they have a place.
   @inline(__always)
-  func write(_ entry: Kevent, at place: Int) {
-    array(of: Kevent.self)[place] = entry
-  }
-
-  func write(_ entry: Kevent, _ ext: Extension, at place: Int) {
-    array(of: kevent64_s.self)[place] = kevent64_s(entry, ext)
+  func write(_ entry: Kevent, at place: Int, _ ext: @autoclosure () -> Extension) {
+    if isExtended {
+      array(of: kevent64_s.self)[place] = kevent64_s(entry, ext())
+    } else {
+      array(of: Kevent.self)[place] = entry
+    }
   }
 
   @inline(__always)

@@ -57,7 +57,7 @@ extension KQueueHandle where Backend: ~Copyable {
         entry.flags |= UInt16(EV_ERROR)
         entry.data = Int(error.code)
       }
-      if events.isExtended { events.write(entry, ext, at: written) } else { events.write(entry, at: written) }
+      events.write(entry, at: written, ext)
       written += 1
     }
     return written > 0 ? written : nil
