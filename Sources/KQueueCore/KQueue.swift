@@ -123,7 +123,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// - Throws: EBADF or ENOENT where its descriptor was closed unseen; it is removed all the same.
   mutating func remove(_ index: UInt32, _ filter: Filter) throws(Errno) {
     defer { discard(index, filter) }
-    if filter == .timer { stopTimer(index) }
+    if filter == .timer { leaveTimers(index) }
     if filter.isPlatforms { try backend.detach(index, knotes) }
   }
 

@@ -122,8 +122,8 @@ public protocol PlatformBackend: ~Copyable {
   /// Nanoseconds of a clock.
   func now(_ clock: Clock) -> UInt64
 
-  /// By how many ns the clock of whole seconds, time(2), may be behind the realtime clock.
-  static var secondsLag: UInt64 { get }
+  /// What time(2) says: its clock may be behind the realtime clock by some ticks.
+  var seconds: UInt64 { get }
 
   /// Takes what `arm` needs for this clock.
   /// - Throws: EMFILE, ENFILE, ENOMEM.
@@ -213,7 +213,7 @@ extension PlatformBackend where Self: ~Copyable {
   @inline(__always)
   public mutating func flush(_ knotes: borrowing Knotes) {}
   public static func reportsAgain(_ source: UInt32) -> Bool { false }
-  public static var secondsLag: UInt64 { 0 }
+  public var seconds: UInt64 { now(.realtime) / 1_000_000_000 }
   public static var processSource: UInt32? { nil }
   public var hasUntold: Bool { false }
   public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {

@@ -9,19 +9,33 @@ struct TimerHeap: ~Copyable {
 
   private var nodes = ChunkedArray<Node>()
   private(set) var count = 0
+  /// Timers that may stand in the heap, whether they do or not: disabled ones and expired ones come back, and an
+  /// insertion cannot fail.
+  private(set) var members = 0
 
   /// The earliest deadline and its knote.
   var first: (deadline: UInt64, knote: UInt32)? {
     count == 0 ? nil : (nodes[0].pointee.deadline, nodes[0].pointee.knote)
   }
 
-  /// Makes room for one more, so that `insert` cannot fail.
+  /// Makes room for one member more, so that `join` and each later `insert` cannot fail.
   /// - Throws: ENOMEM.
   mutating func reserve() throws(Errno) {
-    _ = try nodes.grow(to: count)
+    _ = try nodes.grow(to: members)
   }
 
-  /// Inserts a timer for which `reserve` made room.
+  /// Takes a timer in for which `reserve` made room. It stands nowhere in the heap yet.
+  mutating func join() {
+    members += 1
+  }
+
+  /// Lets a timer go, which is taken out of the heap where it stands there.
+  mutating func leave<S>(_ knote: UInt32, _ knotes: borrowing KnoteSlab<S>) {
+    remove(knote, knotes)
+    members -= 1
+  }
+
+  /// Inserts a member.
   mutating func insert<S>(_ knote: UInt32, deadline: UInt64, _ knotes: borrowing KnoteSlab<S>) {
     count += 1
     siftUp(count - 1, Node(deadline: deadline, knote: knote), knotes)
@@ -44,6 +58,7 @@ struct TimerHeap: ~Copyable {
   mutating func removeAll() {
     nodes.removeAll()
     count = 0
+    members = 0
   }
 
   private func put<S>(_ node: Node, at place: Int, _ knotes: borrowing KnoteSlab<S>) {

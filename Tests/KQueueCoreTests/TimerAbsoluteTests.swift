@@ -140,4 +140,18 @@ import Testing
     try queue.change(.timer(1, .add, .max, unit.union(.absolute)))
     #expect(try queue.wait(Int(Int32.max) * 1_000_000_000) == [])
   }
+
+  @Test(
+    "C-304 a full second comes when time(2) says it, however far that is behind",
+    arguments: [0, 3_600_000, 60_000_000, 400_000_000] as [UInt64])
+  func secondsLag(lag: UInt64) throws {
+    system.secondsLag = lag
+    let second = Int(system.realtime / 1_000_000_000) + 1
+    try queue.change(.timer(1, .add, second, [.seconds, .absolute]), .timer(2, .add, second * 1000 + 1, .absolute))
+    var seen: [UInt: UInt64] = [:]
+    while seen.count < 2 { for event in try queue.wait() { seen[event.ident] = system.realtime } }
+    let due = UInt64(second) * 1_000_000_000
+    #expect(due + lag...due + lag + millisecond ~= seen[1]!)
+    #expect(seen[2] == due + millisecond)
+  }
 }

@@ -16,6 +16,7 @@ import Testing
 
     mutating func insert(_ knote: UInt32, _ deadline: UInt64) throws {
       try heap.reserve()
+      heap.join()
       heap.insert(knote, deadline: deadline, knotes)
       model[knote] = deadline
     }

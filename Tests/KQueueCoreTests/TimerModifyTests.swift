@@ -199,4 +199,36 @@ import Testing
     #expect(try queue.wait().map(\.data) == [1])
     #expect(elapsed == 40 * millisecond)
   }
+
+  @Test("C-359 any number of timers is added disabled and enabled later", arguments: [Notes(), .absolute])
+  func manyEnabled(clock: Notes) throws {
+    let (count, time) = (2000, clock.isEmpty ? 10 : Int(system.realtime / millisecond) + 10)
+    for ident in 0..<UInt(count) { try queue.change(.timer(ident, [.add, .disable, .oneshot], time, clock)) }
+    for ident in 0..<UInt(count) { try queue.change(.timer(ident, .enable)) }
+    system.advance(20 * millisecond)
+    #expect(try queue.collect(room: count).count == count)
+  }
+
+  @Test("C-359 a disabled timer that is re-added drops what it counted", arguments: [1, 1000, 86_400_000, Int.max])
+  func dropsPaused(interval: Int) throws {
+    try queue.change(.timer(1, .add, 10))
+    system.advance(55 * millisecond)
+    try queue.change(.timer(1, .disable), .timer(1, .add, interval), .timer(1, .enable))
+    #expect(try queue.collect() == [])
+    guard interval < .max else { return }
+    #expect(try queue.wait().map(\.data) == [1])
+    #expect(elapsed == (55 + UInt64(interval)) * millisecond)
+  }
+
+  @Test("C-359 a timer that moves to the other clock leaves the first, any number of times")
+  func movesBetweenClocks() throws {
+    for round in 0..<600 {
+      let (ident, soon) = (UInt(round % 300), Int(system.realtime / millisecond) + 10)
+      try queue.change(.timer(ident, [.add, .disable], 10), .timer(ident, .add, soon, .absolute))
+      try queue.change(.timer(ident, .enable), .timer(ident, .disable))
+    }
+    for ident in 0..<UInt(300) { try queue.change(.timer(ident, .enable)) }
+    system.advance(20 * millisecond)
+    #expect(try queue.collect(room: 400).count == 300)
+  }
 }

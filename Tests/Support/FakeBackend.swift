@@ -146,6 +146,10 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.system.now(clock)
   }
 
+  public var seconds: UInt64 {
+    (kernel.system.realtime - kernel.system.secondsLag) / 1_000_000_000
+  }
+
   public mutating func prepareTimer(_ clock: Clock) throws(Errno) {
     try kernel.prepareTimer(clock)
   }

@@ -11,6 +11,8 @@ public final class FakeSystem: @unchecked Sendable {
 
   public private(set) var monotonic: UInt64 = 5_000_000_000
   public private(set) var realtime: UInt64 = 1_700_000_000_000_000_000
+  /// By how many ns time(2) is behind the realtime clock.
+  public var secondsLag: UInt64 = 0
   private(set) var descriptors: [CInt: FakeDescriptor] = [:]
   /// Out of the way of every descriptor that the process really has.
   private var nextDescriptor: CInt = 20_000

@@ -69,8 +69,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     kq_clock(clock == .realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC)
   }
 
-  /// Its clock is read at the ticks of the kernel.
-  public static var secondsLag: UInt64 { kq_clock_tick(CLOCK_REALTIME_COARSE) }
+  public var seconds: UInt64 { kq_seconds() }
 
   public mutating func prepareTimer(_ clock: Clock) throws(Errno) {
     switch clock {

@@ -100,8 +100,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     kq_clock(clock == .realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC)
   }
 
-  /// A tick of 100 Hz, the slowest that is usual.
-  public static var secondsLag: UInt64 { 10_000_000 }
+  public var seconds: UInt64 { kq_seconds() }
 
   public mutating func prepareTimer(_ clock: Clock) {}
 

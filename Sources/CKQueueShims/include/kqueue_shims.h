@@ -92,10 +92,9 @@ static inline uint64_t kq_clock(clockid_t clock) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Nanoseconds from one reading of a clock to the next. */
-static inline uint64_t kq_clock_tick(clockid_t clock) {
-    struct timespec tick;
-    return clock_getres(clock, &tick) == 0 ? (uint64_t)tick.tv_nsec : 0;
+/* What time(2) says. */
+static inline uint64_t kq_seconds(void) {
+    return (uint64_t)time(NULL);
 }
 
 /* The process's number, asked of the kernel: a child of vfork must not see its parent's. Keeps errno. */

@@ -15,6 +15,7 @@ extension KQueue where Backend: ~Copyable {
     let interval = try timerInterval(change, oneshot: knotes[index].pointee.has(EV_ONESHOT))
     try prepareTimer(change.clock)
     knotes[index].pointee.status.insert(.recorded)
+    timers[change.clock.rawValue].join()
     start(index, interval, change)
   }
 
@@ -22,9 +23,11 @@ extension KQueue where Backend: ~Copyable {
     guard change.has(EV_ADD) else { return resumeTimer(index) }
     let interval = try timerInterval(change, oneshot: knotes[index].pointee.has(EV_ONESHOT))
     try prepareTimer(change.clock)
-    stopTimer(index)
+    leaveTimers(index)
     ready.remove(index, knotes)
     knotes[index].pointee.status.remove(.active)
+    knotes[index].pointee.ticksBeforePause = 0
+    timers[change.clock.rawValue].join()
     start(index, interval, change)
   }
 
@@ -62,26 +65,31 @@ extension KQueue where Backend: ~Copyable {
     knote.pointee.fflags = change.fflags & NOTE_ABSOLUTE.bits
     knote.pointee.data = interval
     let now = backend.now(knote.pointee.clock)
-    knote.pointee.occurrence =
-      knote.pointee.clock == .realtime ? Self.absolute(UInt64(interval), now) : now &+ UInt64(interval)
+    knote.pointee.occurrence = knote.pointee.clock == .realtime ? UInt64(interval) : now &+ UInt64(interval)
     // Beyond what clocks can say is never.
     knote.pointee.occurrence = min(knote.pointee.occurrence, UInt64(Int64.max))
     if !knote.pointee.isDisabled { run(index, now) }
   }
 
-  /// When an absolute timer is due. For a full second that is when time(2) says it, too: programs compare the two, and
-  /// it is never early by either clock.
-  private static func absolute(_ deadline: UInt64, _ now: UInt64) -> UInt64 {
-    let isFullSecond = deadline % 1_000_000_000 == 0
-    return isFullSecond && deadline > now ? deadline + Backend.secondsLag : deadline
+  /// How long a timer that is due waits before time(2) is asked once more, in ns.
+  private static var secondsInterval: UInt64 { 1_000_000 }
+
+  /// Whether time(2), whose clock lags behind, does not say the full second yet that an absolute timer is for: programs
+  /// compare the two, and the timer is early by neither (C-304).
+  private func precedesSeconds(_ knote: Knote<Backend.KnoteState>) -> Bool {
+    guard knote.clock == .realtime && knote.occurrence % 1_000_000_000 == 0 else { return false }
+    return backend.seconds < knote.occurrence / 1_000_000_000
   }
 
   /// Puts a timer into its heap, or into the ready list where its time has come.
   private mutating func run(_ index: UInt32, _ now: UInt64) {
     let knote = knotes[index]
-    let clock = knote.pointee.clock
-    guard knote.pointee.occurrence > now else { return expire(index) }
-    timers[clock.rawValue].insert(index, deadline: knote.pointee.occurrence, knotes)
+    var deadline = knote.pointee.occurrence
+    if deadline <= now {
+      guard precedesSeconds(knote.pointee) else { return expire(index) }
+      deadline = now &+ Self.secondsInterval
+    }
+    timers[knote.pointee.clock.rawValue].insert(index, deadline: deadline, knotes)
   }
 
   private mutating func expire(_ index: UInt32) {
@@ -89,8 +97,13 @@ extension KQueue where Backend: ~Copyable {
     activate(index)
   }
 
-  mutating func stopTimer(_ index: UInt32) {
+  private mutating func stopTimer(_ index: UInt32) {
     timers[knotes[index].pointee.clock.rawValue].remove(index, knotes)
+  }
+
+  /// Takes a timer away from those of its clock: it is no more, or another clock's from now on.
+  mutating func leaveTimers(_ index: UInt32) {
+    timers[knotes[index].pointee.clock.rawValue].leave(index, knotes)
   }
 
   /// Has a timer go on from where another is.
@@ -127,7 +140,8 @@ extension KQueue where Backend: ~Copyable {
     let now = backend.now(knote.pointee.clock)
     if knote.pointee.repeats {
       knote.pointee.skipTicks(until: now)
-      knote.pointee.occurrence -= UInt64(knote.pointee.ticksBeforePause) * UInt64(knote.pointee.data)
+      // What `pause` skipped is taken back, no more than the expiry was moved by.
+      knote.pointee.occurrence &-= UInt64(knote.pointee.ticksBeforePause) &* UInt64(knote.pointee.data)
       knote.pointee.ticksBeforePause = 0
     }
     if knote.pointee.status.contains(.active) { activate(index) } else { run(index, now) }
@@ -140,12 +154,12 @@ extension KQueue where Backend: ~Copyable {
     var expired = 0
     while let first = timers[clock.rawValue].first, first.deadline <= now {
       timers[clock.rawValue].remove(first.knote, knotes)
-      expire(first.knote)
+      run(first.knote, now)
       expired += 1
     }
     // Not for the realtime clock, which may be set back.
     guard clock == .monotonic else { return }
-    if expired > 0 { nextTimerWake = now + Self.wakeSpacing(after: expired) }
+    if expired > 0 { nextTimerWake = now &+ Self.wakeSpacing(after: expired) }
     if !polled.isEmpty && nextLook <= now { look() }
   }
 
@@ -195,8 +209,9 @@ extension Knote {
   @discardableResult
   fileprivate mutating func skipTicks(until now: UInt64) -> Int {
     guard occurrence <= now else { return 0 }
-    let ticks = (now - occurrence) / UInt64(data) + 1
-    occurrence += ticks * UInt64(data)
-    return Int(ticks)
+    // Neither can overflow: both times are below 2^63, and an interval is at least 1 and below 2^63.
+    let ticks = (now &- occurrence) / UInt64(max(data, 1)) &+ 1
+    occurrence = min(occurrence &+ ticks &* UInt64(data), UInt64(Int64.max))
+    return Int(truncatingIfNeeded: ticks)
   }
 }
