@@ -64,14 +64,10 @@ static void clear(struct listener *listener) {
 
 void kq_listen_no_more(int place) {
     enum { TRIES = 20000 };
-    struct timespec moment = {.tv_sec = 0, .tv_nsec = 50000};
-    int state;
     clear(place_of(place));
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     /* Until no handler is about to write to what is going to be closed; a handler never takes so long. */
     for (int i = 0; i < TRIES && atomic_load(&telling) != 0; i++)
-        nanosleep(&moment, NULL);
-    pthread_setcancelstate(state, &state);
+        kq_pause();
 }
 
 void kq_tell(int descriptor) {

@@ -258,3 +258,13 @@ int kq_move_high(int descriptor) {
     kq_close_descriptor(descriptor);
     return high;
 }
+
+int kq_duplicate_inside(int descriptor) {
+    int duplicate = duplicate_high(descriptor);
+    if (duplicate < 0)
+        duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0); /* the upper half is full */
+    if (duplicate < 0)
+        return -errno;
+    kq_own_inside(duplicate);
+    return duplicate;
+}

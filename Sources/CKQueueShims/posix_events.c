@@ -32,14 +32,6 @@ int kq_pipe(int ends[2]) {
     return error;
 }
 
-int kq_duplicate(int descriptor) {
-    int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-    if (copy == -1)
-        return -errno;
-    kq_own(copy);
-    return copy;
-}
-
 /* Calls under a lock must not end a thread that is cancelled. */
 static int hold_cancellation(void) {
     int state;

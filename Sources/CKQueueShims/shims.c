@@ -7,11 +7,15 @@
 #include "include/kqueue_shims.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/auxv.h>
+#endif
 #include <sys/event.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -20,8 +24,17 @@
 #include <termios.h>
 #include <unistd.h>
 
+/* Not in a program that has more rights than who started it (C-358). */
+static const char *environment(const char *name) {
+#ifdef __linux__
+    return getauxval(AT_SECURE) != 0 ? NULL : getenv(name);
+#else
+    return geteuid() != getuid() || getegid() != getgid() ? NULL : getenv(name);
+#endif
+}
+
 bool kq_environment_says(const char *name) {
-    const char *setting = getenv(name);
+    const char *setting = environment(name);
     return setting != NULL && setting[0] != '\0' && setting[0] != '0';
 }
 
@@ -100,6 +113,40 @@ void kq_close_descriptor(int descriptor) {
 
 int kq_renumber(int descriptor, int number) {
     return syscall(SYS_dup3, descriptor, number, O_CLOEXEC) == -1 ? -errno : number;
+}
+
+void kq_pause(void) {
+    struct timespec moment = {.tv_sec = 0, .tv_nsec = 50000};
+    int error = errno, state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    nanosleep(&moment, NULL);
+    pthread_setcancelstate(state, &state);
+    errno = error;
+}
+
+int kq_nap(int64_t nanoseconds, void (*cancelled)(void *), void *context) {
+    struct timespec time = {.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)};
+    volatile int result;
+    pthread_cleanup_push(cancelled, context);
+    result = nanosleep(&time, NULL) == 0 ? 0 : -errno;
+    pthread_cleanup_pop(0);
+    return result;
+}
+
+struct kq_signal_mask kq_signals_hold(void) {
+    struct kq_signal_mask mask = {{0}};
+    sigset_t all, before;
+    _Static_assert(sizeof before <= sizeof mask, "sigset_t");
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    memcpy(&mask, &before, sizeof before);
+    return mask;
+}
+
+void kq_signals_release(struct kq_signal_mask mask) {
+    sigset_t before;
+    memcpy(&before, &mask, sizeof before);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 int kq_open_flags(void) {

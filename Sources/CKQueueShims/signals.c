@@ -28,15 +28,6 @@ static struct kq_signal_record *record_of(int number) {
     return number > 0 && number < SIGNALS ? &kq_signal_records[number] : NULL;
 }
 
-/* A sleep that neither is cancelled nor wakes early on a signal: all are blocked. */
-static void pause_briefly(void) {
-    struct timespec moment = {.tv_sec = 0, .tv_nsec = 50000};
-    int state;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-    nanosleep(&moment, NULL);
-    pthread_setcancelstate(state, &state);
-}
-
 void kq_signals_lock(sigset_t *before) {
     sigset_t all;
     int own = kq_process();
@@ -49,7 +40,7 @@ void kq_signals_lock(sigset_t *before) {
         /* Held by a parent's thread when it forked without handlers: nobody here. */
         if (holder != own && atomic_compare_exchange_strong(&lock_holder, &holder, own))
             return;
-        pause_briefly();
+        kq_pause();
     }
 }
 
@@ -261,7 +252,7 @@ static bool await_handlers(struct kq_signal_record *record) {
     for (int i = 0; i < TRIES; i++) {
         if (atomic_load(&record->busy) == 0)
             return true;
-        pause_briefly();
+        kq_pause();
     }
     return false;
 }

@@ -10,32 +10,38 @@ import KQueueCore
 
 @c(close)
 public func exportedClose(_ descriptor: CInt) -> CInt {
-  let isKqueue = letGo(descriptor)
-  defer { if isKqueue { sharedRegistry()?.endClose(descriptor) } }
+  let isKnown = letGo(descriptor)
+  defer { if isKnown { endClose(descriptor) } }
   return kq_next_close(descriptor)
 }
 
 @c(dup2)
 public func exportedDup2(_ old: CInt, _ new: CInt) -> CInt {
-  if old != new { letGo(new, replacedBy: old) }
+  let isKnown = old != new && letGo(new, replacedBy: old)
+  defer { if isKnown { endClose(new) } }
   return kq_next_dup2(old, new)
 }
 
 @c(dup3)
 public func exportedDup3(_ old: CInt, _ new: CInt, _ flags: CInt) -> CInt {
-  if old != new && flags & ~kq_close_on_exec() == 0 { letGo(new, replacedBy: old) }
+  let isKnown = old != new && flags & ~kq_close_on_exec() == 0 && letGo(new, replacedBy: old)
+  defer { if isKnown { endClose(new) } }
   return kq_next_dup3(old, new, flags)
 }
 
 @c(close_range)
 public func exportedCloseRange(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
-  if first <= last && kq_close_range_closes(flags) { letGo(from: first, through: last) }
+  guard first <= last && kq_close_range_closes(flags) else { return kq_next_close_range(first, last, flags) }
+  letGo(from: first, through: last)
+  defer { endClose(from: first, through: last) }
   return kq_next_close_range(first, last, flags)
 }
 
 @c(closefrom)
 public func exportedCloseFrom(_ first: CInt) {
-  letGo(from: CUnsignedInt(max(first, 0)), through: .max)
+  let start = CUnsignedInt(max(first, 0))
+  letGo(from: start, through: .max)
+  defer { endClose(from: start, through: .max) }
   kq_next_closefrom(first)
 }
 
@@ -43,22 +49,19 @@ public func exportedCloseFrom(_ first: CInt) {
 
 @c(fclose)
 public func exportedFclose(_ stream: UnsafeMutableRawPointer?) -> CInt {
-  letGoOfOther(kq_stream_descriptor(stream))
-  return kq_next_fclose(stream)
+  closing(kq_stream_descriptor(stream)) { kq_next_fclose(stream) }
 }
 
 @c(pclose)
 public func exportedPclose(_ stream: UnsafeMutableRawPointer?) -> CInt {
-  letGoOfOther(kq_stream_descriptor(stream))
-  return kq_next_pclose(stream)
+  closing(kq_stream_descriptor(stream)) { kq_next_pclose(stream) }
 }
 
 @c(freopen)
 public func exportedFreopen(
   _ path: UnsafePointer<CChar>?, _ mode: UnsafePointer<CChar>?, _ stream: UnsafeMutableRawPointer?
 ) -> UnsafeMutableRawPointer? {
-  letGoOfOther(kq_stream_descriptor(stream))
-  return kq_next_freopen(path, mode, stream)
+  closing(kq_stream_descriptor(stream)) { kq_next_freopen(path, mode, stream) }
 }
 
 /// What freopen is to a program of 32 bits that asks for large files, or whose header says so regardless.
@@ -66,20 +69,26 @@ public func exportedFreopen(
 public func exportedFreopen64(
   _ path: UnsafePointer<CChar>?, _ mode: UnsafePointer<CChar>?, _ stream: UnsafeMutableRawPointer?
 ) -> UnsafeMutableRawPointer? {
-  letGoOfOther(kq_stream_descriptor(stream))
-  return kq_next_freopen64(path, mode, stream)
+  closing(kq_stream_descriptor(stream)) { kq_next_freopen64(path, mode, stream) }
 }
 
 @c(closedir)
 public func exportedClosedir(_ directory: UnsafeMutableRawPointer?) -> CInt {
-  letGoOfOther(kq_directory_descriptor(directory))
-  return kq_next_closedir(directory)
+  closing(kq_directory_descriptor(directory)) { kq_next_closedir(directory) }
 }
 
 // MARK: Letting go
 
+/// Calls what closes a number.
+@inline(__always)
+private func closing<Result>(_ number: CInt, _ close: () -> Result) -> Result {
+  let isKnown = letGo(number)
+  defer { if isKnown { endClose(number) } }
+  return close()
+}
+
 /// Lets go of a number, with errno as it was.
-/// - Returns: whether it is a kqueue.
+/// - Returns: whether anything referred to it; then `endClose` is to follow the close.
 @inline(__always)
 private func letGo(_ number: CInt) -> Bool {
   guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return false }
@@ -88,24 +97,36 @@ private func letGo(_ number: CInt) -> Bool {
   return registry.letGo(number)
 }
 
-/// Lets go of a number that is no kqueue's, but for a program that takes its descriptor for something else's.
-@inline(__always)
-private func letGoOfOther(_ number: CInt) {
-  if letGo(number) { sharedRegistry()?.endClose(number) }
-}
-
 /// Lets go of a number that becomes a duplicate of another, unless the call will fail.
 @inline(__always)
-private func letGo(_ number: CInt, replacedBy old: CInt) {
-  guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return }
+private func letGo(_ number: CInt, replacedBy old: CInt) -> Bool {
+  guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return false }
   let error = kq_errno()
-  if kq_is_open(old) && kq_is_allowed(number) { letGoOfOther(number) }
+  defer { kq_set_errno(error) }
+  return kq_is_open(old) && kq_is_allowed(number) && registry.letGo(number)
+}
+
+@inline(never)
+private func endClose(_ number: CInt) {
+  let error = kq_errno()
+  sharedRegistry()?.endClose(number)
   kq_set_errno(error)
 }
 
 private func letGo(from first: CUnsignedInt, through last: CUnsignedInt) {
+  forRange(first, last) { $0.letGo(from: $1, through: $2) }
+}
+
+private func endClose(from first: CUnsignedInt, through last: CUnsignedInt) {
+  forRange(first, last) { $0.endClose(from: $1, through: $2) }
+}
+
+/// Calls `body` with the part of a range that can be descriptor numbers, with errno as it was.
+private func forRange(
+  _ first: CUnsignedInt, _ last: CUnsignedInt, _ body: (KQueueRegistry<NativeBackend>, CInt, CInt) -> Void
+) {
   guard let registry = sharedRegistry(), first <= CUnsignedInt(CInt.max), kq_is_interposed() else { return }
   let error = kq_errno()
-  registry.letGo(from: CInt(first), through: CInt(min(last, CUnsignedInt(CInt.max))))
+  body(registry, CInt(first), CInt(min(last, CUnsignedInt(CInt.max))))
   kq_set_errno(error)
 }

@@ -10,7 +10,10 @@ extension KQueue where Backend: ~Copyable {
       throw Errno(EINVAL)
     }
     try requireSense(change)
-    if filter.watchesDescriptor && change.ident > UInt(CInt.max) { throw Errno(EBADF) }
+    if filter.watchesDescriptor {
+      guard change.ident <= UInt(CInt.max) else { throw Errno(EBADF) }
+      dropIfClosed(CInt(truncatingIfNeeded: change.ident))
+    }
     if filter == .except { try requireUrgency(change) }
     guard let index = table.find(filter, change.ident, knotes) else { return try create(change, filter) }
     if change.has(EV_DELETE) { return try remove(index, filter) }
@@ -19,7 +22,7 @@ extension KQueue where Backend: ~Copyable {
     } catch {
       guard filter.watchesDescriptor && (error.code == EBADF || error.code == ENOENT) else { throw error }
       // The number was closed unseen, so this knote is gone; the number may be another file's (C-123 to C-125).
-      drop(knotes[index].pointee.descriptor)
+      lose(index, wasReported: false)
       try create(change, filter)
     }
   }
@@ -37,6 +40,7 @@ extension KQueue where Backend: ~Copyable {
   /// - Parameter status: what is known of it already.
   mutating func create(_ change: Kevent, _ filter: Filter, as status: KnoteStatus = KnoteStatus()) throws(Errno) {
     guard change.has(EV_ADD) else { throw Errno(filter.watchesDescriptor && !isOpen(change.ident) ? EBADF : ENOENT) }
+    if filter.watchesDescriptor { try refuseClosed(CInt(truncatingIfNeeded: change.ident)) }
     if change.has(EV_FORCEONESHOT) { try backend.prepareWake() }
     let index = try knotes.allocate()
     knotes[index].pointee.register(change, filter)
@@ -57,7 +61,22 @@ extension KQueue where Backend: ~Copyable {
       discard(index, filter)
       throw error
     }
+    if filter.watchesDescriptor { try requireWatched(index, filter) }
     if change.has(EV_FORCEONESHOT) { force(index) }
+  }
+
+  /// Refuses a number that is not open before memory is taken for it, which grows with the number (C-357). Where there
+  /// is room for it already, the platform finds out without a call for that alone.
+  private func refuseClosed(_ number: CInt) throws(Errno) {
+    if !table.hasRoom(for: number) && !backend.isOpen(number) { throw Errno(EBADF) }
+  }
+
+  /// Removes a new knote whose number was closed while it was attached. A close from now on finds what the platform
+  /// has of it; one that came before may have been too early for that.
+  private mutating func requireWatched(_ index: UInt32, _ filter: Filter) throws(Errno) {
+    guard let tracking, !tracking.registry.isWatching(knotes[index].pointee.descriptor, tracking.slot) else { return }
+    try? remove(index, filter)
+    throw Errno(EBADF)
   }
 
   private mutating func attach(_ index: UInt32, _ change: Kevent, _ filter: Filter) throws(Errno) {
@@ -110,7 +129,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   private func isOpen(_ ident: UInt) -> Bool {
-    kq_is_open(CInt(truncatingIfNeeded: ident))
+    backend.isOpen(CInt(truncatingIfNeeded: ident))
   }
 }
 

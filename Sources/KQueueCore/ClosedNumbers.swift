@@ -2,24 +2,55 @@ import Synchronization
 
 /// Descriptor numbers that were closed, as a kqueue finds them at its next call.
 ///
-/// A close may happen in a signal handler, so it only leaves the number here; the kqueue then removes the
-/// knotes. Where more were left than there is room for, all knotes are gone through. All-zero bytes: none.
+/// A close may happen in a signal handler, so it leaves the number here and no more, as a hint where to look: which
+/// knotes are gone is told by `KQueueRegistry.isWatching`, so hints may be read late and in any order. Where one
+/// writes over another, all knotes are looked at. All-zero bytes: none.
 struct ClosedNumbers: ~Copyable {
-  static var room: UInt32 { 64 }
+  private static var room: UInt { 64 }
 
-  /// How many were ever left.
-  let count: Atomic<UInt32>
-  private let numbers: InlineArray<64, Atomic<CInt>>  // number + 1; 0 is none
+  /// Changes with each hint that is left, once it stands in its place.
+  let count: Atomic<UInt>
+  private let next: Atomic<UInt>
+  private let hasOverflowed: Atomic<Bool>
+  private let hints: InlineArray<64, Atomic<CInt>>  // see `Hint`; 0 is none
 
-  /// Leaves a number. Async-signal-safe.
-  func leave(_ number: CInt) {
-    let place = count.add(1, ordering: .acquiringAndReleasing).oldValue
-    numbers[Int(place % Self.room)].store(number + 1, ordering: .releasing)
+  /// Leaves a hint. Async-signal-safe.
+  func leave(_ hint: Hint) {
+    let place = Int(next.wrappingAdd(1, ordering: .relaxed).oldValue % Self.room)
+    // Of two closers in one place at a time one finds the other's hint.
+    if hints[place].exchange(hint.word, ordering: .acquiringAndReleasing) != 0 {
+      hasOverflowed.store(true, ordering: .releasing)
+    }
+    count.wrappingAdd(1, ordering: .releasing)
   }
 
-  /// Takes the number that was left as the n-th, or nil where its closer has not come to write it yet.
-  func take(_ place: UInt32) -> CInt? {
-    let number = numbers[Int(place % Self.room)].exchange(0, ordering: .acquiring)
-    return number == 0 ? nil : number - 1
+  /// Calls `body` with each hint that was left, and takes it away.
+  /// - Returns: whether there were more, which are not known.
+  func takeAll(_ body: (Hint) -> Void) -> Bool {
+    for place in 0..<Int(Self.room) where hints[place].load(ordering: .relaxed) != 0 {
+      if let hint = Hint(word: hints[place].exchange(0, ordering: .acquiring)) { body(hint) }
+    }
+    return hasOverflowed.load(ordering: .acquiring) && hasOverflowed.exchange(false, ordering: .acquiringAndReleasing)
+  }
+}
+
+/// What a closer tells of a number.
+enum Hint: Equatable {
+  /// It is about to be closed.
+  case closed(CInt)
+  /// It was closed, and somebody watched it anew while that was under way: the file that is gone, or its successor.
+  case doubtful(CInt)
+
+  /// The number + 1, and of a doubtful one the negative of that.
+  fileprivate var word: CInt {
+    switch self {
+    case .closed(let number): number &+ 1
+    case .doubtful(let number): 0 &- number &- 1
+    }
+  }
+
+  fileprivate init?(word: CInt) {
+    if word == 0 { return nil }
+    self = word > 0 ? .closed(word &- 1) : .doubtful(0 &- word &- 1)
   }
 }

@@ -3,12 +3,14 @@ import Synchronization
 
 /// What the library knows of a descriptor number. All-zero bytes: nothing.
 struct DescriptorRecord: ~Copyable {
-  /// The slot of the kqueue that the number names, or 0; `closing` while a kqueue's number is being closed.
+  /// The slot of the kqueue that the number names, or 0; `closing` while a kqueue's number is being closed, and with
+  /// `moving` while the number is given another set of the same kqueue.
   let kqueue: Atomic<UInt>
   /// The kqueues that have knotes on the number; see `Watchers`.
   let watchers: Atomic<UInt>
 
   static var closing: UInt { 1 }
+  static var moving: UInt { 2 }
 }
 
 /// Descriptor number -> what refers to it: two levels of pages that are mapped when first needed.

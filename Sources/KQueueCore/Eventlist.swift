@@ -4,15 +4,16 @@ import CKQueue
 /// here and nowhere else (contract 3.2, 3.6).
 extension KQueue where Backend: ~Copyable {
   /// Delivers what the system reported, straight to the eventlist while nothing older is queued.
+  /// - Parameter asked: the pass that was the last when the reports were asked for.
   /// - Returns: how many entries it wrote.
-  mutating func deliver(_ reports: Int, of buffer: Buffer, to events: Eventlist) -> Int {
-    var (delivered, stale) = (0, 0)
-    pass &+= 1
+  mutating func deliver(_ reports: Int, of buffer: Buffer, to events: Eventlist, asked: UInt32) -> Int {
+    var delivered = 0
+    beginPass()
     for place in 0..<reports {
       switch Backend.decode(buffer[place]) {
       case .knote(let token, let reported):
         guard let knote = knotes.find(token) else {
-          stale += 1
+          stale.note(token, in: pass, asked: asked)
           continue
         }
         if knote.pointee.status.contains(.recorded) {
@@ -29,54 +30,52 @@ extension KQueue where Backend: ~Copyable {
         }
       case .wake: wakePending = false
       case .timer(let clock): expireTimers(clock)
-      case .more(let source): gather(source, &stale)
+      case .more(let source): gather(source)
+      case .nothing: break
       }
     }
-    noteStale(stale)
+    if let token = stale.takeRepeated() { removeStale(token) }
     return deliverReady(to: events, after: delivered)
   }
 
-  /// Follows reports of knotes that are gone. Now and then one was under way when its knote was removed; one
-  /// that comes again and again is of an entry that nobody can remove.
   @inline(__always)
-  private mutating func noteStale(_ reports: Int) {
-    stalePasses = reports == 0 ? 0 : stalePasses + 1
-    if stalePasses == 3 { backend.rebuild(knotes) }
+  mutating func beginPass() {
+    pass = pass == .max ? 1 : pass &+ 1
   }
 
   /// Queues a knote with the readiness that the system reported, for this pass.
   private mutating func queue(_ index: UInt32, _ reported: UInt32) {
     knotes[index].pointee.occurrence = UInt64(pass) << 32 | UInt64(reported)
-    ready.append(index, knotes)
+    enqueue(index)
   }
 
   /// Queues the knotes of reports that stand elsewhere.
-  mutating func gather(_ source: UInt32, _ stale: inout Int) {
+  mutating func gather(_ source: UInt32) {
     let room = Backend.reportsAgain(source) ? knotes.count + Backend.againSlack : 1
     guard let buffer = try? happenings.take(room) else { return }  // reported again next time
-    if source == Backend.processSource { gatherAll(source, buffer, &stale) } else { gatherOnce(source, buffer, &stale) }
+    if source == Backend.processSource { gatherAll(source, buffer) } else { gatherOnce(source, buffer) }
     happenings.give(back: buffer)
   }
 
   /// - Returns: whether there was anything.
   @discardableResult
-  private mutating func gatherOnce(
-    _ source: UInt32, _ buffer: UnsafeMutableBufferPointer<Happening>, _ stale: inout Int
-  ) -> Bool {
+  private mutating func gatherOnce(_ source: UInt32, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Bool {
     var total = 0
     var count = buffer.count
     while count == buffer.count {
       count = backend.gather(source, knotes, buffer)
       total += count
       for place in 0..<count {
-        if !note(buffer[place]) { stale += 1 }
+        let isKnown = note(buffer[place])
+        // What reports again what still holds may do so in one pass as well.
+        if !isKnown && Backend.reportsAgain(source) { stale.note(buffer[place].token, in: pass, asked: pass &- 1) }
       }
     }
     return total > 0
   }
 
-  mutating func gatherAll(_ source: UInt32, _ buffer: UnsafeMutableBufferPointer<Happening>, _ stale: inout Int) {
-    while gatherOnce(source, buffer, &stale) {}
+  mutating func gatherAll(_ source: UInt32, _ buffer: UnsafeMutableBufferPointer<Happening>) {
+    while gatherOnce(source, buffer) {}
   }
 
   /// Takes note of what the platform tells.
@@ -113,14 +112,20 @@ extension KQueue where Backend: ~Copyable {
   /// - Returns: how many it holds now.
   mutating func deliverReady(to events: Eventlist, after start: Int) -> Int {
     var delivered = start
-    var left = ready.count
-    while left > 0 && delivered < events.count, let index = ready.popFirst(knotes) {
-      left -= 1
-      let occurrence = knotes[index].pointee.occurrence
-      let reported = occurrence >> 32 == UInt64(pass) ? UInt32(truncatingIfNeeded: occurrence) : nil
-      deliver(index, reported, to: events, &delivered)
+    ready.beginRound()
+    while delivered < events.count, let index = ready.popOld(knotes) {
+      deliver(index, takeReported(index), to: events, &delivered)
     }
     return delivered
+  }
+
+  /// What the system reported of a knote in this pass.
+  @inline(__always)
+  private func takeReported(_ index: UInt32) -> UInt32? {
+    let occurrence = knotes[index].pointee.occurrence
+    guard occurrence >> 32 == UInt64(pass), !knotes[index].pointee.status.contains(.recorded) else { return nil }
+    knotes[index].pointee.occurrence = 0
+    return UInt32(truncatingIfNeeded: occurrence)
   }
 
   /// Delivers one knote, if its condition holds.
@@ -172,7 +177,7 @@ extension KQueue where Backend: ~Copyable {
     let flags = knote.pointee.flags & UInt16(EV_ONESHOT | EV_CLEAR | EV_DISPATCH)
     if flags == 0 {
       // Level: the kernel reports its own again, ours go to the end.
-      if knote.pointee.status.contains(.recorded) { ready.append(index, knotes) }
+      if knote.pointee.status.contains(.recorded) { enqueue(index) }
       return
     }
     if knote.pointee.status.contains(.born) { return settleBirth(index) }

@@ -27,14 +27,19 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var seenLost = kq_lost()
   /// Where closes of descriptors come from, and how many of them were seen to.
   var tracking: KQueueHandle<Backend>?
-  var seenClosed: UInt32 = 0
+  var seenClosed: UInt = 0
   /// Threads inside `wait`; the memory outlives them.
   var waiters = 0
   /// A wake has been asked for and no `wait` has reported it yet.
   var wakePending = false
-  /// Passes one after another that had reports of knotes that are gone.
-  var stalePasses = 0
-  /// Counts the passes over the ready list, so that a reading of one is not taken for another's.
+  /// Reports of knotes that are gone; and whether there may be some, of numbers that were closed unseen.
+  var stale = StaleReports()
+  var mayReportStale = false
+  /// What reports them could not be made anew, for want of memory or descriptors.
+  var isClogged = false
+  /// The kqueue's number has another set now, which those that watch it have to enter again.
+  var hasMoved = false
+  /// Counts the passes over the ready list, so that a reading of one is not taken for another's; it wraps, past 0.
   var pass: UInt32 = 1
 
   /// - Throws: EMFILE, ENFILE, ENOMEM.
@@ -99,7 +104,17 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     guard !knotes[index].pointee.isDisabled else { return }
     unsettled.remove(index, knotes)
     polled.remove(index, knotes)
-    ready.append(index, knotes)
+    enqueue(index)
+  }
+
+  /// Puts a knote at the end of the ready list.
+  @inline(__always)
+  mutating func enqueue(_ index: UInt32) {
+    let knote = knotes[index]
+    let isHeld =
+      knote.pointee.status.contains(.recorded) || knote.pointee.has(EV_CLEAR | EV_ONESHOT | EV_DISPATCH)
+      || !backend.reportsByLevel(index, knotes)
+    ready.append(index, knotes, isHeld: isHeld)
   }
 
   /// Takes a knote out of the lists: it is not to be delivered.
@@ -115,7 +130,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   mutating func lookAgain() {
     for _ in 0..<min(unsettled.count, 8) {
       guard let index = unsettled.popFirst(knotes) else { return }
-      ready.append(index, knotes)
+      enqueue(index)
     }
   }
 
@@ -124,7 +139,13 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   mutating func remove(_ index: UInt32, _ filter: Filter) throws(Errno) {
     defer { discard(index, filter) }
     if filter == .timer { leaveTimers(index) }
-    if filter.isPlatforms { try backend.detach(index, knotes) }
+    guard filter.isPlatforms else { return }
+    do throws(Errno) {
+      try backend.detach(index, knotes)
+    } catch {
+      mayReportStale = true
+      throw error
+    }
   }
 
   /// Frees a knote that no platform knows of, or not any more.

@@ -66,7 +66,9 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// The kqueue of a record's word.
   @inline(__always)
   private func kqueue(of word: UInt) -> KQueueHandle<Backend>? {
-    guard word != DescriptorRecord.closing, let slot = UnsafeMutablePointer<Slot>(bitPattern: word) else { return nil }
+    guard word != DescriptorRecord.closing,
+      let slot = UnsafeMutablePointer<Slot>(bitPattern: word & ~DescriptorRecord.moving)
+    else { return nil }
     return KQueueHandle(slot: slot, registry: self)
   }
 
@@ -97,7 +99,6 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
       if let wanted { try queue.backend.renumber(wanted) }
       number = queue.backend.descriptor
       record = try state.pointee.descriptors.make(number)
-      if queue.backend.validates { try queue.backend.prepareWake() }  // by which it is known again
     } catch {
       queue.close()
       kq_close_descriptor(queue.backend.descriptor)
@@ -120,19 +121,26 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
 
   /// Lets go of a number that is about to be closed: its knotes in every kqueue, and the kqueue that it is or is
   /// inside of. Async-signal-safe.
-  /// - Returns: whether it is a kqueue; then `endClose` is to be called when it is closed.
+  /// - Returns: whether anything referred to it; then `endClose` is to be called once it is closed.
   @inline(never)
   @discardableResult
   public func letGo(_ number: CInt) -> Bool {
     guard mayLetGo else { return false }
     if kq_is_inside(number) { kq_lose(number) }
-    return refersTo(number) && letGo(number, state.pointee.descriptors.find(number).unsafelyUnwrapped)
+    guard refersTo(number) else { return false }
+    letGo(number, state.pointee.descriptors.find(number).unsafelyUnwrapped)
+    return true
   }
 
-  /// After the close of a kqueue's number. Until then calls on it find it closed, though the system has it open.
+  /// After the close of a number that something referred to. Until then calls on a kqueue find it closed, though the
+  /// system has it open. Async-signal-safe.
   public func endClose(_ number: CInt) {
-    _ = state.pointee.descriptors.find(number)?.pointee.kqueue.compareExchange(
+    guard let record = state.pointee.descriptors.find(number) else { return }
+    _ = record.pointee.kqueue.compareExchange(
       expected: DescriptorRecord.closing, desired: 0, ordering: .acquiringAndReleasing)
+    // Whoever watches it now did so while it was being closed, and may have got the file that is gone.
+    guard record.pointee.watchers.load(ordering: .relaxed) != 0 else { return }
+    forEachWatcherIfFree(number) { $0.pointee.closedNumbers.leave(.doubtful(number)) }
   }
 
   /// Whether a number is a kqueue's that is being closed.
@@ -162,28 +170,69 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   public func letGo(from first: CInt, through last: CInt) {
     guard mayLetGo else { return }
     kq_lose_range(first, last)
-    state.pointee.descriptors.forEach(from: first, through: last) { if letGo($0) { endClose($0) } }
+    state.pointee.descriptors.forEach(from: first, through: last) { letGo($0) }
   }
 
-  private func letGo(_ number: CInt, _ record: UnsafeMutablePointer<DescriptorRecord>) -> Bool {
+  /// After the close of a range of numbers.
+  public func endClose(from first: CInt, through last: CInt) {
+    guard mayLetGo else { return }
+    state.pointee.descriptors.forEach(from: first, through: last) { endClose($0) }
+  }
+
+  private func letGo(_ number: CInt, _ record: UnsafeMutablePointer<DescriptorRecord>) {
     takeWatchers(record) { slot in
       Backend.forget(number, slot.pointee.watchSets)
-      slot.pointee.closedNumbers.leave(number)
+      slot.pointee.closedNumbers.leave(.closed(number))
       interrupt(slot)
     }
-    let word = record.pointee.kqueue.load(ordering: .acquiring)
+    let word = restingKqueue(record)
     // Of two that close it at once, one does.
     guard let handle = kqueue(of: word),
       record.pointee.kqueue.compareExchange(
         expected: word, desired: DescriptorRecord.closing, ordering: .acquiringAndReleasing
       ).exchanged
-    else { return false }
+    else { return }
     kq_disown(number)
     handle.close()
-    return true
   }
 
-  /// Has whoever waits see to a close. Either he finds it noted before he waits, or he is found to wait.
+  // MARK: Moving
+
+  /// The word of the kqueue that a number names, once it is not about to be moved: one system call of a thread that no
+  /// signal handler interrupts. Async-signal-safe.
+  private func restingKqueue(_ record: UnsafeMutablePointer<DescriptorRecord>) -> UInt {
+    var word = record.pointee.kqueue.load(ordering: .acquiring)
+    while word & DescriptorRecord.moving != 0 {
+      kq_pause()
+      word = record.pointee.kqueue.load(ordering: .acquiring)
+    }
+    return word
+  }
+
+  /// Calls `move`, which gives a kqueue's number another descriptor, unless the number is being closed. Nobody closes
+  /// it meanwhile, lest it be another file's that is replaced. The slot's lock is held.
+  func move(_ slot: UnsafeMutablePointer<Slot>, _ move: (CInt) -> Void) {
+    let (number, own) = (slot.pointee.number - 1, UInt(bitPattern: slot))
+    guard let record = state.pointee.descriptors.find(number) else { return }
+    let mask = kq_signals_hold()
+    defer { kq_signals_release(mask) }
+    let swap = record.pointee.kqueue.compareExchange(
+      expected: own, desired: own | DescriptorRecord.moving, ordering: .acquiringAndReleasing)
+    guard swap.exchanged else { return }
+    move(number)
+    record.pointee.kqueue.store(own, ordering: .releasing)
+  }
+
+  /// Has the kqueues that watch a kqueue's number watch what has it now. No slot's lock is held.
+  func enterAgain(_ number: CInt) {
+    forEachSlot { outer in
+      guard outer.slot.pointee.isInUse.load(ordering: .acquiring), isWatching(number, outer.slot) else { return }
+      outer.enterAgain(number)
+    }
+  }
+
+  /// Wakes a waiter so that it processes the close. Either it finds the close noted before it waits, or it is found to
+  /// wait.
   @inline(__always)
   private func interrupt(_ slot: UnsafeMutablePointer<Slot>) {
     guard Backend.waitsKeepFiles else { return }

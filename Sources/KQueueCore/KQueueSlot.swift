@@ -68,6 +68,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   /// Brings the platform up to date, drops the lock, and then wakes whoever has something to get.
   @inline(__always)
   func flushAndUnlock() {
+    if queue.pointee.hasMoved { return tellWatchersAndUnlock() }
     guard queue.pointee.flush() else { return unlock() }
     let backend = UnsafePointer(queue)
     slot.pointee.wakers.add(1, ordering: .relaxed)
@@ -76,6 +77,23 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     if !woke { noteBroken() }
     slot.pointee.wakers.subtract(1, ordering: .sequentiallyConsistent)
     if slot.pointee.isLeftover.load(ordering: .sequentiallyConsistent) { freeLeftover() }
+  }
+
+  /// The number has another set: kqueues that watch it are entered there, without this one's lock.
+  @inline(never)
+  private func tellWatchersAndUnlock() {
+    queue.pointee.hasMoved = false
+    let number = slot.pointee.number - 1
+    flushAndUnlock()
+    if number >= 0 { registry.enterAgain(number) }
+  }
+
+  /// Watches a kqueue again that got another set under its number.
+  func enterAgain(_ number: CInt) {
+    lock()
+    guard slot.pointee.isInitialised && slot.pointee.number != 0 else { return unlock() }
+    queue.pointee.enterAgain(number)
+    flushAndUnlock()
   }
 
   /// The wake descriptor is gone. The kqueue is there still, as its wakers keep it.
@@ -113,10 +131,14 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     closeIfAsked()
   }
 
-  /// Whether the number was closed unseen. The lock is held.
+  /// Whether the number was closed unseen. Where closes are seen, a bare system call's is found out within 64 passes.
+  /// The lock is held.
   @inline(__always)
   func isClosedUnseen() -> Bool {
-    guard queue.pointee.backend.validates, !queue.pointee.backend.isAlive else { return false }
+    guard queue.pointee.backend.validates else {
+      return queue.pointee.pass % 64 == 0 && !queue.pointee.backend.isOpen(slot.pointee.number - 1)
+    }
+    guard !queue.pointee.backend.isAlive else { return false }
     if isReplaced { return true }
     queue.pointee.isBroken = true  // it is what it was, but something inside is gone
     return false

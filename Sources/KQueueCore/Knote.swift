@@ -81,6 +81,11 @@ extension Knote {
     @inline(__always) get { Filter(rawValue: filter).unsafelyUnwrapped }
   }
 
+  /// The next knote on the same descriptor.
+  var sibling: UInt32? {
+    link == 0 ? nil : link - 1
+  }
+
   public var isDisabled: Bool {
     @inline(__always) get { status.contains(.disabled) }
   }
@@ -92,7 +97,7 @@ extension Knote {
 }
 
 /// A knote's place, and which of the place's tenants is meant.
-public struct KnoteToken: BitwiseCopyable {
+public struct KnoteToken: BitwiseCopyable, Equatable {
   public let index: UInt32
   public let generation: UInt32
 

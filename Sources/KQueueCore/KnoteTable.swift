@@ -27,6 +27,11 @@ struct KnoteTable: ~Copyable {
     return first.pointee - 1
   }
 
+  /// Whether there is memory for a descriptor number.
+  func hasRoom(for number: CInt) -> Bool {
+    descriptors.existing(Int(number)) != nil
+  }
+
   /// - Throws: ENOMEM.
   mutating func insert<S>(_ index: UInt32, _ filter: Filter, _ knotes: borrowing KnoteSlab<S>) throws(Errno) {
     let knote = knotes[index]

@@ -70,11 +70,34 @@ public protocol PlatformBackend: ~Copyable {
   /// Whether everything inside is open still. Asked where some kqueue lost something, or a call on it failed.
   var isIntact: Bool { get }
 
-  /// Makes anew what the kernel watches with, under the same descriptor: it reports what nobody can remove,
-  /// since the number it was entered under is closed and a duplicate keeps it alive.
+  // MARK: Entries that nobody can remove
+
+  /// Where a report comes from whose knote is gone.
+  func origin(of stale: KnoteToken) -> StaleOrigin
+
+  /// Ends what the system watches under a number for no knote.
+  /// - Returns: whether there was anything to end.
+  mutating func dismiss(_ number: CInt) -> Bool
+
+  /// Makes anew what the system watches with: it reports what nobody can remove, since the number it was entered under
+  /// is closed and a duplicate keeps it alive. What is news up to now is written to the buffer, and reported by nobody
+  /// else; what was reported before and did not change since is not reported again.
   ///
   /// Knotes that cannot be entered again are left for `sample` to find gone.
-  mutating func rebuild(_ knotes: borrowing Knotes)
+  /// - Parameters:
+  ///   - buffer: with room for all knotes and `againSlack` more.
+  ///   - hasWaiters: whether threads wait that have to begin anew.
+  /// - Returns: how many reports were written, or a negative errno where all is as it was.
+  mutating func rebuild(
+    _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<RawEvent>, hasWaiters: Bool
+  ) -> CInt
+
+  /// Whether the kqueue's own number has to be given what was made anew: with `takeNumber`, while nobody closes it.
+  var needsNumber: Bool { get }
+  mutating func takeNumber(_ number: CInt)
+
+  /// Watches a kqueue again that a knote is on, as its number was given another set.
+  mutating func enterAgain(_ index: UInt32, _ knotes: borrowing Knotes)
 
   /// What `forget` needs to know.
   var watchSets: WatchSets { get }
@@ -112,6 +135,16 @@ public protocol PlatformBackend: ~Copyable {
   /// Whether the number of a knote on a descriptor that records what happens names another file by now, or none.
   /// Asked before a delivery.
   mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
+
+  /// Whether the number of a knote on a descriptor names the file still that the knote is on.
+  mutating func isOnSameFile(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
+
+  /// Whether the system reports a knote again by itself as long as its condition holds: one that it does not must be
+  /// kept in mind while it waits for its delivery. Asked of knotes without EV_CLEAR, EV_ONESHOT and EV_DISPATCH.
+  func reportsByLevel(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
+
+  /// Whether a descriptor number is open.
+  func isOpen(_ number: CInt) -> Bool
 
   /// Whether a source tells again what still holds: then it is asked once a pass, with room for all knotes and
   /// `againSlack` more, and leaves some of that.
@@ -208,7 +241,18 @@ extension PlatformBackend where Self: ~Copyable {
   public static var refusesRings: Bool { true }
   public static var waitsKeepFiles: Bool { false }
   public static func interrupt(_ watchSets: WatchSets) {}
-  public mutating func rebuild(_ knotes: borrowing Knotes) {}
+  public func origin(of stale: KnoteToken) -> StaleOrigin { .nowhere }
+  public mutating func dismiss(_ number: CInt) -> Bool { false }
+  public mutating func rebuild(
+    _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<RawEvent>, hasWaiters: Bool
+  ) -> CInt { 0 }
+  public var needsNumber: Bool { false }
+  public mutating func takeNumber(_ number: CInt) {}
+  public mutating func enterAgain(_ index: UInt32, _ knotes: borrowing Knotes) {}
+  public mutating func isOnSameFile(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { true }
+  @inline(__always)
+  public func reportsByLevel(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { true }
+  public func isOpen(_ number: CInt) -> Bool { kq_is_open(number) }
   public mutating func leave(_ waiter: Waiter) {}
   @inline(__always)
   public mutating func flush(_ knotes: borrowing Knotes) {}
@@ -248,6 +292,16 @@ public enum Backing {
   case recorded
 }
 
+/// What is known of a report whose knote is gone.
+public enum StaleOrigin {
+  /// Nothing makes it any more.
+  case nowhere
+  /// What the system watches under a number.
+  case number(CInt)
+  /// The system does not tell.
+  case unknown
+}
+
 /// What one report of the system's is about.
 public enum Report {
   /// A knote, with bits that only `sample` understands.
@@ -256,6 +310,8 @@ public enum Report {
   case timer(Clock)
   /// `gather` has the reports.
   case more(UInt32)
+  /// Nothing that anybody needs to know.
+  case nothing
 }
 
 /// What befell a knote.

@@ -1,15 +1,14 @@
-import CKQueue
-
-/// The knotes that may have something to deliver, first activated first (contract 3.6).
+/// Knotes in a list that each of them can leave at once. The ready list has those that may have something to deliver,
+/// first activated first (contract 3.6).
 struct ReadyList: BitwiseCopyable {
   /// Marks the knotes that stand in this list; none may stand in two.
   private let mark: KnoteStatus
   private var head: UInt32 = 0
   private var tail: UInt32 = 0
+  /// The first that was appended in the round under way; 0 is none.
+  private var newcomer: UInt32 = 0
   private(set) var count = 0
-  /// How many of them only the core knows to be ready.
-  private(set) var recorded = 0
-  /// How many of them the kernel will not report again.
+  /// How many of them the system will not report again.
   private(set) var held = 0
 
   init(mark: KnoteStatus = .queued) {
@@ -21,7 +20,8 @@ struct ReadyList: BitwiseCopyable {
   }
 
   /// Puts a knote at the end; one that stands in the list already keeps its place.
-  mutating func append<S>(_ index: UInt32, _ knotes: borrowing KnoteSlab<S>) {
+  /// - Parameter isHeld: whether the system will not report it again.
+  mutating func append<S>(_ index: UInt32, _ knotes: borrowing KnoteSlab<S>, isHeld: Bool = false) {
     let knote = knotes[index]
     guard !knote.pointee.status.contains(mark) else { return }
     knote.pointee.status.insert(mark)
@@ -29,10 +29,9 @@ struct ReadyList: BitwiseCopyable {
     knote.pointee.next = 0
     if tail == 0 { head = index + 1 } else { knotes[tail - 1].pointee.next = index + 1 }
     tail = index + 1
+    if newcomer == 0 { newcomer = index + 1 }
     count += 1
-    let isRecorded = knote.pointee.status.contains(.recorded)
-    if isRecorded { recorded += 1 }
-    if isRecorded || knote.pointee.has(EV_CLEAR | EV_ONESHOT | EV_DISPATCH) {
+    if isHeld {
       knote.pointee.status.insert(.held)
       held += 1
     }
@@ -44,11 +43,11 @@ struct ReadyList: BitwiseCopyable {
     let (previous, next) = (knote.pointee.previous, knote.pointee.next)
     if previous == 0 { head = next } else { knotes[previous - 1].pointee.next = next }
     if next == 0 { tail = previous } else { knotes[next - 1].pointee.previous = previous }
+    if newcomer == index + 1 { newcomer = next }
     knote.pointee.status.remove(mark)
     knote.pointee.next = 0
     knote.pointee.previous = 0
     count -= 1
-    if knote.pointee.status.contains(.recorded) { recorded -= 1 }
     if knote.pointee.status.contains(.held) { held -= 1 }
     knote.pointee.status.remove(.held)
   }
@@ -59,5 +58,27 @@ struct ReadyList: BitwiseCopyable {
     let index = head - 1
     remove(index, knotes)
     return index
+  }
+
+  // MARK: Rounds
+
+  /// From now on `popOld` stops before what is appended.
+  mutating func beginRound() {
+    newcomer = 0
+  }
+
+  /// Takes the first knote out that stood in the list when the round began. Others may have left meanwhile, so these are
+  /// not counted.
+  mutating func popOld<S>(_ knotes: borrowing KnoteSlab<S>) -> UInt32? {
+    head == newcomer ? nil : popFirst(knotes)
+  }
+
+  /// Calls `body` with each knote, first to last.
+  func forEach<S>(_ knotes: borrowing KnoteSlab<S>, _ body: (UInt32) -> Void) {
+    var place = head
+    while place != 0 {
+      body(place - 1)
+      place = knotes[place - 1].pointee.next
+    }
   }
 }

@@ -6,43 +6,66 @@ extension KQueue where Backend: ~Copyable {
   /// Removes the knotes on numbers that were closed since the last call.
   @inline(never)
   mutating func reclaim(_ closed: borrowing ClosedNumbers) {
-    let count = closed.count.load(ordering: .acquiring)
-    var tooMany = count &- seenClosed > ClosedNumbers.room
-    let start = seenClosed
-    while !tooMany && seenClosed != count {
-      guard let number = closed.take(seenClosed) else { break }
-      drop(number)
-      seenClosed &+= 1
-    }
-    // Numbers may have been written over while they were read.
-    tooMany = tooMany || closed.count.load(ordering: .acquiring) &- start > ClosedNumbers.room
-    guard tooMany else { return }
-    seenClosed = count
-    dropUnwatched()
+    // Read first: what is left from now on is seen to next time.
+    seenClosed = closed.count.load(ordering: .acquiring)
+    if closed.takeAll({ reclaim($0) }) { reclaimAll() }
   }
 
-  /// Removes all knotes on a number that was closed.
-  mutating func drop(_ number: CInt) {
-    while let index = table.first(on: number, knotes) {
-      backend.abandon(index, knotes)
-      discard(index, knotes[index].pointee.kind)
+  private mutating func reclaim(_ hint: Hint) {
+    switch hint {
+    case .closed(let number):
+      dropIfClosed(number)
+    case .doubtful(let number):
+      dropIfClosed(number)
+      dropGone(number)
     }
   }
 
-  /// Removes the knotes on a number that turned out to have been closed unseen.
-  /// - Parameter wasReported: the kernel still reports it, for the sake of a duplicate.
+  /// Removes all knotes on a number where it was closed since the first of them was made. Those that are made after a
+  /// close are so under a new watch, before which the older ones are removed: none of them outlives it.
+  @inline(__always)
+  mutating func dropIfClosed(_ number: CInt) {
+    guard table.first(on: number, knotes) != nil, let tracking else { return }
+    if !tracking.registry.isWatching(number, tracking.slot) { drop(number) }
+  }
+
+  /// Removes all knotes on a number.
+  @inline(never)
+  private mutating func drop(_ number: CInt) {
+    while let index = table.first(on: number, knotes) { abandon(index) }
+  }
+
+  /// Removes a knote that the platform has nothing of any more.
+  private mutating func abandon(_ index: UInt32) {
+    backend.abandon(index, knotes)
+    discard(index, knotes[index].pointee.kind)
+  }
+
+  /// Removes the knotes on a number that names another file than theirs by now, or none; others were registered since.
+  private mutating func dropGone(_ number: CInt) {
+    var next = table.first(on: number, knotes)
+    while let index = next {
+      next = knotes[index].pointee.sibling
+      if !backend.isOnSameFile(index, knotes) { abandon(index) }
+    }
+  }
+
+  /// Removes a knote whose number turned out to have been closed unseen, and its siblings of that time.
+  /// - Parameter wasReported: the system still reports it, for the sake of a duplicate perhaps.
   mutating func lose(_ index: UInt32, wasReported: Bool) {
-    drop(knotes[index].pointee.descriptor)
-    if wasReported { backend.rebuild(knotes) }
+    let token = KnoteToken(index: index, generation: knotes[index].pointee.generation)
+    let number = knotes[index].pointee.descriptor
+    abandon(index)
+    dropGone(number)
+    mayReportStale = true
+    if wasReported { stale.note(token, in: pass) }
   }
 
-  private mutating func dropUnwatched() {
-    guard let tracking else { return }
+  /// Looks at all knotes, where hints were written over.
+  private mutating func reclaimAll() {
     var place: UInt32 = 0
     while let index = knotes.next(&place) {
-      let number = knotes[index].pointee.descriptor
-      guard knotes[index].pointee.kind.watchesDescriptor else { continue }
-      if !tracking.registry.isWatching(number, tracking.slot) { drop(number) }
+      if knotes[index].pointee.kind.watchesDescriptor { reclaim(.doubtful(knotes[index].pointee.descriptor)) }
     }
   }
 

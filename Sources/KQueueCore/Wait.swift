@@ -108,7 +108,8 @@ extension KQueueHandle where Backend: ~Copyable {
     let buffer = try queue.pointee.takeBuffer(events.count)
     var parked = Parked(handle: self, buffer: buffer, waiter: nil)
     while true {
-      let (delivered, asked) = queue.pointee.collectNow(events, buffer, poll: deadline.isAtOnce)
+      let (delivered, asked) = queue.pointee.collectNow(
+        events, buffer, poll: deadline.isAtOnce || queue.pointee.isClogged)
       if delivered != 0 || asked && deadline.isAtOnce { return try finish(delivered, buffer) }
 
       if queue.pointee.backend.validates && !queue.pointee.backend.isAlive {
@@ -116,6 +117,7 @@ extension KQueueHandle where Backend: ~Copyable {
         throw Errno(EBADF)
       }
       let left = sliced(deadline.left(queue.pointee.backend))
+      let lastPass = queue.pointee.pass
       guard let reports = try park(&parked, left, min(events.count, buffer.count), cancelled) else {
         parked.unmapBuffer()
         throw Errno(EBADF)
@@ -125,7 +127,7 @@ extension KQueueHandle where Backend: ~Copyable {
         queue.pointee.buffers.give(back: buffer)
         throw Errno(EBADF)
       }
-      let count = queue.pointee.deliverAwaited(reports, of: buffer, to: events)
+      let count = queue.pointee.deliverAwaited(reports, of: buffer, to: events, asked: lastPass)
       if count != 0 || deadline.isOver(queue.pointee.backend) { return try finish(count, buffer) }
     }
   }
@@ -143,6 +145,9 @@ extension KQueueHandle where Backend: ~Copyable {
     return delivered
   }
 
+  /// How long a thread sleeps, in ns, where a wait would end at once for what nobody can remove as yet.
+  private static var cloggedInterval: Int64 { 10_000_000 }
+
   /// Waits without the lock. It is the only place where a thread sleeps.
   /// - Returns: as `PlatformBackend.wait`, or nil where the kqueue was closed meanwhile.
   private func park(
@@ -153,9 +158,12 @@ extension KQueueHandle where Backend: ~Copyable {
     let buffer = UnsafeMutableBufferPointer(rebasing: parked.buffer[..<room])
     queue.pointee.waiters += 1
     let nanoseconds = announceWait() ? nanoseconds : 0
+    let isClogged = queue.pointee.isClogged
     flushAndUnlock()
     let reports = withUnsafeMutablePointer(to: &parked) {
-      Backend.wait(waiter, buffer, nanoseconds: nanoseconds, cancelled: cancelled, context: $0)
+      isClogged
+        ? kq_nap(min(nanoseconds ?? .max, Self.cloggedInterval), cancelled, $0)
+        : Backend.wait(waiter, buffer, nanoseconds: nanoseconds, cancelled: cancelled, context: $0)
     }
     lock()
     guard leave(waiter) else { return nil }
@@ -260,7 +268,8 @@ extension KQueue where Backend: ~Copyable {
   /// Whether the system has nothing that it could report but our own wake.
   private var isQuiet: Bool {
     @inline(__always) get {
-      backend.isIdle && timers[0].count == 0 && timers[1].count == 0 && polled.isEmpty && unsettled.isEmpty
+      backend.isIdle && !mayReportStale && timers[0].count == 0 && timers[1].count == 0 && polled.isEmpty
+        && unsettled.isEmpty
     }
   }
 
@@ -268,26 +277,36 @@ extension KQueue where Backend: ~Copyable {
   @inline(__always)
   mutating func deliverOwn(_ events: Eventlist) -> Int {
     guard !ready.isEmpty && isQuiet else { return 0 }
-    pass &+= 1
+    beginPass()
     return deliverReady(to: events, after: 0)
   }
 
+  /// Delivers what the system has by now.
+  ///
+  /// What fills the room may be the platform's own, with the knotes behind it, or nothing to deliver; it is asked again
+  /// until it has had the room to report each knote, and no longer: others may make work all the time (C-352).
   private mutating func harvest(_ events: Eventlist, _ buffer: Buffer, room: Int) -> Int {
-    while true {
+    for _ in 0...(knotes.count / room &+ 4) {
+      let asked = pass
       let reports = Int(backend.poll(knotes, UnsafeMutableBufferPointer(rebasing: buffer[..<room])))
       if reports < 0 { return reports }
-      let delivered = deliver(reports, of: buffer, to: events)
-      // What filled the room may have been the platform's own; the knotes are behind it then.
+      let delivered = deliver(reports, of: buffer, to: events, asked: asked)
+      confirmStale(buffer)
       if delivered > 0 || reports < room { return delivered }
     }
+    return 0
   }
 
   /// Delivers what a wait brought; after a signal, what others queued meanwhile, and what came of the signal itself
   /// (C-026, contract 6.8).
-  mutating func deliverAwaited(_ reports: CInt, of buffer: Buffer, to events: Eventlist) -> Int {
-    if reports >= 0 { return deliver(Int(reports), of: buffer, to: events) }
-    let delivered = harvest(events, buffer, room: min(events.count, buffer.count))
-    return delivered == 0 ? Int(reports) : delivered
+  mutating func deliverAwaited(_ reports: CInt, of buffer: Buffer, to events: Eventlist, asked: UInt32) -> Int {
+    guard reports >= 0 else {
+      let delivered = harvest(events, buffer, room: min(events.count, buffer.count))
+      return delivered == 0 ? Int(reports) : delivered
+    }
+    let delivered = deliver(Int(reports), of: buffer, to: events, asked: asked)
+    confirmStale(buffer)
+    return delivered
   }
 
   /// Has every report made again that a thread may have taken with it.

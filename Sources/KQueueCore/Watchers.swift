@@ -32,11 +32,23 @@ extension KQueueRegistry where Backend: ~Copyable {
       expected: UInt(bitPattern: slot), desired: 0, ordering: .acquiringAndReleasing)
   }
 
-  /// Whether nobody has closed the number since the kqueue noted its knote.
+  /// Whether nobody has closed the number since the kqueue noted its knote: a close takes all watchers away at once,
+  /// and this kqueue comes back by its next EV_ADD alone. What decides which knotes a close took is this, and no list of
+  /// closes.
+  @inline(__always)
   func isWatching(_ number: CInt, _ slot: UnsafeMutablePointer<Slot>) -> Bool {
+    guard let record = state.pointee.descriptors.find(number) else { return false }
+    let word = record.pointee.watchers.load(ordering: .acquiring)
+    return word & 1 == 0 ? word == UInt(bitPattern: slot) : isInChain(record, slot)
+  }
+
+  /// Reads a chain under the lock of those who reuse its places.
+  @inline(never)
+  private func isInChain(
+    _ record: UnsafeMutablePointer<DescriptorRecord>, _ slot: UnsafeMutablePointer<Slot>
+  ) -> Bool {
     kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
-    guard let record = state.pointee.descriptors.find(number) else { return false }
     return Self.contains(record.pointee.watchers.load(ordering: .acquiring), slot)
   }
 
@@ -44,6 +56,19 @@ extension KQueueRegistry where Backend: ~Copyable {
   func forEachWatcher(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
     kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
+    visitWatchers(number, body)
+  }
+
+  /// The same in a closer, who never waits: nobody is called where another thread changes a chain in this moment.
+  /// Async-signal-safe where `body` is.
+  func forEachWatcherIfFree(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
+    guard kq_lock_try(&state.pointee.lock) else { return }
+    defer { kq_lock_drop(&state.pointee.lock) }
+    visitWatchers(number, body)
+  }
+
+  /// The lock is held.
+  private func visitWatchers(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
     let word = state.pointee.descriptors.find(number)?.pointee.watchers.load(ordering: .acquiring) ?? 0
     if word & 1 == 0, let slot = UnsafeMutablePointer<Slot>(bitPattern: word) { return body(slot) }
     var chain = Self.chain(word)

@@ -107,8 +107,9 @@ import Testing
   func missing(flags: Flags) {
     #expect(throws: Errno(ENOENT)) { try queue.change(.user(1, flags, .trigger)) }
     #expect(throws: Errno(ENOENT)) { try queue.change(.timer(1, flags, 5)) }
-    // A number that the process has open, of which the kqueue knows nothing.
-    #expect(throws: Errno(ENOENT)) { try queue.change(.read(2, flags)) }
+    // A number that is open, of which the kqueue knows nothing.
+    let descriptor = queue.system.open()
+    #expect(throws: Errno(ENOENT)) { try queue.change(.read(descriptor, flags)) }
   }
 
   @Test(

@@ -19,7 +19,7 @@ import Testing
     let change = Entry.read(descriptor, .add, udata: 3)
     #expect(try queue.exchange(change) == [change.answer(code)])
     #expect(try queue.collect() == [])
-    #expect(throws: Errno(EBADF)) { try queue.change(.read(descriptor, .delete)) }
+    #expect(throws: Errno(ENOENT)) { try queue.change(.read(descriptor, .delete)) }
     #expect(try queue.exchange(change) == [.read(descriptor, .add, data: 5, udata: 3)])
   }
 

@@ -123,7 +123,7 @@ import Testing
     let descriptor = system.open(readable: 5)
     #expect(try queue.exchange(.read(descriptor, [.add, .oneshot])) == [.read(descriptor, [.add, .oneshot], data: 5)])
     #expect(try queue.collect() == [])
-    #expect(throws: Errno(EBADF)) { try queue.change(.read(descriptor, .delete)) }
+    #expect(throws: Errno(ENOENT)) { try queue.change(.read(descriptor, .delete)) }
   }
 
   @Test("C-075 EV_ONESHOT is not used up where the condition has gone")

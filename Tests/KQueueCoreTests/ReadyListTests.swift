@@ -1,4 +1,3 @@
-import CKQueue
 import Testing
 
 @testable import KQueueCore
@@ -106,28 +105,63 @@ import Testing
     #expect(popped == nil)
   }
 
-  @Test("recorded knotes are counted, and held")
-  func recorded() throws {
-    var fixture = try Fixture(4)
-    fixture.knotes[1].pointee.status.insert(.recorded)
-    fixture.append(0, 1, 2)
-    let (recorded, held) = (fixture.list.recorded, fixture.list.held)
-    fixture.remove(1)
-    let (recordedAfter, heldAfter) = (fixture.list.recorded, fixture.list.held)
-    #expect(recorded == 1 && held == 1)
-    #expect(recordedAfter == 0 && heldAfter == 0)
-  }
-
-  @Test("knotes that the kernel reports once only are held", arguments: [EV_CLEAR, EV_ONESHOT, EV_DISPATCH])
-  func held(flag: CInt) throws {
-    var fixture = try Fixture(2)
-    fixture.knotes[0].pointee.flags = UInt16(flag)
-    fixture.append(0, 1)
+  @Test("knotes that the system will not report again are counted while they stand in the list")
+  func held() throws {
+    var fixture = try Fixture(3)
+    fixture.append(0)
+    fixture.list.append(1, fixture.knotes, isHeld: true)
+    fixture.list.append(2, fixture.knotes, isHeld: true)
     let held = fixture.list.held
+    fixture.remove(1)
+    let between = fixture.list.held
     _ = fixture.popAll()
     let after = fixture.list.held
-    #expect(held == 1)
-    #expect(after == 0)
+    #expect((held, between, after) == (2, 1, 0))
+  }
+
+  // MARK: Rounds
+
+  /// What a round takes, where each knote that it takes is appended again and others leave meanwhile.
+  private func round(_ fixture: inout Fixture, removing: [UInt32: [UInt32]] = [:]) -> [UInt32] {
+    var taken: [UInt32] = []
+    fixture.list.beginRound()
+    while let index = fixture.list.popOld(fixture.knotes) {
+      taken.append(index)
+      fixture.append(index)
+      for other in removing[index] ?? [] { fixture.remove(other) }
+    }
+    return taken
+  }
+
+  @Test("C-352 a round takes each knote once, though it is appended again")
+  func eachOnce() throws {
+    var fixture = try Fixture(4)
+    fixture.append(0, 1, 2, 3)
+    let (first, second) = (round(&fixture), round(&fixture))
+    #expect(first == [0, 1, 2, 3] && second == first)
+  }
+
+  @Test(
+    "C-352 a round ends where it should, whoever leaves the list meanwhile",
+    arguments: [[0: [1]], [0: [0]], [0: [0, 1]], [0: [3]], [2: [0, 1]], [3: [0]], [0: [1, 2, 3]]] as [[UInt32: [UInt32]]])
+  func leaving(removing: [UInt32: [UInt32]]) throws {
+    var fixture = try Fixture(4)
+    fixture.append(0, 1, 2, 3)
+    let taken = round(&fixture, removing: removing)
+    #expect(Set(taken).count == taken.count)
+    let left = fixture.popAll()
+    #expect(Set(left) == Set(0..<4).subtracting(removing.values.joined()))
+  }
+
+  @Test("a round of an empty list takes nothing, and what is appended later belongs to the next")
+  func emptyRound() throws {
+    var fixture = try Fixture(2)
+    fixture.list.beginRound()
+    fixture.append(0)
+    let none = fixture.list.popOld(fixture.knotes)
+    fixture.list.beginRound()
+    let one = fixture.list.popOld(fixture.knotes)
+    #expect(none == nil && one == 0)
   }
 
   @Test("lists with different marks do not see one another's knotes")

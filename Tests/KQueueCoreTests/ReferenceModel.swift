@@ -31,7 +31,7 @@ struct ReferenceModel {
   mutating func apply(_ change: Entry) -> CInt {
     let name = Name(filter: change.filter, ident: change.ident)
     guard var knote = knotes[name] else {
-      guard change.flags.contains(.add) else { return isUser(name) ? ENOENT : EBADF }
+      guard change.flags.contains(.add) else { return ENOENT }
       knotes[name] = make(change, name)
       return 0
     }

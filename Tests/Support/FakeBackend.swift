@@ -224,6 +224,14 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
 }
 
 extension FakeBackend {
+  public func isOpen(_ number: CInt) -> Bool {
+    number == kernel.number || kernel.system.descriptors[number] != nil
+  }
+
+  public mutating func isOnSameFile(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
+    kernel.entries[FakeKey(knotes[index])] != nil
+  }
+
   public func source(of filter: Filter) -> UInt32? {
     filter == .vnode ? 8 : nil
   }

@@ -112,8 +112,9 @@ public final class FakeSystem: @unchecked Sendable {
 
   /// Closes a descriptor as a program does whose close() is the library's.
   public func close(_ number: CInt) {
-    if registry.letGo(number) { registry.endClose(number) }
+    let isKnown = registry.letGo(number)
     closeUnseen(number)
+    if isKnown { registry.endClose(number) }
   }
 
   /// Closes a descriptor behind the kqueues' backs: the system drops it from every set.

@@ -15,17 +15,19 @@ struct EpollSet: BitwiseCopyable {
     descriptor = try Errno.check(kq_move_high(kq_epoll_create()))
   }
 
-  /// The same set under another number.
-  func renumbered(_ number: CInt) throws(Errno) -> EpollSet {
-    if number == descriptor { return self }
-    try Errno.check(kq_renumber(descriptor, number))
-    kq_close_descriptor(descriptor)
-    kq_own(number)
-    return EpollSet(descriptor: number)
+  /// The same set by a descriptor that nobody else closes.
+  init(inside set: EpollSet) throws(Errno) {
+    descriptor = try Errno.check(kq_duplicate_inside(set.descriptor))
   }
 
   init(descriptor: CInt) {
     self.descriptor = descriptor
+  }
+
+  /// Gives another set's place to this one, which goes on under the other's number.
+  func replace(_ other: EpollSet) throws(Errno) {
+    try Errno.check(kq_renumber(descriptor, other.descriptor))
+    kq_close_descriptor(descriptor)
   }
 
   /// What it has to report now: how many, or a negative errno.
@@ -51,10 +53,20 @@ struct EpollSet: BitwiseCopyable {
   }
 
   /// Whether a descriptor's number and file are entered: entered again, they are refused.
+  ///
+  /// Where they are not, they are for a moment. Another thread may close the number meanwhile, and then the entry stays
+  /// for as long as a duplicate keeps its file: it is known by its token, and reports a hang-up at the most, once.
   func holds(_ target: CInt) -> Bool {
-    let result = kq_epoll_control(descriptor, EPOLL_CTL_ADD, target, EPOLLET.rawValue, 0)
+    let probe = EpollToken.source(.probe)
+    let result = kq_epoll_control(descriptor, EPOLL_CTL_ADD, target, EPOLLET.rawValue, probe)
     if result == 0 { _ = kq_epoll_control(descriptor, EPOLL_CTL_DEL, target, 0, 0) }
     return result == -EEXIST
+  }
+
+  /// The number of the entry that has a token.
+  func origin(of token: UInt64) -> StaleOrigin {
+    let number = kq_epoll_number(descriptor, token)
+    return number >= 0 ? .number(number) : number == -ENOENT ? .nowhere : .unknown
   }
 
   private func control(_ operation: CInt, _ target: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {
@@ -92,6 +104,8 @@ enum EpollSource: UInt32 {
   case firstSide
   case secondSide
   case thirdSide
+  /// Of no meaning: see `EpollSet.holds`, and where sets are nested.
+  case probe
 
   static func side(_ place: Int) -> EpollSource {
     EpollSource(rawValue: firstSide.rawValue + UInt32(truncatingIfNeeded: place)).unsafelyUnwrapped

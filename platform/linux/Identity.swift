@@ -19,19 +19,23 @@ extension LinuxBackend {
     }
   }
 
+  public mutating func isOnSameFile(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
+    isSameFile(knotes[index])
+  }
+
   /// Whether the kqueue's own number is its set still, which the wake descriptor stands in.
   public var isAlive: Bool {
-    main.holds(wakeDescriptor.descriptor)
+    own.holds(wakeDescriptor.descriptor)
   }
 
   public var isReplaced: Bool {
-    let kind = kq_kind(main.descriptor)
+    let kind = kq_kind(own.descriptor)
     return kind >= 0 && kind != CInt(KQ_KIND_OTHER.rawValue)
   }
 
   public var isIntact: Bool {
-    isKept(wakeDescriptor.descriptor) && isKept(monotonicTimer.descriptor) && isKept(realtimeTimer.descriptor)
-      && isKept(files.descriptor) && isKept(mounts.descriptor) && areSidesKept
+    kq_is_still_own(main.descriptor) && isKept(wakeDescriptor.descriptor) && isKept(monotonicTimer.descriptor)
+      && isKept(realtimeTimer.descriptor) && isKept(files.descriptor) && isKept(mounts.descriptor) && areSidesKept
       && areSignalsKept && (families?.pointee.isKept(in: main) ?? true)
   }
 
@@ -50,53 +54,5 @@ extension LinuxBackend {
   /// Whether a descriptor of ours, where there is one, is what it was.
   private func isKept(_ descriptor: CInt) -> Bool {
     descriptor < 0 || main.holds(descriptor)
-  }
-
-  public mutating func rebuild(_ knotes: borrowing Knotes) {
-    // Where its own number was closed unseen there is nothing to put right, and that may be another file's.
-    guard wakeDescriptor.descriptor < 0 || isAlive, !isReplaced else { return }
-    guard let fresh = try? EpollSet(high: ()) else { return }  // tried again when it is reported again
-    var place: UInt32 = 0
-    while let index = knotes.next(&place) { leaveIfGone(knotes[index]) }
-    let (oldMain, oldSides) = (main, sides)
-    (main, sides) = (fresh, SideSets())
-    enterOwn()
-    place = 0
-    while let index = knotes.next(&place) { enterAgain(index, knotes) }
-    oldSides.close()
-    // Whoever waits on the old set must come back to wait on the new one.
-    wakeDescriptor.signalAll(in: oldMain)
-    if let renumbered = try? fresh.renumbered(oldMain.descriptor) { main = renumbered }
-  }
-
-  /// A number that names another file by now must not be taken for the one that was registered.
-  private mutating func leaveIfGone(_ knote: LinuxKnotePointer) {
-    guard knote.pointee.platform.place.isInSet && !isSameFile(knote) else { return }
-    knote.pointee.platform.place = .none
-    watched -= 1
-  }
-
-  private mutating func enterOwn() {
-    wakeDescriptor.enter(main)
-    monotonicTimer.enter(.monotonic, main)
-    realtimeTimer.enter(.realtime, main)
-    files.enter(main)
-    mounts.enter(main)
-    families?.pointee.enter(main)
-    signals.enter(main)
-  }
-
-  private mutating func enterAgain(_ index: UInt32, _ knotes: borrowing Knotes) {
-    let knote = knotes[index]
-    let place = knote.pointee.platform.place
-    if knote.pointee.kind == .proc { try? enterProcess(index, knotes) }
-    if knote.pointee.kind == .signal { return enterSignalAgain(index, knote) }
-    guard place.isInSet else { return }
-    do throws(Errno) {
-      try open(place).add(
-        knote.pointee.descriptor, knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
-    } catch {
-      // Closed, too; its next sample or change finds that out.
-    }
   }
 }

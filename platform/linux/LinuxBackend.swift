@@ -15,6 +15,11 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   }
   public static var processSource: UInt32? { EpollSource.processes.rawValue }
 
+  /// The kqueue's own descriptor, which the program names, closes and has reused when it likes; where closes may go
+  /// unseen, a set of its own that holds `main` alone, so that `main` can be made anew and outer pollers keep the kqueue.
+  var own: EpollSet
+  /// The set that everything is entered in, by a descriptor inside: a thread that is in the kqueue reaches this set
+  /// whatever became of the kqueue's number.
   var main: EpollSet
   /// For further knotes of a descriptor; see `LinuxKnote.Place`.
   var sides = SideSets()
@@ -34,15 +39,43 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   public static var closesGoUnseen: Bool { !kq_is_interposed() }
 
   public init() throws(Errno) {
-    validates = Self.closesGoUnseen
-    main = try EpollSet()
+    let own = try EpollSet()
+    do throws(Errno) {
+      let validates = Self.closesGoUnseen
+      let (inner, wake) = try validates ? Self.nest(in: own) : (EpollSet(inside: own), WakeDescriptor())
+      (main, wakeDescriptor, self.own, self.validates) = (inner, wake, own, validates)
+    } catch {
+      kq_close_descriptor(own.descriptor)
+      throw error
+    }
+  }
+
+  /// Makes a set inside another, and the wake descriptor, by which the outer one is known again: entered without
+  /// interest, and no set, which the kernel would look through each time.
+  private static func nest(in own: EpollSet) throws(Errno) -> (EpollSet, WakeDescriptor) {
+    let inner = try EpollSet(high: ())
+    var wake = WakeDescriptor()
+    do throws(Errno) {
+      try wake.open(in: inner)
+      try own.add(inner.descriptor, EPOLLIN.rawValue, EpollToken.source(.probe))
+      try own.add(wake.descriptor, EPOLLET.rawValue, EpollToken.source(.probe))
+    } catch {
+      wake.close()
+      kq_close_descriptor(inner.descriptor)
+      throw error
+    }
+    return (inner, wake)
   }
 
   public mutating func renumber(_ number: CInt) throws(Errno) {
-    main = try main.renumbered(number)
+    if number == own.descriptor { return }
+    try own.replace(EpollSet(descriptor: number))
+    kq_own(number)
+    own = EpollSet(descriptor: number)
   }
 
   public mutating func close() {
+    kq_close_own(main.descriptor)
     sides.close()
     wakeDescriptor.close()
     monotonicTimer.close()
@@ -53,7 +86,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     signals.close()
   }
 
-  public var descriptor: CInt { main.descriptor }
+  public var descriptor: CInt { own.descriptor }
 
   public var isIdle: Bool {
     @inline(__always) get { watched == 0 && files.descriptor < 0 }
@@ -135,6 +168,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     case .wake: return .wake
     case .monotonicTimer: return .timer(.monotonic)
     case .realtimeTimer: return .timer(.realtime)
+    case .probe: return .nothing
     case .files, .processes, .signals, .mounts, .firstSide, .secondSide, .thirdSide: return .more(low)
     case nil: bug("an unknown entry in the epoll set")
     }

@@ -34,6 +34,12 @@ struct SideSets: BitwiseCopyable {
     }
   }
 
+  func forEach(_ body: (Int, EpollSet) -> Void) {
+    for place in 0..<Self.limit {
+      if let set = self[place] { body(place, set) }
+    }
+  }
+
   func close() {
     for place in 0..<Self.limit {
       if let set = self[place] { kq_close_own(set.descriptor) }

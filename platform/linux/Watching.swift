@@ -17,6 +17,7 @@ extension LinuxBackend {
 
   private mutating func attachCondition(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     let knote = knotes[index]
+    if knote.pointee.descriptor == own.descriptor { throw Errno(EINVAL) }  // in itself (C-106)
     if knote.pointee.kind == .write { try refuseBrokenPipe(knote.pointee.descriptor) }
     do throws(Errno) {
       try enter(index, knotes)
@@ -106,6 +107,11 @@ extension LinuxBackend {
 
   private func requireOpen(_ descriptor: CInt) throws(Errno) {
     if !kq_is_open(descriptor) { throw Errno(EBADF) }
+  }
+
+  @inline(__always)
+  public func reportsByLevel(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
+    !knotes[index].pointee.platform.isMuted
   }
 
   /// Has an entry report changes only, or by level again.

@@ -16,7 +16,7 @@ struct SelfPipe: BitwiseCopyable {
     var ends: (CInt, CInt) = (-1, -1)
     try Errno.check(withUnsafeMutableBytes(of: &ends) { kq_pipe($0.bindMemory(to: CInt.self).baseAddress) })
     (reading, writing) = (ends.0, kq_move_high(ends.1))
-    inside = kq_move_high(kq_duplicate(reading))
+    inside = kq_duplicate_inside(reading)
     _ = kq_identity(reading, &identity)
     kq_own_pipe(writing)
     guard inside >= 0 else {

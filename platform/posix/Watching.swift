@@ -120,6 +120,14 @@ extension POSIXBackend {
     return UInt32(truncatingIfNeeded: HashIndex.hash(UInt(identity.device &* 31 &+ identity.number)))
   }
 
+  /// Nobody polls for it between two calls, so what waits for its delivery keeps the kqueue's descriptor readable.
+  @inline(__always)
+  public func reportsByLevel(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { false }
+
+  public mutating func isOnSameFile(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
+    isSameFile(knotes[index])
+  }
+
   func isSameFile(_ knote: POSIXKnotePointer) -> Bool {
     switch knote.pointee.platform.place {
     case .sampled: isSameSampledFile(knote)

@@ -59,6 +59,8 @@ int kq_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 
 /* Gives a descriptor another number, which need not be free; a negative errno. */
 int kq_renumber(int descriptor, int number);
+/* A duplicate of a descriptor that is the library's, out of the way of the program's numbers; a negative errno. */
+int kq_duplicate_inside(int descriptor);
 
 /* A lock whose unlocked state is all zeroes, so that fresh memory holds a usable one. */
 struct kq_lock {
@@ -109,6 +111,21 @@ int kq_socket_option(int descriptor, int name, int otherwise);
 
 /* Whether a number is below the limit for descriptors, so that dup2(2) can make it. */
 bool kq_is_allowed(int descriptor);
+
+/* Sleeps for a moment. Neither a cancellation point nor ended by a signal of the caller's. Async-signal-safe. */
+void kq_pause(void);
+/*
+ * Sleeps for so many ns: 0, or -EINTR where a handler ran. A cancellation point; where the thread is
+ * cancelled here, `cancelled` runs with the context.
+ */
+int kq_nap(int64_t nanoseconds, void (*cancelled)(void *), void *context);
+
+/* Has no signal handler run on this thread until the mask that is returned is given back. */
+struct kq_signal_mask {
+    uint64_t words[16];
+};
+struct kq_signal_mask kq_signals_hold(void);
+void kq_signals_release(struct kq_signal_mask mask);
 
 /* Stops the process: an invariant of the library is broken. */
 _Noreturn void kq_bug(const char *what);

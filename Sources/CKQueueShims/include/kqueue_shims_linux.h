@@ -64,6 +64,8 @@ int kq_inotify(void);
 int kq_signalfd(int descriptor, uint64_t first, uint64_t second);
 
 int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token);
+/* The number of the entry that has a token; -ENOENT where there is none, -ENOTSUP where the system does not tell. */
+int kq_epoll_number(int set, uint64_t token);
 
 /* Events that are there now; no cancellation point. */
 int kq_epoll_poll(int set, struct kq_epoll_event *events, int count);

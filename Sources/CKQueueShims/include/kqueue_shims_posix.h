@@ -11,8 +11,6 @@
 
 /* A pipe of which neither end blocks or outlives exec; a negative errno. */
 int kq_pipe(int ends[2]);
-/* The same end under another number, likewise. */
-int kq_duplicate(int descriptor);
 /* Makes the pipe readable.  Async-signal-safe. */
 int kq_pipe_signal(int end);
 /* Likewise, unless closes go unseen and the number is a file of the program's by now. */

@@ -48,6 +48,6 @@ extension KQueue where Backend: ~Copyable {
 
   /// Queues what is to be looked at; those with nothing to deliver come back.
   mutating func look() {
-    while let index = polled.popFirst(knotes) { ready.append(index, knotes) }
+    while let index = polled.popFirst(knotes) { enqueue(index) }
   }
 }

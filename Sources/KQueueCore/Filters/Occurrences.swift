@@ -35,8 +35,7 @@ extension KQueue where Backend: ~Copyable {
   /// Takes note of what happened up to now, which a new knote or a new mask has nothing to do with (contract 3.5).
   mutating func gatherEarlier(_ filter: Filter) {
     guard let source = backend.source(of: filter) else { return }
-    var stale = 0
-    gather(source, &stale)
+    gather(source)
   }
 
   mutating func noteEarlier(_ index: UInt32) {

@@ -62,8 +62,7 @@ extension KQueue where Backend: ~Copyable {
 
   mutating func gatherUntold() {
     guard let source = Backend.processSource, let buffer = try? happenings.take(1) else { return }
-    var stale = 0
-    gatherAll(source, buffer, &stale)
+    gatherAll(source, buffer)
     happenings.give(back: buffer)
   }
 

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "contract.h"
+#include "life.h"
 
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -403,7 +404,7 @@ static void require_no_ring(int count) {
 
 static void rings_of_kqueues(void) {
     require_no_ring(2);
-    if (on_posix())
+    if (on_posix() || !closes_are_seen())
         return; /* one inside another is all there is, see the chains */
     require_no_ring(3);
     require_no_ring(4);

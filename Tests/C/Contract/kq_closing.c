@@ -120,6 +120,9 @@ static void calls_after_an_unseen_close(void) {
     new_pipe(pair);
     fill(kq, pair);
     close_unseen(kq);
+    /* Where closes are seen nothing asks for this one at every call: that would cost each of them a system call. */
+    for (int calls = closes_are_seen() ? 63 : 0; calls > 0; calls--)
+        (void)kevent(kq, NULL, 0, &event, 1, NULL);
     REQUIRE_ERRNO(kevent(kq, NULL, 0, &event, 1, NULL), EBADF);
     REQUIRE_ERRNO(close(kq), EBADF);
     REQUIRE_EQ(kqueue(), kq);

@@ -1,0 +1,70 @@
+import CKQueueShims
+
+/// Entries of the system's that nobody can remove: their number is closed, or another file's, and a duplicate keeps them
+/// alive (contract 4). The set that they stand in is made anew, and for nothing less than that proof.
+extension KQueue where Backend: ~Copyable {
+  /// Asks once more at once where a stale report was seen for the first time, so that what nobody can remove does not
+  /// leave the kqueue readable with nothing to get (C-351).
+  @inline(__always)
+  mutating func confirmStale(_ buffer: Buffer) {
+    if stale.isFresh { askAnew(buffer) }
+  }
+
+  @inline(never)
+  private mutating func askAnew(_ buffer: Buffer) {
+    for _ in 0..<4 where stale.isFresh {
+      stale.settle()
+      let asked = pass
+      let reports = backend.poll(knotes, buffer)
+      // There is no room for events: what is ready is queued.
+      if reports > 0 { _ = deliver(Int(reports), of: buffer, to: .none, asked: asked) }
+    }
+    stale.settle()
+  }
+
+  /// Removes the entry that a stale report is of, which has come again.
+  @inline(never)
+  mutating func removeStale(_ token: KnoteToken) {
+    switch backend.origin(of: token) {
+    case .nowhere: return
+    case .number(let number):
+      // What has the number now may be removed by it, where no knote is on it.
+      if table.first(on: number, knotes) == nil && backend.dismiss(number) { return }
+    case .unknown: break
+    }
+    rebuild()
+  }
+
+  private mutating func rebuild() {
+    isClogged = true
+    guard let news = try? makeAnew() else { return }
+    isClogged = false
+    publishWatchSets()
+    stale = StaleReports()
+    mayReportStale = false
+    if backend.needsNumber, let tracking {
+      tracking.registry.move(tracking.slot) { backend.takeNumber($0) }
+      hasMoved = true
+    }
+    _ = deliver(news.count, of: news.buffer, to: .none, asked: pass &- 1)
+    buffers.give(back: news.buffer)
+  }
+
+  /// Makes the set anew.
+  /// - Returns: what is news up to now.
+  /// - Throws: ENOMEM, EMFILE, ENFILE; tried again when it is reported again.
+  private mutating func makeAnew() throws(Errno) -> (buffer: Buffer, count: Int) {
+    let buffer = try buffers.take(knotes.count + Backend.againSlack)
+    let count = backend.rebuild(knotes, buffer, hasWaiters: waiters > 0)
+    guard count >= 0 else {
+      buffers.give(back: buffer)
+      throw Errno(-count)
+    }
+    return (buffer, Int(count))
+  }
+
+  /// Watches a kqueue again that got another set under its number.
+  mutating func enterAgain(_ number: CInt) {
+    if let index = table.first(on: number, knotes) { backend.enterAgain(index, knotes) }
+  }
+}

@@ -1,0 +1,47 @@
+/// Reports of knotes that are gone.
+///
+/// One alone says nothing: it was under way when its knote was removed, or another thread is about to close its number.
+/// One that was asked for after it had been seen once is of an entry that stays.
+struct StaleReports: BitwiseCopyable {
+  private struct Sighting: BitwiseCopyable {
+    var token: KnoteToken
+    var pass: UInt32
+  }
+
+  private static var room: Int { 4 }
+
+  private var sightings = InlineArray<4, Sighting>(
+    repeating: Sighting(token: KnoteToken(index: .max, generation: .max), pass: 0))
+  private var next = 0
+  /// One was seen for the first time, and not asked for again yet.
+  private(set) var isFresh = false
+  /// The one that came again.
+  private(set) var repeated: KnoteToken?
+
+  /// Notes a stale report.
+  /// - Parameters:
+  ///   - pass: the pass that it was found in.
+  ///   - asked: the last pass before the report was asked for; nil: of the same time as one that is known.
+  mutating func note(_ token: KnoteToken, in pass: UInt32, asked: UInt32? = nil) {
+    for place in 0..<Self.room where sightings[place].token == token {
+      guard let asked else { return }
+      // Passes wrap.
+      if Int32(bitPattern: asked &- sightings[place].pass) >= 0 { repeated = token }
+      return
+    }
+    sightings[next] = Sighting(token: token, pass: pass)
+    next = (next + 1) % Self.room
+    isFresh = true
+  }
+
+  /// Whoever asks again has done so.
+  mutating func settle() {
+    isFresh = false
+  }
+
+  /// Takes the one that came again.
+  mutating func takeRepeated() -> KnoteToken? {
+    defer { repeated = nil }
+    return repeated
+  }
+}
