@@ -58,13 +58,16 @@ function(add_embedded_swift_module name)
   endif()
   separate_arguments(more NATIVE_COMMAND "${KQUEUE_SWIFT_FLAGS}")
 
+  # Embedded Swift calls every function one that nothing unwinds through, and leaves it without unwind tables; but a
+  # thread that is cancelled in kevent() has its caller's destructors run, and debuggers go through it (C-361).
+  #
   # With -Onone, -g has the 6.3 compiler write the object twice, and stop; line tables it can do.
   file(MAKE_DIRECTORY ${folder})
   add_custom_command(
     OUTPUT ${products}
     COMMAND ${KQUEUE_SWIFTC} -enable-experimental-feature Embedded -swift-version 6 -wmo
       $<IF:$<CONFIG:Debug>,-Onone,-O> $<$<CONFIG:Debug>:-gline-tables-only> $<$<CONFIG:RelWithDebInfo>:-g>
-      -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE ${hardening} ${KQUEUE_SWIFT_HEADERS}
+      -Xllvm -force-remove-attribute=nounwind -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE ${hardening} ${KQUEUE_SWIFT_HEADERS}
       ${reproducible} ${module_FLAGS} ${more}
       -I ${folder} ${includes} -module-name ${name} ${kind} -c -o ${object} ${module_SOURCES}
     COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash ${object}

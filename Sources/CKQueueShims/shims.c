@@ -83,10 +83,6 @@ void kq_unmap(void *memory, size_t bytes) {
     (void)munmap(memory, bytes);
 }
 
-int kq_process(void) {
-    return (int)syscall(SYS_getpid);
-}
-
 bool kq_is_open(int descriptor) {
     return descriptor >= 0 && fcntl(descriptor, F_GETFD) != -1;
 }

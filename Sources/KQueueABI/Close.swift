@@ -32,6 +32,7 @@ public func exportedDup3(_ old: CInt, _ new: CInt, _ flags: CInt) -> CInt {
 @c(close_range)
 public func exportedCloseRange(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
   guard first <= last && kq_close_range_closes(flags) else { return kq_next_close_range(first, last, flags) }
+  if kq_close_range_separates(flags) { return kq_close_range_apart(first, last, flags) }
   letGo(from: first, through: last)
   defer { endClose(from: first, through: last) }
   return kq_next_close_range(first, last, flags)
@@ -43,6 +44,12 @@ public func exportedCloseFrom(_ first: CInt) {
   letGo(from: start, through: .max)
   defer { endClose(from: start, through: .max) }
   kq_next_closefrom(first)
+}
+
+/// After it a thread may have descriptors of its own, whose closes are nobody else's (C-356).
+@c(unshare)
+public func exportedUnshare(_ flags: CInt) -> CInt {
+  kq_unshare(flags)
 }
 
 // MARK: Streams and directories, whose own close does not pass through the one above

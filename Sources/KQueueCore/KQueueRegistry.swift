@@ -32,12 +32,13 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// Makes an empty registry this process's: a new one, or one that a fork emptied.
   public func adopt() {
     kq_own_start()
+    kq_process_mark()
     state.pointee.process = kq_process()
   }
 
   /// Whether the registry is this process's, and not empty memory or a parent's.
   public var isOwn: Bool {
-    state.pointee.process == kq_process()
+    kq_is_process(state.pointee.process)
   }
 
   /// Gives back a registry that never was used.
@@ -149,9 +150,10 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     return record.pointee.kqueue.load(ordering: .acquiring) == DescriptorRecord.closing
   }
 
-  /// A child of vfork has the parent's memory, and descriptors of its own.
+  /// Whether the caller closes the process's descriptors: a child of vfork has the parent's memory and descriptors of
+  /// its own, and so has a thread with a table of its own.
   private var mayLetGo: Bool {
-    state.pointee.process == kq_process()
+    kq_is_process(state.pointee.process) && kq_shares_descriptors(state.pointee.process)
   }
 
   /// Whether the library has to do with a number. Async-signal-safe.

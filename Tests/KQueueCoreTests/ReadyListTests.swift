@@ -143,7 +143,9 @@ import Testing
 
   @Test(
     "C-352 a round ends where it should, whoever leaves the list meanwhile",
-    arguments: [[0: [1]], [0: [0]], [0: [0, 1]], [0: [3]], [2: [0, 1]], [3: [0]], [0: [1, 2, 3]]] as [[UInt32: [UInt32]]])
+    arguments: [
+      [0: [1]], [0: [0]], [0: [0, 1]], [0: [3]], [2: [0, 1]], [3: [0]], [0: [1, 2, 3]],
+    ] as [[UInt32: [UInt32]]])
   func leaving(removing: [UInt32: [UInt32]]) throws {
     var fixture = try Fixture(4)
     fixture.append(0, 1, 2, 3)

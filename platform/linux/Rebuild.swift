@@ -7,7 +7,7 @@ extension LinuxBackend {
   public func origin(of stale: KnoteToken) -> StaleOrigin {
     let token = EpollToken.knote(stale.index, stale.generation)
     var origin = main.origin(of: token)
-    sides.forEach { _, set in
+    sides.visit { _, set in
       if case .nowhere = origin { origin = set.origin(of: token) }
     }
     return origin
@@ -15,7 +15,7 @@ extension LinuxBackend {
 
   public mutating func dismiss(_ number: CInt) -> Bool {
     var isDone = (try? main.remove(number)) != nil
-    sides.forEach { _, set in if (try? set.remove(number)) != nil { isDone = true } }
+    sides.visit { _, set in if (try? set.remove(number)) != nil { isDone = true } }
     return isDone
   }
 
@@ -93,7 +93,7 @@ extension LinuxBackend {
   /// Takes off a new set what it calls news because it is new. An entry that reports once is armed anew.
   private func silence(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<EpollReport>) {
     silence(main, knotes, buffer)
-    sides.forEach { _, set in silence(set, knotes, buffer) }
+    sides.visit { _, set in silence(set, knotes, buffer) }
   }
 
   private func silence(
@@ -113,7 +113,7 @@ extension LinuxBackend {
     of set: EpollSet, _ sides: SideSets, _ buffer: UnsafeMutableBufferPointer<EpollReport>
   ) -> CInt {
     var count = Int(max(set.poll(buffer), 0))
-    sides.forEach { _, side in
+    sides.visit { _, side in
       if count < buffer.count {
         count += Int(max(side.poll(UnsafeMutableBufferPointer(rebasing: buffer[count...])), 0))
       }

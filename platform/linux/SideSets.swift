@@ -34,7 +34,7 @@ struct SideSets: BitwiseCopyable {
     }
   }
 
-  func forEach(_ body: (Int, EpollSet) -> Void) {
+  func visit(_ body: (Int, EpollSet) -> Void) {
     for place in 0..<Self.limit {
       if let set = self[place] { body(place, set) }
     }

@@ -101,6 +101,17 @@ static inline uint64_t kq_seconds(void) {
 
 /* The process's number, asked of the kernel: a child of vfork must not see its parent's. Keeps errno. */
 int kq_process(void);
+/* Marks this process, so that kq_is_process() tells it from one of the same number in another namespace. */
+void kq_process_mark(void);
+/* Whether the caller runs in a process: not in one that has its memory, or a copy of it. Async-signal-safe. */
+bool kq_is_process(int process);
+/* Whether the calling thread, of this process, has the process's table of descriptors. Async-signal-safe. */
+bool kq_shares_descriptors(int process);
+/* unshare(2), after which a thread may have a table of its own. */
+int kq_unshare(int flags);
+/* Whether close_range(2) with these flags leaves the process's table alone, and such a call. */
+bool kq_close_range_separates(int flags);
+int kq_close_range_apart(unsigned first, unsigned last, int flags);
 
 /* Whether a descriptor number is open. */
 bool kq_is_open(int descriptor);
