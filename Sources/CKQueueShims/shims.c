@@ -75,10 +75,6 @@ void *kq_map(size_t bytes) {
     return memory;
 }
 
-int kq_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
-    return pthread_atfork(prepare, parent, child);
-}
-
 void kq_unmap(void *memory, size_t bytes) {
     (void)munmap(memory, bytes);
 }

@@ -105,10 +105,6 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
 }
 
 extension KQueueHandle where Backend: ~Copyable {
-  fileprivate var isHeldForFork: Bool {
-    slot.pointee.isHeldForFork.load(ordering: .relaxed)
-  }
-
   /// Whether a child gets a copy. The lock is held.
   fileprivate var isCopied: Bool {
     slot.pointee.copies.load(ordering: .relaxed) && slot.pointee.isInitialised && slot.pointee.number != 0

@@ -279,7 +279,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   }
 
   private func takeSlot() throws(Errno) -> UnsafeMutablePointer<Slot> {
-    kq_lock_take(&state.pointee.lock)
+    _ = kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
     if let slot = state.pointee.freeSlots.pop() { return slot }
     try makeSlots()

@@ -55,12 +55,27 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
 
   @inline(__always)
   func lock() {
-    kq_lock_take(&slot.pointee.lock)
+    if isHeldForFork && kq_lock_is_own(&slot.pointee.lock) { return }
+    if kq_lock_take(&slot.pointee.lock) { takeOver() }
+  }
+
+  /// Goes on where an earlier call of this thread was jumped out of.
+  @inline(never)
+  private func takeOver() {
+    kq_note_jump()
+    if slot.pointee.isInitialised { queue.pointee.repair() }
+  }
+
+  /// Whether a fork is under way that holds the lock: the thread that forks comes in all the same, since handlers of the
+  /// program's run there as well, and nobody else does.
+  var isHeldForFork: Bool {
+    @inline(__always) get { slot.pointee.isHeldForFork.load(ordering: .relaxed) }
   }
 
   /// Drops the lock, and closes the kqueue where somebody asked for it meanwhile.
   @inline(__always)
   func unlock() {
+    if isHeldForFork { return }
     kq_lock_drop(&slot.pointee.lock)
     if slot.pointee.closing.load(ordering: .sequentiallyConsistent) { closeIfAsked() }
   }

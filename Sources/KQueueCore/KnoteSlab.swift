@@ -66,7 +66,17 @@ public struct KnoteSlab<PlatformState: BitwiseCopyable>: ~Copyable {
       as: UInt8.self, repeating: 0, count: MemoryLayout<Knote<PlatformState>>.stride)
     // The kernel is given 31 bits; see KnoteToken's users.
     knote.pointee.generation = generation & 0x7fff_ffff
-    knote.pointee.next = firstFree
+    putFree(index)
+  }
+
+  /// Forgets which places are free, and that any is in use; `putFree` tells it anew.
+  mutating func forgetFree() {
+    firstFree = 0
+    count = used
+  }
+
+  mutating func putFree(_ index: UInt32) {
+    self[index].pointee.next = firstFree
     firstFree = index + 1
     count -= 1
   }

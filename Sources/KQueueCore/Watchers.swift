@@ -47,14 +47,14 @@ extension KQueueRegistry where Backend: ~Copyable {
   private func isInChain(
     _ record: UnsafeMutablePointer<DescriptorRecord>, _ slot: UnsafeMutablePointer<Slot>
   ) -> Bool {
-    kq_lock_take(&state.pointee.lock)
+    _ = kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
     return Self.contains(record.pointee.watchers.load(ordering: .acquiring), slot)
   }
 
   /// Calls `body` with each kqueue that stands with a number.
   func forEachWatcher(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
-    kq_lock_take(&state.pointee.lock)
+    _ = kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
     visitWatchers(number, body)
   }
@@ -112,7 +112,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   private func watchTogether(
     _ record: UnsafeMutablePointer<DescriptorRecord>, _ slot: UnsafeMutablePointer<Slot>
   ) throws(Errno) {
-    kq_lock_take(&state.pointee.lock)
+    _ = kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
     while true {
       let word = record.pointee.watchers.load(ordering: .acquiring)

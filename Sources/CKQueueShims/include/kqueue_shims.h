@@ -62,22 +62,60 @@ int kq_renumber(int descriptor, int number);
 /* A duplicate of a descriptor that is the library's, out of the way of the program's numbers; a negative errno. */
 int kq_duplicate_inside(int descriptor);
 
-/* A lock whose unlocked state is all zeroes, so that fresh memory holds a usable one. */
+/*
+ * A lock whose unlocked state is all zeroes, so that fresh memory holds a usable one.
+ *
+ * One word says whether it is taken and by which thread, without a moment between the two: a handler may siglongjmp()
+ * out of a call that holds it, and the thread comes back.
+ */
 struct kq_lock {
-    pthread_mutex_t mutex;
+    uintptr_t owner;   /* the thread that holds it, or 0 */
+    uintptr_t frame;   /* where that thread's stack was */
+    uint32_t sleepers; /* threads that may sleep for it */
+    uint32_t turns;    /* changes when one of them is to look again */
 };
 
-static inline void kq_lock_take(struct kq_lock *lock) {
-    pthread_mutex_lock(&lock->mutex);
+/* The slow ways: sleeps until the lock is the caller's; wakes one who sleeps. */
+void kq_lock_await(struct kq_lock *lock);
+void kq_lock_wake(struct kq_lock *lock);
+/* Whether a caller with this stack is a handler that interrupted the call which holds the lock, and will return to it. */
+bool kq_lock_is_interrupted(const struct kq_lock *lock, uintptr_t frame);
+
+static inline bool kq_lock_is_own(const struct kq_lock *lock) {
+    return __atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == (uintptr_t)pthread_self();
 }
 
 static inline bool kq_lock_try(struct kq_lock *lock) {
-    return pthread_mutex_trylock(&lock->mutex) == 0;
+    uintptr_t none = 0;
+    if (!__atomic_compare_exchange_n(&lock->owner, &none, (uintptr_t)pthread_self(), false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_RELAXED))
+        return false;
+    lock->frame = (uintptr_t)__builtin_frame_address(0);
+    return true;
+}
+
+/* Returns whether an earlier call of this thread took it and never came back: what it was doing is half done. */
+static inline bool kq_lock_take(struct kq_lock *lock) {
+    if (kq_lock_try(lock))
+        return false;
+    if (kq_lock_is_own(lock) && !kq_lock_is_interrupted(lock, (uintptr_t)__builtin_frame_address(0)))
+        return true;
+    kq_lock_await(lock);
+    return false;
 }
 
 static inline void kq_lock_drop(struct kq_lock *lock) {
-    pthread_mutex_unlock(&lock->mutex);
+    (void)__atomic_exchange_n(&lock->owner, 0, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&lock->sleepers, __ATOMIC_SEQ_CST) != 0)
+        kq_lock_wake(lock);
 }
+
+/*
+ * Whether some call was jumped out of in this process. From then on calls hold signals back while they change
+ * anything, so that it happens while they wait, where nothing is half done.
+ */
+bool kq_jumps(void);
+void kq_note_jump(void);
 
 static inline int kq_errno(void) {
     return errno;

@@ -106,6 +106,15 @@ extension KQueue where Backend: ~Copyable {
     timers[knotes[index].pointee.clock.rawValue].leave(index, knotes)
   }
 
+  /// Puts a timer of which only the knote is known where it belongs.
+  mutating func repairTimer(_ index: UInt32) {
+    let knote = knotes[index]
+    guard (try? timers[knote.pointee.clock.rawValue].reserve()) != nil else { return discard(index, .timer) }
+    timers[knote.pointee.clock.rawValue].join()
+    if knote.pointee.isDisabled || knote.pointee.isSpent { return }
+    if knote.pointee.status.contains(.active) { activate(index) } else { run(index, backend.now(knote.pointee.clock)) }
+  }
+
   /// Has a timer go on from where another is.
   mutating func restoreTimer(_ index: UInt32, from old: Knote<Backend.KnoteState>) {
     stopTimer(index)

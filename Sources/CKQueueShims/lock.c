@@ -1,0 +1,84 @@
+/*
+ * A lock that is taken by another thread, and one that a signal handler jumped
+ * out of.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#define _GNU_SOURCE
+#include "signals.h"
+
+#include <unistd.h>
+
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+static void sleep_until_turn(struct kq_lock *lock, uint32_t turn) {
+    (void)syscall(SYS_futex, &lock->turns, FUTEX_WAIT_PRIVATE, turn, NULL, NULL, 0);
+}
+
+static void wake_one(struct kq_lock *lock) {
+    (void)syscall(SYS_futex, &lock->turns, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+#else
+static void sleep_until_turn(struct kq_lock *lock, uint32_t turn) {
+    (void)lock, (void)turn;
+    kq_pause();
+}
+
+static void wake_one(struct kq_lock *lock) {
+    (void)lock;
+}
+#endif
+
+/*
+ * Whoever sleeps is counted before it looks at the lock, and whoever drops the lock looks at that count after: so one
+ * of the two sees the other.
+ */
+void kq_lock_await(struct kq_lock *lock) {
+    int error = errno;
+    __atomic_fetch_add(&lock->sleepers, 1, __ATOMIC_SEQ_CST);
+    for (;;) {
+        uint32_t turn = __atomic_load_n(&lock->turns, __ATOMIC_SEQ_CST);
+        if (kq_lock_try(lock))
+            break;
+        sleep_until_turn(lock, turn);
+    }
+    __atomic_fetch_sub(&lock->sleepers, 1, __ATOMIC_SEQ_CST);
+    errno = error;
+}
+
+void kq_lock_wake(struct kq_lock *lock) {
+    int error = errno;
+    __atomic_fetch_add(&lock->turns, 1, __ATOMIC_SEQ_CST);
+    wake_one(lock);
+    errno = error;
+}
+
+/* Whether a handler can be running on this thread: a signal is blocked that has one. */
+static bool may_be_in_handler(void) {
+    sigset_t blocked;
+    struct sigaction action;
+    if (pthread_sigmask(SIG_BLOCK, NULL, &blocked) != 0)
+        return true;
+    for (int number = 1; number < SIGNALS; number++)
+        if (sigismember(&blocked, number) == 1 && kq_next_sigaction(number, NULL, &action) == 0 &&
+            action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)
+            return true;
+    return false;
+}
+
+/* A handler's frames are below those of what it interrupted. A call that is not below it has left that behind. */
+bool kq_lock_is_interrupted(const struct kq_lock *lock, uintptr_t frame) {
+    return frame < lock->frame && may_be_in_handler();
+}
+
+static atomic_bool jumps;
+
+bool kq_jumps(void) {
+    return atomic_load_explicit(&jumps, memory_order_relaxed);
+}
+
+void kq_note_jump(void) {
+    atomic_store(&jumps, true);
+}
