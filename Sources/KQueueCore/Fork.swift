@@ -6,7 +6,8 @@ import Synchronization
 /// (contract 5).
 ///
 /// The parent writes them down before the fork, with their locks held so that each is whole; the child, whose
-/// memory of them is empty, makes them anew.
+/// memory of them is empty, makes them anew. What was told already is written down with each, since the child's system
+/// calls all of it news.
 public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
   /// A knote, or with `number` alone the kqueue that the knotes behind it belong to.
   private struct Entry: BitwiseCopyable {
@@ -14,6 +15,7 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     var isKnote: Bool
     var knote: Knote<Backend.KnoteState>
     var ext: Extension
+    var told: Told<Backend.FileBaseline>
   }
 
   private let entries: UnsafeMutablePointer<Entry>?
@@ -56,24 +58,34 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     return ForkedCopies(entries: entries, room: room, count: count)
   }
 
+  /// Writes a kqueue down, and its knotes: those that are ready last, in the order in which they are delivered.
   private static func write(
     _ handle: KQueueHandle<Backend>, _ entries: UnsafeMutablePointer<Entry>, _ count: inout Int
   ) {
     handle.seeToClosed()
-    handle.queue.pointee.gatherEarlier(.vnode)
-    let number = handle.slot.pointee.number - 1
-    let queue = UnsafePointer(handle.queue)
-    entries[count].number = number
+    handle.queue.pointee.settleBeforeCopy()
+    entries[count].number = handle.slot.pointee.number - 1
     entries[count].isKnote = false
     count += 1
-    var place: UInt32 = 0
+    let queue = UnsafePointer(handle.queue)
+    var (place, written) = (UInt32(0), count)
     while let index = queue.pointee.knotes.next(&place) {
-      handle.queue.pointee.noteEarlier(index)
-      entries[count] = Entry(
-        number: number, isKnote: true, knote: queue.pointee.knotes[index].pointee,
-        ext: queue.pointee.extensions.find(index, queue.pointee.knotes))
-      count += 1
+      if queue.pointee.knotes[index].pointee.status.contains(.queued) { continue }
+      entries[written] = entry(handle, index)
+      written += 1
     }
+    queue.pointee.ready.forEach(queue.pointee.knotes) { index in
+      entries[written] = entry(handle, index)
+      written += 1
+    }
+    count = written
+  }
+
+  private static func entry(_ handle: KQueueHandle<Backend>, _ index: UInt32) -> Entry {
+    let queue = handle.queue
+    return Entry(
+      number: handle.slot.pointee.number - 1, isKnote: true, knote: queue.pointee.knotes[index].pointee,
+      ext: queue.pointee.extensions.find(index, queue.pointee.knotes), told: queue.pointee.told(index))
   }
 
   /// In the parent after the fork: goes on.
@@ -81,7 +93,7 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     registry.forEachSlot { handle in
       guard handle.isHeldForFork else { return }
       handle.slot.pointee.isHeldForFork.store(false, ordering: .relaxed)
-      handle.unlock()
+      handle.flushAndUnlock()
     }
     discard()
   }
@@ -94,7 +106,11 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
       _ = try? registry.create(copies: true, as: entries[place].number)
     }
     for place in 0..<count where entries[place].isKnote {
-      registry.find(entries[place].number)?.restore(entries[place].knote, entries[place].ext)
+      registry.find(entries[place].number)?.restore(entries[place].knote, entries[place].ext, entries[place].told)
+    }
+    for place in 0..<count where !entries[place].isKnote { registry.find(entries[place].number)?.settleCopy() }
+    for place in 0..<count where entries[place].isKnote {
+      registry.find(entries[place].number)?.settleCopy(entries[place].knote, entries[place].told)
     }
     discard()
   }
@@ -110,16 +126,72 @@ extension KQueueHandle where Backend: ~Copyable {
     slot.pointee.copies.load(ordering: .relaxed) && slot.pointee.isInitialised && slot.pointee.number != 0
   }
 
-  fileprivate func restore(_ knote: Knote<Backend.KnoteState>, _ ext: Extension) {
+  fileprivate func restore(
+    _ knote: Knote<Backend.KnoteState>, _ ext: Extension, _ told: Told<Backend.FileBaseline>
+  ) {
     lock()
-    try? queue.pointee.restore(knote, ext)
+    try? queue.pointee.restore(knote, ext, told)
+    flushAndUnlock()
+  }
+
+  fileprivate func settleCopy() {
+    lock()
+    queue.pointee.collectForCopy()
+    flushAndUnlock()
+  }
+
+  fileprivate func settleCopy(_ knote: Knote<Backend.KnoteState>, _ told: Told<Backend.FileBaseline>) {
+    lock()
+    queue.pointee.settleCopy(knote, told)
     flushAndUnlock()
   }
 }
 
+/// What was told of a knote up to a fork.
+private struct Told<FileBaseline: BitwiseCopyable>: BitwiseCopyable {
+  /// Of a condition under EV_CLEAR that is not ready: what its last event said, or would say again.
+  var readiness: Readiness?
+  var file: FileBaseline
+}
+
 extension KQueue where Backend: ~Copyable {
+  // MARK: In the parent
+
+  /// Queues what there is to tell by now, so that what is not queued was told.
+  fileprivate mutating func settleBeforeCopy() {
+    gatherEarlier(.vnode)
+    var place: UInt32 = 0
+    while let index = knotes.next(&place) { noteEarlier(index) }
+    collectForCopy()
+  }
+
+  /// Queues what the system has to report.
+  fileprivate mutating func collectForCopy() {
+    guard let buffer = try? buffers.take(knotes.count + Backend.againSlack) else { return }
+    let reports = backend.poll(knotes, buffer)
+    if reports > 0 { _ = deliver(Int(reports), of: buffer, to: .none, asked: pass &- 1) }
+    buffers.give(back: buffer)
+  }
+
+  fileprivate mutating func told(_ index: UInt32) -> Told<Backend.FileBaseline> {
+    Told(
+      readiness: isTold(knotes[index].pointee) ? backend.sample(index, knotes, reported: nil) : nil,
+      file: backend.baseline(index, knotes))
+  }
+
+  /// Whether what holds of a knote was delivered, and is not to be delivered again as such.
+  private func isTold(_ knote: Knote<Backend.KnoteState>) -> Bool {
+    let filters = FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.except))
+    return knote.has(EV_CLEAR) && !knote.has(EV_ONESHOT | EV_DISPATCH) && !knote.isDisabled
+      && filters.contains(FilterSet(knote.kind)) && knote.status.isDisjoint(with: KnoteStatus.queued.union(.recorded))
+  }
+
+  // MARK: In the child
+
   /// Registers a copy of a parent's knote, with what it had recorded.
-  fileprivate mutating func restore(_ old: Knote<Backend.KnoteState>, _ ext: Extension) throws(Errno) {
+  fileprivate mutating func restore(
+    _ old: Knote<Backend.KnoteState>, _ ext: Extension, _ told: Told<Backend.FileBaseline>
+  ) throws(Errno) {
     let filter = old.kind
     let disable = old.isDisabled ? UInt16(EV_DISABLE) : 0
     let time = filter == .timer ? NOTE_NSECONDS.bits : 0
@@ -132,9 +204,16 @@ extension KQueue where Backend: ~Copyable {
     if filter == .timer { restoreTimer(index, from: old) }
     if filter.recordsOccurrences { knotes[index].pointee.occurrence = old.occurrence }
     let pending = old.status.intersection(.active.union(.forced))
-    if !pending.isEmpty {
-      knotes[index].pointee.status.formUnion(pending)
-      activate(index)
-    }
+    knotes[index].pointee.status.formUnion(pending)
+    if !pending.isEmpty || old.status.contains(.queued) { activate(index) }
+    if filter == .vnode, let happening = backend.changes(index, knotes, since: told.file) { note(happening) }
+  }
+
+  /// Takes back what the system called news of a knote though it was told in the parent, unless it changed since.
+  fileprivate mutating func settleCopy(_ old: Knote<Backend.KnoteState>, _ told: Told<Backend.FileBaseline>) {
+    guard let before = told.readiness, let index = table.find(old.kind, old.ident, knotes),
+      knotes[index].pointee.status.contains(.queued)
+    else { return }
+    if backend.sample(index, knotes, reported: nil) == before { ready.remove(index, knotes) }
   }
 }

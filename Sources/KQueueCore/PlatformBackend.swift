@@ -132,6 +132,12 @@ public protocol PlatformBackend: ~Copyable {
   /// another mask, or is copied.
   mutating func earlier(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening?
 
+  /// What a copy of a VNODE knote in a forked child is told by what changed on the way to it.
+  associatedtype FileBaseline: BitwiseCopyable = NoBaseline
+  func baseline(_ index: UInt32, _ knotes: borrowing Knotes) -> FileBaseline
+  /// What happened to a file between a baseline and the attachment of the knote.
+  func changes(_ index: UInt32, _ knotes: borrowing Knotes, since baseline: FileBaseline) -> Happening?
+
   /// Whether the number of a knote on a descriptor that records what happens names another file by now, or none.
   /// Asked before a delivery.
   mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
@@ -270,6 +276,14 @@ extension PlatformBackend where Self: ~Copyable {
   public static func setFilePollInterval(_ nanoseconds: Int) throws(Errno) { throw Errno(ENOSYS) }
 }
 
+/// For a platform without VNODE.
+public struct NoBaseline: BitwiseCopyable {}
+
+extension PlatformBackend where Self: ~Copyable, FileBaseline == NoBaseline {
+  public func baseline(_ index: UInt32, _ knotes: borrowing Knotes) -> NoBaseline { NoBaseline() }
+  public func changes(_ index: UInt32, _ knotes: borrowing Knotes, since baseline: NoBaseline) -> Happening? { nil }
+}
+
 /// What a platform needs to know to forget a number without the kqueue's lock. All zeroes: nothing.
 public struct WatchSets: BitwiseCopyable {
   public var first: UInt64
@@ -345,7 +359,7 @@ public enum Clock: Int, CaseIterable {
 }
 
 /// What an event for a knote would say.
-public struct Readiness: BitwiseCopyable {
+public struct Readiness: BitwiseCopyable, Equatable {
   public var isActive: Bool
   /// Nothing to deliver, and nothing will be reported when that changes: look again at the next call.
   public private(set) var isUnsettled = false

@@ -3,7 +3,7 @@ import CKQueueShims.Linux
 import KQueueCore
 
 /// What a file was like when it was last looked at.
-struct FileStatus: BitwiseCopyable {
+public struct FileStatus: BitwiseCopyable {
   var values = kq_file_status()
 
   init() {}

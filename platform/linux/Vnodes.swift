@@ -35,6 +35,19 @@ extension LinuxBackend {
     return (validates || !knote.pointee.platform.isVerified) && !files.isSame(knote)
   }
 
+  public func baseline(_ index: UInt32, _ knotes: borrowing Knotes) -> FileStatus {
+    let knote = knotes[index]
+    return knote.pointee.platform.place == .file ? files.table[knote.pointee.fileWatch].pointee.status : FileStatus()
+  }
+
+  public func changes(_ index: UInt32, _ knotes: borrowing Knotes, since baseline: FileStatus) -> Happening? {
+    let knote = knotes[index]
+    guard knote.pointee.platform.place == .file else { return nil }
+    let now = files.table[knote.pointee.fileWatch].pointee.status
+    let notes = baseline.isSameFile(as: now) ? baseline.notes(.overflow, now) : 0
+    return notes == 0 ? nil : Happening(KnoteToken(index: index, generation: knote.pointee.generation), bits: notes)
+  }
+
   public func source(of filter: Filter) -> UInt32? {
     filter == .vnode && files.descriptor >= 0 ? EpollSource.files.rawValue : nil
   }

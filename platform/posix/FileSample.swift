@@ -3,8 +3,10 @@ import CKQueueShims.POSIX
 import KQueueCore
 
 /// What a file was like when it was last looked at.
-struct FileSample: BitwiseCopyable {
+public struct FileSample: BitwiseCopyable {
   var values = kq_sample()
+
+  init() {}
 
   /// - Throws: EBADF.
   init(of descriptor: CInt) throws(Errno) {

@@ -43,6 +43,19 @@ extension POSIXBackend {
     return change(Int(knotes[index].pointee.platform.position), knotes)
   }
 
+  public func baseline(_ index: UInt32, _ knotes: borrowing Knotes) -> FileSample {
+    let knote = knotes[index]
+    return knote.pointee.platform.place == .sampled ? files[Int(knote.pointee.platform.position)].sample : FileSample()
+  }
+
+  public func changes(_ index: UInt32, _ knotes: borrowing Knotes, since baseline: FileSample) -> Happening? {
+    let knote = knotes[index]
+    guard knote.pointee.platform.place == .sampled else { return nil }
+    let now = files[Int(knote.pointee.platform.position)].sample
+    let notes = now.isSameFile(as: baseline) ? baseline.notes(now) : 0
+    return notes == 0 ? nil : Happening(KnoteToken(index: index, generation: knote.pointee.generation), bits: notes)
+  }
+
   /// What has changed of a file since it was last looked at.
   private func change(_ place: Int, _ knotes: borrowing Knotes) -> Happening? {
     let file = files[place]
