@@ -32,6 +32,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var waiters = 0
   /// A wake has been asked for and no `wait` has reported it yet.
   var wakePending = false
+  /// What `wake` needs could not be had: tried again each time.
+  var lacksWake = false
   /// Reports of knotes that are gone; and whether there may be some, of numbers that were closed unseen.
   var stale = StaleReports()
   var mayReportStale = false
@@ -39,6 +41,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var isClogged = false
   /// The kqueue's number has another set now, which those that watch it have to enter again.
   var hasMoved = false
+  /// How often the invariants were to be checked.
+  var checks: UInt32 = 0
   /// Counts the passes over the ready list, so that a reading of one is not taken for another's; it wraps, past 0.
   var pass: UInt32 = 1
 
@@ -70,13 +74,17 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   @inline(__always)
   mutating func flush() -> Bool {
     armTimers()
-    defer { backend.flush(knotes) }
+    defer {
+      backend.flush(knotes)
+      checkInvariants()
+    }
     guard (ready.held > 0) != wakePending else { return false }
     if wakePending {
       wakePending = false
       backend.takeBackWake()
     } else {
       wakePending = (try? backend.prepareWake()) != nil
+      lacksWake = !wakePending
     }
     return wakePending
   }

@@ -2,7 +2,7 @@
 ///
 /// Each knote's `link` is its place in the heap, counted from 1.
 struct TimerHeap: ~Copyable {
-  private struct Node: BitwiseCopyable {
+  struct Node: BitwiseCopyable {
     var deadline: UInt64
     var knote: UInt32
   }
@@ -16,6 +16,10 @@ struct TimerHeap: ~Copyable {
   /// The earliest deadline and its knote.
   var first: (deadline: UInt64, knote: UInt32)? {
     count == 0 ? nil : (nodes[0].pointee.deadline, nodes[0].pointee.knote)
+  }
+
+  func node(_ place: Int) -> Node {
+    nodes[place].pointee
   }
 
   /// Makes room for one member more, so that `join` and each later `insert` cannot fail.

@@ -1,0 +1,79 @@
+import CKQueue
+import CKQueueShims
+
+/// What holds of a kqueue whenever its lock is dropped. It is checked where assertions are, in debug and test builds;
+/// elsewhere nothing is left of it.
+extension KQueue where Backend: ~Copyable {
+  @inline(__always)
+  mutating func checkInvariants() {
+    assert(isCheckPutOff || isWhole())
+  }
+
+  /// A large kqueue is checked now and then: each call would take as long as it has knotes.
+  private var isCheckPutOff: Bool {
+    mutating get {
+      checks &+= 1
+      return checks % (1 + UInt32(knotes.used) / 64) != 0
+    }
+  }
+
+  private mutating func isWhole() -> Bool {
+    checkKnotes()
+    check(ready, .queued)
+    check(unsettled, .unsettled)
+    check(polled, .polled)
+    timers[Clock.monotonic.rawValue].check(knotes)
+    timers[Clock.realtime.rawValue].check(knotes)
+    checkReadable()
+    return true
+  }
+
+  /// Each knote is found by its name, and stands in one list at most. All are counted.
+  private func checkKnotes() {
+    var (live, queued, members, place) = (0, 0, 0, UInt32(0))
+    while let index = knotes.next(&place) {
+      let knote = knotes[index]
+      guard let filter = Filter(rawValue: knote.pointee.filter) else { bug("a knote without a filter") }
+      if table.find(filter, knote.pointee.ident, knotes) != index { bug("a knote that its name does not find") }
+      let lists = knote.pointee.status.rawValue & KnoteStatus.listed
+      if lists.nonzeroBitCount > 1 { bug("a knote in two lists") }
+      if lists != 0 && knote.pointee.isDisabled { bug("a disabled knote in a list") }
+      live += 1
+      if lists & KnoteStatus.queued.rawValue != 0 { queued += 1 }
+      if filter == .timer { members += 1 }
+    }
+    if live != knotes.count { bug("the number of knotes") }
+    if queued != ready.count { bug("the number of ready knotes") }
+    if members != timers[0].members + timers[1].members { bug("the number of timers") }
+  }
+
+  private func check(_ list: ReadyList, _ mark: KnoteStatus) {
+    var (count, held) = (0, 0)
+    list.forEach(knotes) { index in
+      let status = knotes[index].pointee.status
+      if !status.contains(.live) || !status.contains(mark) { bug("a list has a knote that is not in it") }
+      count += 1
+      if count > knotes.count { bug("a list without an end") }
+      if status.contains(.held) { held += 1 }
+    }
+    if count != list.count || held != list.held { bug("the counts of a list") }
+  }
+
+  /// The kqueue's descriptor is readable for what the system does not report again, and for that alone (C-351).
+  private func checkReadable() {
+    if (ready.held > 0) != wakePending && !lacksWake { bug("whether the kqueue is readable") }
+  }
+}
+
+extension TimerHeap {
+  /// The earliest comes first, each timer knows its place, and none stands there that does not run.
+  fileprivate func check<S>(_ knotes: borrowing KnoteSlab<S>) {
+    for place in 0..<count {
+      let node = node(place)
+      let knote = knotes[node.knote]
+      if knote.pointee.kind != .timer || knote.pointee.link != UInt32(place) + 1 { bug("a timer's place") }
+      if knote.pointee.isDisabled || knote.pointee.status.contains(.active) { bug("a timer that should not run") }
+      if place > 0 && node.deadline < self.node((place - 1) / 4).deadline { bug("the order of timers") }
+    }
+  }
+}
