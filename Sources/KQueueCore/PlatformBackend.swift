@@ -109,6 +109,10 @@ public protocol PlatformBackend: ~Copyable {
   /// another mask, or is copied.
   mutating func earlier(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening?
 
+  /// The end of a knote's process, where it has ended by now and that was not told yet. Asked before something else
+  /// that the process did is delivered.
+  mutating func ended(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening?
+
   /// Whether the number of a knote on a descriptor that records what happens names another file by now, or none.
   /// Asked before a delivery.
   mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
@@ -220,6 +224,7 @@ extension PlatformBackend where Self: ~Copyable {
     bug("a report of a knote that the platform does not report")
   }
   public mutating func earlier(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? { nil }
+  public mutating func ended(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? { nil }
   public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { false }
   public func source(of filter: Filter) -> UInt32? { nil }
   /// A platform that is told of changes samples nothing.

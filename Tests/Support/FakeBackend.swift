@@ -224,6 +224,10 @@ extension FakeBackend {
     filter == .vnode ? 8 : nil
   }
 
+  public mutating func ended(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? {
+    kernel.endOf(knotes[index].pointee.ident)
+  }
+
   public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
     kernel.entries[FakeKey(knotes[index])] == nil
   }
