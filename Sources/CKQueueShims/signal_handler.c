@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
+#include "interruptions.h"
 #include "listeners.h"
 #include "signal_records.h"
 
@@ -74,9 +75,10 @@ void kq_signal_notify(int number) {
 
 /* Blocks what the program's action would have the kernel block. */
 static void mask_as_asked(int number, const struct sigaction *program, const ucontext_t *context) {
-    sigset_t mask = program->sa_mask;
+    sigset_t mask = program->sa_mask, before;
+    kq_interrupted_mask(&context->uc_sigmask, &before);
     for (int other = 1; other < SIGNALS; other++)
-        if (sigismember(&context->uc_sigmask, other) == 1)
+        if (sigismember(&before, other) == 1)
             sigaddset(&mask, other);
     if (!(program->sa_flags & SA_NODEFER))
         sigaddset(&mask, number);

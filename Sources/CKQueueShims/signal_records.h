@@ -17,8 +17,6 @@ enum { FRONTS = 4 };
 
 typedef void (*kq_front)(int, siginfo_t *, void *);
 extern const kq_front kq_fronts[FRONTS];
-/* Which of ours an action is, or -1. */
-int kq_front_of(const struct sigaction *action);
 
 struct kq_signal_record {
     atomic_uint users;                /* knotes */

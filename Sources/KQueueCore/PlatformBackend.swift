@@ -173,11 +173,14 @@ public protocol PlatformBackend: ~Copyable {
   /// Waits for reports, without the kqueue's lock. A cancellation point.
   /// - Parameters:
   ///   - nanoseconds: how long, rounded up to what the system can do; nil: for ever.
+  ///   - signals: where they are held, they come in while the thread sleeps, and no longer. Where a handler of the
+  ///     program's ran and something came as well, that is noted here.
   ///   - cancelled: runs, with `context`, where the thread is cancelled here.
-  /// - Returns: how many came, 0 when the time is up, or a negative errno (EINTR).
+  /// - Returns: how many came, 0 when the time is up or there may be something to look at, or a negative errno:
+  ///   EINTR where a handler of the program's ran, and not where the library's own did or the process was stopped.
   static func wait(
     _ waiter: Waiter, _ buffer: UnsafeMutableBufferPointer<RawEvent>, nanoseconds: Int64?,
-    cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
+    signals: UnsafeMutablePointer<kq_wait_signals>, cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
   ) -> CInt
 
   /// Reads one report.

@@ -27,13 +27,16 @@ extension KQueueHandle where Backend: ~Copyable {
       unlock()
       throw Errno(EBADF)
     }
+    var signals = kq_wait_signals()
     do throws(Errno) {
       var result = try applyAll(changes, events)
-      if result == nil { result = events.isForEvents ? try collect(events, timeout, cancelled) : 0 }
+      if result == nil { result = events.isForEvents ? try collect(events, timeout, &signals, cancelled) : 0 }
       flushAndUnlock()
+      if signals.are_held { kq_signals_let_go(&signals) }
       return result.unsafelyUnwrapped
     } catch {
       if slot.pointee.number == number + 1 { flushAndUnlock() } else { unlock() }
+      if signals.are_held { kq_signals_let_go(&signals) }
       throw error
     }
   }
@@ -99,18 +102,23 @@ extension KQueueHandle where Backend: ~Copyable {
   // MARK: Collecting
 
   /// Collects at least one event, or none when the time is up. The lock is held, but not while it waits.
+  ///
+  /// Signals are held once a wait brought nothing, so that none comes unseen before the next wait (C-347). Where the
+  /// call before woke for nothing they are held from the first wait on, whose end would be such a moment again.
   private func collect(
-    _ events: Eventlist, _ timeout: UnsafePointer<timespec>?, _ cancelled: CancelHandler?
+    _ events: Eventlist, _ timeout: UnsafePointer<timespec>?, _ signals: UnsafeMutablePointer<kq_wait_signals>,
+    _ cancelled: CancelHandler?
   ) throws(Errno) -> Int {
     let deadline = try Deadline(timeout, queue.pointee.backend)
     let own = queue.pointee.deliverOwn(events)
     if own > 0 { return own }
     let buffer = try queue.pointee.takeBuffer(events.count)
-    var parked = Parked(handle: self, buffer: buffer, waiter: nil)
+    var parked = Parked(handle: self, buffer: buffer, signals: signals, waiter: nil)
     while true {
       let (delivered, asked) = queue.pointee.collectNow(events, buffer, poll: deadline.isAtOnce)
       if delivered != 0 || asked && deadline.isAtOnce { return try finish(delivered, buffer) }
 
+      if queue.pointee.wakesForNothing { kq_signals_hold(signals) }
       if queue.pointee.backend.validates && !queue.pointee.backend.isAlive {
         queue.pointee.buffers.give(back: buffer)
         throw Errno(EBADF)
@@ -126,7 +134,11 @@ extension KQueueHandle where Backend: ~Copyable {
         throw Errno(EBADF)
       }
       let count = queue.pointee.deliverAwaited(reports, of: buffer, to: events)
+      if count > 0 { queue.pointee.wakesForNothing = false }
       if count != 0 || deadline.isOver(queue.pointee.backend) { return try finish(count, buffer) }
+      if signals.pointee.interrupted { return try finish(Int(-EINTR), buffer) }
+      queue.pointee.wakesForNothing = true
+      kq_signals_hold(signals)
     }
   }
 
@@ -155,7 +167,8 @@ extension KQueueHandle where Backend: ~Copyable {
     let nanoseconds = announceWait() ? nanoseconds : 0
     flushAndUnlock()
     let reports = withUnsafeMutablePointer(to: &parked) {
-      Backend.wait(waiter, buffer, nanoseconds: nanoseconds, cancelled: cancelled, context: $0)
+      Backend.wait(
+        waiter, buffer, nanoseconds: nanoseconds, signals: $0.pointee.signals, cancelled: cancelled, context: $0)
     }
     lock()
     guard leave(waiter) else { return nil }
@@ -190,6 +203,7 @@ extension KQueueHandle where Backend: ~Copyable {
 public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
   let handle: KQueueHandle<Backend>
   let buffer: UnsafeMutableBufferPointer<Backend.RawEvent>
+  let signals: UnsafeMutablePointer<kq_wait_signals>
   fileprivate var waiter: Backend.Waiter?
 
   /// Cleans up after a thread that was cancelled while it waited. Reports that the kernel may have handed
@@ -197,6 +211,7 @@ public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
   public static func abandon(_ context: UnsafeMutableRawPointer) {
     let parked = context.assumingMemoryBound(to: Parked.self).pointee
     let handle = parked.handle
+    defer { if parked.signals.pointee.are_held { kq_signals_let_go(parked.signals) } }
     handle.lock()
     if handle.leave(parked.waiter.unsafelyUnwrapped) {
       handle.queue.pointee.buffers.give(back: parked.buffer)

@@ -60,7 +60,7 @@ extension NullBackend {
 
   public static func wait(
     _ sleeper: Waiter, _ buffer: UnsafeMutableBufferPointer<NullReport>, nanoseconds: Int64?,
-    cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
+    signals: UnsafeMutablePointer<kq_wait_signals>, cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
   ) -> CInt {
     let rang = null_bell_wait(sleeper.pointee.bell, sleeper.pointee.left(nanoseconds), cancelled, context)
     return rang < 0 ? rang : sleeper.pointee.report(rang > 0, buffer)

@@ -184,7 +184,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
 
   public static func wait(
     _ waiter: Waiter, _ buffer: UnsafeMutableBufferPointer<FakeReport>, nanoseconds: Int64?,
-    cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
+    signals: UnsafeMutablePointer<kq_wait_signals>, cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
   ) -> CInt {
     waiter.takeUnretainedValue().wait(buffer, nanoseconds)
   }

@@ -142,6 +142,22 @@ bool kq_is_interposed(void);
 bool kq_signals_are_seen(void);
 
 /*
+ * What a call of kevent() knows of the signals that come to its thread: all zeroes at
+ * its begin, to be let go at its end where they are held.
+ */
+enum { KQ_MASK_WORDS = 2 };
+struct kq_wait_signals {
+    uint64_t before[KQ_MASK_WORDS], outer[KQ_MASK_WORDS]; /* masks: of the thread, and of a call that this one interrupted */
+    bool are_held, were_held;
+    bool interrupted; /* a handler of the program's ran, though the wait brought something */
+};
+/* From here to kq_signals_let_go() signals come in only during waits.  Does nothing where they are held. */
+void kq_signals_hold(struct kq_wait_signals *signals);
+void kq_signals_let_go(struct kq_wait_signals *signals);
+/* Whether the calling thread blocks a signal, other than for the time of a call. */
+bool kq_is_blocked_here(int number);
+
+/*
  * Signals (contract 6.8): occurrences are counted for the process, whatever the
  * program does with the signal; signals.c.
  */

@@ -68,11 +68,13 @@ int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, ui
 /* Events that are there now; no cancellation point. */
 int kq_epoll_poll(int set, struct kq_epoll_event *events, int count);
 /*
- * Waits nanoseconds, rounded up to what the kernel can, or KQ_FOREVER.  A
- * cancellation point; `cancelled` runs where the thread is cancelled there.
+ * Waits nanoseconds, rounded up to what the kernel can, or KQ_FOREVER: how many
+ * events, 0 also where it ended early and no handler of the program's ran, or a
+ * negative errno.  A cancellation point; `cancelled` runs where the thread is
+ * cancelled there.
  */
 int kq_epoll_wait(int set, struct kq_epoll_event *events, int count, int64_t nanoseconds,
-                  void (*cancelled)(void *), void *context);
+                  struct kq_wait_signals *signals, void (*cancelled)(void *), void *context);
 
 int kq_eventfd_signal(int descriptor);
 int kq_eventfd_clear(int descriptor);
