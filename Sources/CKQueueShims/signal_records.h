@@ -24,7 +24,6 @@ struct kq_signal_record {
     atomic_int notifier;              /* the descriptor to write to, + 1 */
     atomic_int busy;                  /* handlers that may be about to */
     atomic_uint front;                /* the handler in force */
-    atomic_uint withheld;             /* sent before the first knote was, and still to be given back */
     struct kq_action fronts[FRONTS];  /* what each stands in front of */
 };
 

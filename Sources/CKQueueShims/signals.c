@@ -16,7 +16,9 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
+#include "interruptions.h"
 #include "listeners.h"
+#include "pending.h"
 #include "signal_records.h"
 
 struct kq_signal_record kq_signal_records[SIGNALS];
@@ -154,7 +156,6 @@ static void forget(struct kq_signal_record *record) {
     atomic_store(&record->notifier, 0);
     atomic_store(&record->busy, 0);
     atomic_store(&record->front, 0);
-    atomic_store(&record->withheld, 0);
 }
 
 static void forget_all(void) {
@@ -278,25 +279,36 @@ static bool would_drop_pending(int number) {
            sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
 }
 
+/*
+ * Whether the default action of what is pending would be taken once it is unblocked.
+ * It was sent while the action was held back, and does not come to it afterwards.
+ */
+static bool would_be_taken(int number, const sigset_t *mask) {
+    struct sigaction program;
+    sigset_t pending, blocked;
+    kq_interrupted_mask(mask, &blocked);
+    kq_signal_program(number, &program);
+    return program.sa_handler == SIG_DFL && number != SIGCHLD && number != SIGURG && number != SIGCONT &&
+           sigismember(&blocked, number) == 1 && sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
+}
+
 int kq_signal_unwatch(int number) {
     struct kq_signal_record *record = &kq_signal_records[number];
     sigset_t before;
     int notifier = -1;
-    unsigned withheld = 0;
     kq_signals_lock(&before);
     if (kq_signals_are_own() && atomic_load(&record->users) == 1) {
+        if (would_be_taken(number, &before))
+            kq_drop_counted(number);
         if (!would_drop_pending(number))
             give_back(number);
         notifier = atomic_exchange(&record->notifier, 0) - 1;
         if (!await_handlers(record))
             notifier = -1;
-        withheld = atomic_exchange(&record->withheld, 0);
     }
     if (kq_signals_are_own() && atomic_load(&record->users) > 0)
         atomic_fetch_sub(&record->users, 1);
     kq_signals_unlock(&before);
-    for (; withheld > 0; withheld--)
-        (void)kill(kq_process(), number);
     return notifier >= 0 && kq_is_inside(notifier) ? notifier : -1;
 }
 

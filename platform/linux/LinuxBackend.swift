@@ -117,7 +117,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   /// Sees to what nobody tells of.
   @inline(__always)
   private mutating func lookAgain() {
-    if signals.isWatchful { signals.look(in: main) }
+    if signals.isWatchful { signals.look() }
   }
 
   public static func wait(

@@ -185,16 +185,26 @@ int kq_listen(int descriptor);
 void kq_listen_to(int place, int number, bool listens);
 void kq_listen_no_more(int place);
 /*
- * Takes away what was sent before the first knote, or later ones would be merged with it unseen; kq_signal_watch()
- * does so by itself but for KQ_LISTENERS, who may not be after the signal as such.
+ * Notes what was sent before the first knote, so that it is not counted; kq_signal_watch() does so by itself but for
+ * KQ_LISTENERS, who may not be after the signal as such.
  */
 void kq_signal_withhold(int number);
 /* For one fewer: the descriptor to close, or -1. The last one gone, all is as it was. */
 int kq_signal_unwatch(int number);
 /* Occurrences ever; it wraps. */
 unsigned kq_signal_count(int number);
-/* Counts what is pending and nobody else will take; false: there is something that somebody else may. */
-bool kq_signal_collect(int number);
+/* Bit n is signal n. */
+struct kq_signal_numbers {
+    uint64_t low, high;
+};
+/*
+ * Counts what is pending for the calling thread and was not counted; it stays pending.  False: to be looked at again,
+ * since somebody else may take it, or has not taken it.  `echoes` is a set in which nothing but a signalfd stands, or
+ * -1: it tells of nothing afterwards that was there before.  `seen` is what kq_signal_looks() said before the caller
+ * was told of a signal; NULL where nobody tells it.
+ */
+bool kq_signals_collect(struct kq_signal_numbers numbers, int echoes, unsigned *seen);
+unsigned kq_signal_looks(void);
 /*
  * Where the program's sigaction() is not ours: takes a handler that it has put in
  * place of ours for the program's action, and stands in front of that.  Whatever

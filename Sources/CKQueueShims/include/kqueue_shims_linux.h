@@ -60,8 +60,17 @@ int kq_epoll_create(void);
 int kq_eventfd(void);
 int kq_timerfd(clockid_t clock);
 int kq_inotify(void);
-/* A signalfd, new with -1, for the signals of a mask: bit n is signal n. */
-int kq_signalfd(int descriptor, uint64_t first, uint64_t second);
+/* A signalfd, new with -1. */
+int kq_signalfd(int descriptor, struct kq_signal_numbers numbers);
+
+/* What is known of a signal in the calling thread. */
+struct kq_thread_signals {
+    unsigned long threads, queued; /* of the process; signals of all kinds that are queued for its user */
+    bool is_own, is_shared;        /* pending for the thread, and for all */
+};
+void kq_look_at_thread(int number, struct kq_thread_signals *signals);
+/* The process's first thread, or the calling one where that has ended. */
+int kq_first_thread(void);
 
 int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token);
 
