@@ -24,6 +24,7 @@ struct kq_signal_record {
     atomic_int notifier;              /* the descriptor to write to, + 1 */
     atomic_int busy;                  /* handlers that may be about to */
     atomic_uint front;                /* the handler in force */
+    atomic_bool yields;               /* the program's action is in force, and nothing is counted */
     struct kq_action fronts[FRONTS];  /* what each stands in front of */
 };
 
