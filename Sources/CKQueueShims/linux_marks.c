@@ -78,10 +78,11 @@ bool kq_can_mark(void) {
 UNSEEN_BY_SANITIZERS bool kq_make_marked_call(struct kq_marked_call *call) {
     uintptr_t top = stack_pointer();
     uint64_t damage = 0;
-    for (size_t below = FIRST; below < call->depth + RED_ZONE; below += STRIDE)
+    size_t first = FIRST + call->first, last = RED_ZONE + call->last;
+    for (size_t below = first; below < last; below += STRIDE)
         *(volatile uint64_t *)(top - below) = MARK;
     call->result = make_call(call);
-    for (size_t below = FIRST; below < call->depth + RED_ZONE; below += STRIDE)
+    for (size_t below = first; below < last; below += STRIDE)
         damage |= *(volatile uint64_t *)(top - below) ^ MARK;
     return damage != 0;
 }

@@ -11,7 +11,7 @@
 
 struct kq_marked_call {
     long number, arguments[6];
-    size_t depth; /* how far below the stack pointer a handler's frame may lie */
+    size_t first, last; /* how far below the stack pointer the end of a handler's frame lies, at least and at most */
     long result;  /* as the kernel gives it: a negative errno where it fails */
 };
 

@@ -45,18 +45,27 @@ static bool needs_nanoseconds(int64_t nanoseconds) {
 extern void __asan_init(void) __attribute__((weak));
 extern void __tsan_init(void) __attribute__((weak));
 
-/* How far down a handler's frame reaches; 0 where no marks are to be laid. */
-static size_t mark_depth;
+/* How far down a handler's frame ends; 0 where no marks are to be laid. */
+static size_t least_depth, most_depth;
 
 /* valgrind complains of what lies below the stack, and a sanitizer runs handlers in its own time. */
-__attribute__((constructor)) static void find_depth(void) {
-    enum { LEAST = 2048, MOST = 4096 };
+static bool is_to_mark(void) {
     const char *preloaded = getenv("LD_PRELOAD");
+    return kq_can_mark() && __asan_init == NULL && __tsan_init == NULL &&
+           (preloaded == NULL || strstr(preloaded, "vgpreload") == NULL);
+}
+
+/*
+ * The kernel tells the size of the largest frame.  Where that is more than usual, only
+ * threads that use large registers have such, and the end may lie anywhere.
+ */
+__attribute__((constructor)) static void find_depth(void) {
+    enum { LEAST = 1024, MOST = 4096, SPAN = 768 };
     unsigned long told = getauxval(AT_MINSIGSTKSZ);
-    if (!kq_can_mark() || __asan_init != NULL || __tsan_init != NULL ||
-        (preloaded != NULL && strstr(preloaded, "vgpreload") != NULL))
+    if (!is_to_mark())
         return;
-    mark_depth = told == 0 || told > MOST ? MOST : told < LEAST ? LEAST : told;
+    most_depth = told < LEAST || told > MOST ? MOST : told;
+    least_depth = most_depth == told ? told - SPAN : 0;
 }
 
 /* Whether some handler asks for a stack of its own; that of a fault is not what ends a wait. */
@@ -90,7 +99,7 @@ static bool make_call(struct kq_marked_call *call) {
 
 static int wait_marked(int set, struct kq_epoll_event *events, int count, int64_t nanoseconds, bool *handled) {
     struct timespec timeout = as_timespec(nanoseconds);
-    struct kq_marked_call call = {.depth = mark_depth, .result = -ENOSYS};
+    struct kq_marked_call call = {.first = least_depth, .last = most_depth, .result = -ENOSYS};
     if (needs_nanoseconds(nanoseconds)) {
         call.number = SYS_epoll_pwait2;
         memcpy(call.arguments, (long[6]){set, (long)events, count, (long)&timeout, 0, 0}, sizeof call.arguments);
@@ -133,7 +142,7 @@ static int wait_once(int set, struct kq_epoll_event *events, int count, int64_t 
                      const struct kq_wait_signals *signals, bool *handled) {
     sigset_t mask;
     if (!signals->are_held)
-        return mark_depth > 0 ? wait_marked(set, events, count, nanoseconds, handled)
+        return most_depth > 0 ? wait_marked(set, events, count, nanoseconds, handled)
                               : wait_plainly(set, events, count, nanoseconds, handled);
     kq_waiting_mask(signals, &mask);
     return wait_held(set, events, count, nanoseconds, handled, &mask);

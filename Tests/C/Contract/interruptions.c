@@ -341,7 +341,8 @@ static void cancellation_and_close_leave_the_mask(void) {
         join_thread(thread);
         stop_noise(&noisy);
         for (int number = 1; number <= SIGRTMAX; number++)
-            REQUIRE_EQ(sigismember(&mask_at_end, number), sigismember(&own_mask, number));
+            if (number < 32 || number >= SIGRTMIN) /* libc cancels by one of those between */
+                REQUIRE_EQ(sigismember(&mask_at_end, number), sigismember(&own_mask, number));
     }
 }
 
