@@ -17,6 +17,7 @@
 #ifdef __linux__
 #define _GNU_SOURCE
 #include "include/kqueue_shims_linux.h"
+#include "listeners.h"
 #include "pending.h"
 
 #include <string.h>
@@ -171,10 +172,15 @@ unsigned long kq_queued_signals(void) {
     return state.queued;
 }
 
-bool kq_is_settled(int echoes, unsigned long queued) {
+/* Nothing but a signalfd stands in the set. */
+static void drop_reports(int set) {
     struct kq_epoll_event event;
-    while (echoes >= 0 && kq_epoll_poll(echoes, &event, 1) > 0)
+    while (kq_epoll_poll(set, &event, 1) > 0)
         continue;
+}
+
+bool kq_is_settled(unsigned long queued) {
+    kq_each_listener(drop_reports);
     return kq_queued_signals() == queued;
 }
 

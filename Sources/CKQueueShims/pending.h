@@ -30,9 +30,9 @@ void kq_note_none_pending(int number);
 
 /*
  * How many signals are queued, as far as that is told, and whether that is still so
- * once what a signalfd tells of marking is dropped: otherwise some came meanwhile.
+ * once what all kqueues were told of marking is dropped: otherwise some came meanwhile.
  */
 unsigned long kq_queued_signals(void);
-bool kq_is_settled(int echoes, unsigned long queued);
+bool kq_is_settled(unsigned long queued);
 
 #endif /* KQUEUE_PENDING_H */

@@ -36,21 +36,26 @@ static bool is_left_to_us(int number) {
     }
 }
 
-/* The caller knows by itself; to be told again would make its kqueue readable for nothing. */
-static void tell_others(int number) {
+/* A caller that watches it knows by itself; to be told again would make its kqueue readable for nothing. */
+static void tell_others(int number, bool is_callers) {
     sigset_t before;
     kq_signals_lock(&before);
-    if (atomic_load(&kq_signal_records[number].users) > 1)
+    if (atomic_load(&kq_signal_records[number].users) > (is_callers ? 1u : 0u))
         kq_signal_notify(number);
     kq_signals_unlock(&before);
 }
 
-/* What comes of a look at several. */
+/* A look at all that is watched, by whomever: what others are told of it is dropped. */
 struct look {
+    struct kq_signal_numbers own; /* the caller's */
     unsigned fresh; /* how many were counted */
     bool found;     /* something was marked, or sent again with its mark */
     bool leaves;    /* something is to be looked at again */
 };
+
+static bool has(const struct kq_signal_numbers *numbers, int number) {
+    return ((number < 64 ? numbers->low >> number : numbers->high >> (number - 64)) & 1) != 0;
+}
 
 static void count_pending(int number, struct look *look) {
     bool handles = !handles_nothing(number);
@@ -62,35 +67,48 @@ static void count_pending(int number, struct look *look) {
     if (marking.fresh == 0)
         return;
     atomic_fetch_add(&kq_signal_records[number].count, marking.fresh);
-    tell_others(number);
+    tell_others(number, has(&look->own, number));
+}
+
+/* Whether a look is worth its cost. */
+static bool is_any_pending(void) {
+    sigset_t pending;
+    bool is_any = false;
+    if (sigpending(&pending) != 0)
+        return false;
+    for (int number = 1; number < SIGNALS; number++) {
+        bool is_pending = sigismember(&pending, number) == 1;
+        is_any = is_any || (is_pending && kq_signal_is_watched(number));
+        if (!is_pending)
+            kq_note_none_pending(number);
+    }
+    return is_any;
 }
 
 /* One that is not blocked here comes to a handler by itself. */
 static void look_at(int number, const sigset_t *pending, struct look *look) {
-    if (!kq_signal_is_watched(number))
+    if (!kq_signal_is_watched(number) || sigismember(pending, number) != 1)
         return;
-    if (sigismember(pending, number) != 1)
-        kq_note_none_pending(number);
-    else if (kq_is_blocked_here(number) && is_left_to_us(number))
+    if (kq_is_blocked_here(number) && is_left_to_us(number))
         count_pending(number, look);
     else if (kq_is_blocked_here(number))
         look->leaves = true;
 }
 
-static void look_at_all(struct kq_signal_numbers numbers, struct look *look) {
+static void look_at_all(struct look *look) {
     sigset_t pending;
     look->leaves = look->found = false;
     if (sigpending(&pending) != 0)
         return;
     for (int number = 1; number < SIGNALS; number++)
-        if ((number < 64 ? numbers.low >> number : numbers.high >> (number - 64)) & 1)
-            look_at(number, &pending, look);
+        look_at(number, &pending, look);
 }
 
 /*
- * To look makes the system tell all kqueues of what is sent again.  Of two that sleep
- * and look after one another there would be no end, so one that is told so, and finds
- * as many queued as then, leaves it at that.
+ * To look makes the system tell all kqueues of what is sent again; one whose thread
+ * sleeps may be told before that is dropped.  Of two that look after one another there
+ * would be no end, so one that is told so, and finds as many queued as then, leaves it
+ * at that.
  */
 static atomic_uint looks;             /* that found nothing new */
 static atomic_ulong queued_at_looks;
@@ -112,18 +130,18 @@ unsigned kq_signal_looks(void) {
     return atomic_load(&looks);
 }
 
-bool kq_signals_collect(struct kq_signal_numbers numbers, int echoes, unsigned *seen) {
+bool kq_signals_collect(struct kq_signal_numbers own, unsigned *seen) {
     enum { TRIES = 8 };
-    struct look look = {.fresh = 0};
+    struct look look = {.own = own};
     int error = errno;
-    if (is_echo(seen))
+    if (!is_any_pending() || is_echo(seen))
         return true;
     for (int i = 0; i < TRIES; i++) {
         unsigned long queued = kq_queued_signals();
-        look_at_all(numbers, &look);
+        look_at_all(&look);
         if (!look.found)
             break;
-        bool is_settled = kq_is_settled(echoes, queued);
+        bool is_settled = kq_is_settled(queued);
         if (is_settled && look.fresh == 0 && seen != NULL)
             note_look(seen, queued);
         if (is_settled)
@@ -175,8 +193,8 @@ unsigned long kq_queued_signals(void) {
     return 0;
 }
 
-bool kq_is_settled(int echoes, unsigned long queued) {
-    (void)echoes, (void)queued;
+bool kq_is_settled(unsigned long queued) {
+    (void)queued;
     return true;
 }
 #endif

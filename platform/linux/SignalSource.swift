@@ -18,6 +18,8 @@ struct SignalSource: ~Copyable {
   /// The set that the signalfd stands in, or -1.
   private(set) var descriptor: CInt = -1
   private var signalfd: CInt = -1
+  /// The set's place among those in which reports of marking are dropped.
+  private var place: CInt = -1
   /// Knotes by signal.
   private var knotesOfSignal = HashIndex()
   private var watched = kq_signal_numbers()
@@ -75,18 +77,23 @@ struct SignalSource: ~Copyable {
     _ = kq_signalfd(signalfd, wanted)
   }
 
-  /// Has what was pending before a knote was added told to nobody, and what came since told.
-  mutating func begin(_ number: CInt, _ seen: CUnsignedInt) {
-    count()
-    if kq_signal_count(number) != seen { tellAgain() }
+  /// Takes the place. After a signal is watched, as the first to watch one in a process forgets its parent's places.
+  /// - Throws: ENOMEM.
+  mutating func listen() throws(Errno) {
+    if place < 0 { place = try Errno.check(kq_listen(descriptor)) }
+  }
+
+  /// Drops reports of what was pending before a knote was added; what came since is told by its descriptor.
+  mutating func begin() {
+    count(own: kq_signal_numbers())
   }
 
   // MARK: Signals that are pending
 
   /// Counts what no handler will count; others are told of it.
-  private mutating func count() {
+  private mutating func count(own: kq_signal_numbers) {
     dropReports()
-    if !kq_signals_collect(wanted, descriptor, &seenLooks) { leftSomething = true }
+    if !kq_signals_collect(own, &seenLooks) { leftSomething = true }
   }
 
   private func dropReports() {
@@ -99,7 +106,7 @@ struct SignalSource: ~Copyable {
   mutating func gather(
     _ knotes: borrowing LinuxBackend.Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
-    count()
+    count(own: wanted)
     var written = 0
     for number in 0..<Self.limit where wanted.contains(number) && written < buffer.count {
       guard let index = find(number, knotes) else { continue }
@@ -135,6 +142,8 @@ struct SignalSource: ~Copyable {
   }
 
   mutating func close() {
+    if place >= 0 { kq_listen_no_more(place) }
+    place = -1
     if signalfd >= 0 { kq_close_own(signalfd) }
     if descriptor >= 0 { kq_close_own(descriptor) }
     signalfd = -1
@@ -160,11 +169,5 @@ extension kq_signal_numbers {
 
   mutating func remove(_ number: CInt) {
     if number < 64 { low &= ~(1 << UInt64(number)) } else { high &= ~(1 << UInt64(number - 64)) }
-  }
-
-  static func only(_ number: CInt) -> kq_signal_numbers {
-    var numbers = kq_signal_numbers()
-    numbers.insert(number)
-    return numbers
   }
 }

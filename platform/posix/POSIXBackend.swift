@@ -256,6 +256,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   private mutating func beginRound() {
     signals.beginRound()
+    if signals.count > 0 { collectPending() }
     reaper.beginRound()
     beginFiles()
   }

@@ -21,7 +21,7 @@ extension POSIXBackend {
     guard kq_signal_can_be_seen(number) else { return }
     try signals.reserve()
     // What came before counts for those who watched then, and not for this one (C-283).
-    collect(number)
+    collectPending()
     try listener.listen(to: number, pipe.writing)
     kq_signal_withhold(number)
     knote.pointee.platform.place = .signal
@@ -59,10 +59,14 @@ extension POSIXBackend {
     }
   }
 
-  /// Counts what is pending.
-  private func collect(_ number: CInt) {
-    let bit = UInt64(1) << UInt64(number % 64)
-    _ = kq_signals_collect(kq_signal_numbers(low: number < 64 ? bit : 0, high: number < 64 ? 0 : bit), -1, nil)
+  /// Counts what is pending, and tells other kqueues of it.
+  func collectPending() {
+    var own = kq_signal_numbers()
+    for place in 0..<signals.count {
+      let number = signals[place].number
+      if number < 64 { own.low |= 1 << UInt64(number) } else { own.high |= 1 << UInt64(number - 64) }
+    }
+    _ = kq_signals_collect(own, nil)
   }
 
   func counts(_ number: CInt) -> Bool {
@@ -82,7 +86,6 @@ extension POSIXBackend {
     while written < buffer.count, let place = signals.next() {
       let watch = signals[place]
       if !kq_signals_are_seen() { kq_signal_look(watch.number) }
-      if !knotes[watch.token.index].pointee.isDisabled { collect(watch.number) }
       let count = kq_signal_count(watch.number)
       guard count != watch.seen else { continue }
       signals[place].seen = count

@@ -178,7 +178,7 @@ void kq_own_pipe(int descriptor);
 /* In place of a descriptor: those who listen are told. */
 enum { KQ_LISTENERS = INT_MAX - 1 };
 /*
- * A place for a descriptor, a pipe's writing end, among those who listen, or -ENOMEM; which signals
+ * A place for a descriptor, a pipe's writing end or a set with a signalfd, among those who listen, or -ENOMEM; which signals
  * it listens to; and the end of that, after which the descriptor can be closed.
  */
 int kq_listen(int descriptor);
@@ -198,12 +198,11 @@ struct kq_signal_numbers {
     uint64_t low, high;
 };
 /*
- * Counts what is pending for the calling thread and was not counted; it stays pending.  False: to be looked at again,
- * since somebody else may take it, or has not taken it.  `echoes` is a set in which nothing but a signalfd stands, or
- * -1: it tells of nothing afterwards that was there before.  `seen` is what kq_signal_looks() said before the caller
- * was told of a signal; NULL where nobody tells it.
+ * Counts what is pending for the calling thread, watched and not counted yet; it stays pending.  All who watch it are
+ * told, but not the caller of what is in `own`.  False: to be looked at again, since somebody else may take it, or has
+ * not taken it.  `seen` is what kq_signal_looks() said before the caller was told of a signal; NULL where nobody tells it.
  */
-bool kq_signals_collect(struct kq_signal_numbers numbers, int echoes, unsigned *seen);
+bool kq_signals_collect(struct kq_signal_numbers own, unsigned *seen);
 unsigned kq_signal_looks(void);
 /*
  * Where the program's sigaction() is not ours: takes a handler that it has put in
