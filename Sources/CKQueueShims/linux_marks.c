@@ -65,7 +65,7 @@ static inline __attribute__((always_inline)) long make_call(const struct kq_mark
     __asm__ volatile("svc #0"
                      : "+r"(first)
                      : "r"(number), "r"(second), "r"(third), "r"(fourth), "r"(fifth), "r"(sixth)
-                     : "memory");
+                     : "memory", "cc");
     return first;
 #endif
 }
