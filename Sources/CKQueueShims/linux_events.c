@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #include "include/kqueue_shims_linux.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -52,49 +51,6 @@ int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, ui
 
 int kq_epoll_poll(int set, struct kq_epoll_event *events, int count) {
     return result(syscall(SYS_epoll_pwait, set, events, count, 0, NULL, 0));
-}
-
-#ifdef __GLIBC__
-#if __GLIBC_PREREQ(2, 35)
-#define HAVE_EPOLL_PWAIT2
-#endif
-#endif
-
-#ifdef HAVE_EPOLL_PWAIT2
-static int wait_nanoseconds(int set, struct epoll_event *events, int count, int64_t nanoseconds) {
-    struct timespec timeout = {.tv_sec = (time_t)(nanoseconds / 1000000000),
-                               .tv_nsec = (long)(nanoseconds % 1000000000)};
-    return epoll_pwait2(set, events, count, &timeout, NULL);
-}
-#else
-static int wait_nanoseconds(int set, struct epoll_event *events, int count, int64_t nanoseconds) {
-    (void)set, (void)events, (void)count, (void)nanoseconds;
-    errno = ENOSYS;
-    return -1;
-}
-#endif
-
-static int wait_rounded_up(int set, struct epoll_event *events, int count, int64_t nanoseconds) {
-    int64_t milliseconds = nanoseconds < 0 ? -1 : nanoseconds / 1000000 + (nanoseconds % 1000000 != 0);
-    return epoll_wait(set, events, count, milliseconds > INT_MAX ? INT_MAX : (int)milliseconds);
-}
-
-static int wait_exactly(int set, struct epoll_event *events, int count, int64_t nanoseconds) {
-    if (nanoseconds > 0 && nanoseconds % 1000000 != 0) {
-        int got = wait_nanoseconds(set, events, count, nanoseconds);
-        if (got >= 0 || errno != ENOSYS)
-            return result(got);
-    }
-    return result(wait_rounded_up(set, events, count, nanoseconds));
-}
-
-int kq_epoll_wait(int set, struct kq_epoll_event *events, int count, int64_t nanoseconds,
-                  void (*cancelled)(void *), void *context) {
-    volatile int got;
-    pthread_cleanup_push(cancelled, context);
-    got = wait_exactly(set, (struct epoll_event *)events, count, nanoseconds);
-    pthread_cleanup_pop(0);
-    return got;
 }
 
 int kq_eventfd_signal(int descriptor) {

@@ -18,7 +18,8 @@
 /* What one thread's status says. */
 struct thread_status {
     bool is_gone; /* has ended, or is about to */
-    uint64_t pending, blocked;
+    uint64_t pending, shared, blocked;
+    unsigned long threads, queued; /* of the process, and of its user */
 };
 
 /* A file of /proc as a stream of lines; some are long, and of no interest. */
@@ -55,6 +56,12 @@ static void read_line(const char *line, struct thread_status *status) {
         status->is_gone = line[7] == 'Z' || line[7] == 'X';
     if (strncmp(line, "SigPnd:\t", 8) == 0)
         status->pending = strtoull(line + 8, NULL, 16);
+    if (strncmp(line, "ShdPnd:\t", 8) == 0)
+        status->shared = strtoull(line + 8, NULL, 16);
+    if (strncmp(line, "Threads:\t", 9) == 0)
+        status->threads = strtoul(line + 9, NULL, 10);
+    if (strncmp(line, "SigQ:\t", 6) == 0)
+        status->queued = strtoul(line + 6, NULL, 10);
     if (strncmp(line, "SigBlk:\t", 8) == 0)
         status->blocked = strtoull(line + 8, NULL, 16);
 }
@@ -126,11 +133,33 @@ int kq_is_blocked_everywhere(int number) {
     return result;
 }
 
-int kq_signalfd(int descriptor, uint64_t first, uint64_t second) {
+/* Without /proc: many threads, and a signal that is all theirs. */
+void kq_look_at_thread(int number, struct kq_thread_signals *signals) {
+    uint64_t bit = UINT64_C(1) << (number - 1);
+    struct thread_status status;
+    char name[16];
+    snprintf(name, sizeof name, "%d", (int)syscall(SYS_gettid));
+    if (!read_status(name, &status) || status.is_gone)
+        status = (struct thread_status){.shared = bit};
+    *signals = (struct kq_thread_signals){.threads = status.threads,
+                                          .queued = status.queued,
+                                          .is_own = (status.pending & bit) != 0,
+                                          .is_shared = (status.shared & bit) != 0};
+}
+
+int kq_first_thread(void) {
+    struct thread_status status;
+    char name[16];
+    int first = kq_process();
+    snprintf(name, sizeof name, "%d", first);
+    return read_status(name, &status) && !status.is_gone ? first : (int)syscall(SYS_gettid);
+}
+
+int kq_signalfd(int descriptor, struct kq_signal_numbers numbers) {
     sigset_t mask;
     sigemptyset(&mask);
     for (int number = 1; number < SIGNALS; number++)
-        if ((number < 64 ? first >> number : second >> (number - 64)) & 1)
+        if ((number < 64 ? numbers.low >> number : numbers.high >> (number - 64)) & 1)
             sigaddset(&mask, number);
     int result = signalfd(descriptor, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     if (result < 0)

@@ -1,5 +1,5 @@
 /*
- * Who listens to which signals. Places are taken and given up without a lock, as
+ * Who listens to which signals, by a pipe or by a set with a signalfd. Places are taken and given up without a lock, as
  * handlers read them.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -88,6 +88,19 @@ void kq_tell_listeners(int number) {
         int descriptor = atomic_load(&listener->descriptor) - 1;
         if (descriptor >= 0 && (signals >> number % WORD_BITS & 1) != 0)
             kq_tell(descriptor);
+    }
+    atomic_fetch_sub(&telling, 1);
+}
+
+void kq_each_listener(void (*act)(int descriptor)) {
+    atomic_fetch_add(&telling, 1);
+    for (int place = 0; place < PAGES * PAGE_PLACES; place++) {
+        struct listener *listener = place_of(place);
+        if (listener == NULL)
+            break;
+        int descriptor = atomic_load(&listener->descriptor) - 1;
+        if (descriptor >= 0 && kq_is_still_own(descriptor))
+            act(descriptor);
     }
     atomic_fetch_sub(&telling, 1);
 }

@@ -12,8 +12,8 @@
 
 /* Tells those who listen to a signal. Async-signal-safe. */
 void kq_tell_listeners(int number);
-/* The calling thread was interrupted by a signal that is watched; whether for a handler of the program's. */
-void kq_note_interruption(bool handled);
+/* Does something with each descriptor that listens, while it stays open. */
+void kq_each_listener(void (*act)(int descriptor));
 /* What a signal says of a child, if it is the one. Async-signal-safe. */
 void kq_hear_child(int number, const siginfo_t *info);
 /* In a forked child: there are no children. Async-signal-safe. */

@@ -1,12 +1,11 @@
 /*
- * POSIX: waiting and waking, with poll(2) and a pipe.
+ * POSIX: waking, with a pipe, and looking with poll(2).
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "include/kqueue_shims_posix.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -73,16 +72,4 @@ int kq_poll_now(struct pollfd *list, size_t count) {
     int result = got == -1 ? -errno : got;
     release_cancellation(state);
     return result;
-}
-
-int kq_poll_wait(struct pollfd *list, size_t count, int64_t nanoseconds, void (*cancelled)(void *),
-                 void *context) {
-    int64_t milliseconds = nanoseconds < 0 ? -1 : nanoseconds / 1000000 + (nanoseconds % 1000000 != 0);
-    volatile int got;
-    pthread_cleanup_push(cancelled, context);
-    got = poll(list, (nfds_t)count, milliseconds > INT_MAX ? INT_MAX : (int)milliseconds);
-    if (got == -1)
-        got = -errno;
-    pthread_cleanup_pop(0);
-    return got;
 }

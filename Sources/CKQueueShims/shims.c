@@ -125,7 +125,7 @@ int kq_nap(int64_t nanoseconds, void (*cancelled)(void *), void *context) {
     return result;
 }
 
-struct kq_signal_mask kq_signals_hold(void) {
+struct kq_signal_mask kq_block_signals(void) {
     struct kq_signal_mask mask = {{0}};
     sigset_t all, before;
     _Static_assert(sizeof before <= sizeof mask, "sigset_t");
@@ -135,7 +135,7 @@ struct kq_signal_mask kq_signals_hold(void) {
     return mask;
 }
 
-void kq_signals_release(struct kq_signal_mask mask) {
+void kq_unblock_signals(struct kq_signal_mask mask) {
     sigset_t before;
     memcpy(&before, &mask, sizeof before);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

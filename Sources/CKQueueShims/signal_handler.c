@@ -4,7 +4,9 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
+#include "interruptions.h"
 #include "listeners.h"
+#include "pending.h"
 #include "signal_records.h"
 
 #include <sys/stat.h>
@@ -74,9 +76,10 @@ void kq_signal_notify(int number) {
 
 /* Blocks what the program's action would have the kernel block. */
 static void mask_as_asked(int number, const struct sigaction *program, const ucontext_t *context) {
-    sigset_t mask = program->sa_mask;
+    sigset_t mask = program->sa_mask, before;
+    kq_interrupted_mask(&context->uc_sigmask, &before);
     for (int other = 1; other < SIGNALS; other++)
-        if (sigismember(&context->uc_sigmask, other) == 1)
+        if (sigismember(&before, other) == 1)
             sigaddset(&mask, other);
     if (!(program->sa_flags & SA_NODEFER))
         sigaddset(&mask, number);
@@ -98,10 +101,17 @@ static void run_replaced(unsigned place, int number, siginfo_t *info, void *cont
         run(number, info, context, &program);
 }
 
+/* Once, though it may have been pending when it was counted. */
+static void count(int number) {
+    atomic_fetch_add(&kq_signal_records[number].count, 1);
+    kq_signal_notify(number);
+}
+
 static void handle(unsigned place, int number, siginfo_t *info, void *context) {
     struct kq_signal_record *record = &kq_signal_records[number];
     struct sigaction program;
     int error = errno;
+    bool was_counted = kq_unmark(number, info);
     if (place != atomic_load(&record->front))
         return run_replaced(place, number, info, context);
     if (!kq_signals_are_own()) {
@@ -120,8 +130,8 @@ static void handle(unsigned place, int number, siginfo_t *info, void *context) {
     if (kq_signal_is_watched(number)) {
         if (atomic_load(&record->notifier) - 1 == KQ_LISTENERS)
             kq_hear_child(number, info);
-        atomic_fetch_add(&record->count, 1);
-        kq_signal_notify(number);
+        if (!was_counted)
+            count(number);
     }
     kq_action_take(&record->fronts[place], &program);
     kq_note_interruption(is_handler(&program));

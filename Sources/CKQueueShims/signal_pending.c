@@ -1,12 +1,11 @@
 /*
- * Signals that every thread blocks never reach a handler: they are pending, and
+ * Signals that a thread blocks never reach a handler of its own: they are pending, and
  * are looked for by whoever calls kevent().
  *
- * They are taken, not only looked at, since the next one would be merged with
- * one that stays pending, and be lost.  So a program that blocks a signal which a
- * knote watches and takes it by itself, by sigwait(), sigtimedwait() or a
- * signalfd, shares it with the knote: whoever comes first has it.  One that waits
- * in sigwait() does so before it is sent, and no knote counts it then.
+ * They stay pending (C-350): sigpending() tells of them, sigwait() takes them, and the
+ * handler runs once they are unblocked.  Each is counted once.  Those that have been are
+ * marked where the system lets that be done (linux_pending.c).  Elsewhere a number that
+ * was found pending counts again only once it was found not to be.
  *
  * What is pending for one thread alone (pthread_kill, raise, a fault of its own)
  * is seen in that thread: when it calls kevent(), or unblocks it and so has the
@@ -15,21 +14,17 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
+#include "pending.h"
 #include "signal_records.h"
 
-static bool is_pending(int number) {
-    sigset_t pending;
-    return sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
-}
-
-static bool is_blocked_here(int number) {
-    sigset_t blocked;
-    return pthread_sigmask(SIG_BLOCK, NULL, &blocked) == 0 && sigismember(&blocked, number) == 1;
+static bool handles_nothing(int number) {
+    struct sigaction program;
+    kq_signal_program(number, &program);
+    return program.sa_handler == SIG_DFL || program.sa_handler == SIG_IGN;
 }
 
 /* Whether nobody will have it handled: not a thread that has it unblocked, or waits for it. */
 static bool is_left_to_us(int number) {
-    struct sigaction program;
     switch (kq_is_blocked_everywhere(number)) {
     case 1:
         return true;
@@ -37,60 +32,169 @@ static bool is_left_to_us(int number) {
         return false;
     default:
         /* The system does not tell. Without a handler it comes to the same whichever thread takes it. */
-        kq_signal_program(number, &program);
-        return program.sa_handler == SIG_DFL || program.sa_handler == SIG_IGN;
+        return handles_nothing(number);
     }
 }
 
-/* Takes all that is pending, and says how many that were. */
-static unsigned take(int number) {
-    static const struct timespec now = {0, 0};
-    sigset_t only;
-    unsigned taken = 0;
-    int state;
-    sigemptyset(&only);
-    sigaddset(&only, number);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state); /* the caller holds a lock */
-    while (sigtimedwait(&only, NULL, &now) == number)
-        taken++;
-    pthread_setcancelstate(state, &state);
-    return taken;
-}
-
-/* The caller knows by itself; to be told again would make its kqueue readable for nothing. */
-static void tell_others(int number) {
+/* A caller that watches it knows by itself; to be told again would make its kqueue readable for nothing. */
+static void tell_others(int number, bool is_callers) {
     sigset_t before;
     kq_signals_lock(&before);
-    if (atomic_load(&kq_signal_records[number].users) > 1)
+    if (atomic_load(&kq_signal_records[number].users) > (is_callers ? 1u : 0u))
         kq_signal_notify(number);
     kq_signals_unlock(&before);
 }
 
-bool kq_signal_collect(int number) {
-    struct kq_signal_record *record = &kq_signal_records[number];
-    int error = errno;
-    if (!kq_signal_is_watched(number) || !is_pending(number) || !is_blocked_here(number))
-        return true;
-    if (!is_left_to_us(number))
+/* A look at all that is watched, by whomever: what others are told of it is dropped. */
+struct look {
+    struct kq_signal_numbers own; /* the caller's */
+    unsigned fresh; /* how many were counted */
+    bool found;     /* something was marked, or sent again with its mark */
+    bool leaves;    /* something is to be looked at again */
+};
+
+static bool has(const struct kq_signal_numbers *numbers, int number) {
+    return ((number < 64 ? numbers->low >> number : numbers->high >> (number - 64)) & 1) != 0;
+}
+
+static void count_pending(int number, struct look *look) {
+    bool handles = !handles_nothing(number);
+    struct kq_marking marking = {.number = number, .mark = KQ_MARK_COUNTED, .may_move = !handles};
+    kq_mark_pending(&marking);
+    look->found = true;
+    look->leaves = look->leaves || (marking.is_shared && !handles);
+    look->fresh += marking.fresh;
+    if (marking.fresh == 0)
+        return;
+    atomic_fetch_add(&kq_signal_records[number].count, marking.fresh);
+    tell_others(number, has(&look->own, number));
+}
+
+/* Whether a look is worth its cost. */
+static bool is_any_pending(void) {
+    sigset_t pending;
+    bool is_any = false;
+    if (sigpending(&pending) != 0)
         return false;
-    unsigned taken = take(number);
-    atomic_fetch_add(&record->count, taken);
-    if (taken > 0)
-        tell_others(number);
+    for (int number = 1; number < SIGNALS; number++) {
+        bool is_pending = sigismember(&pending, number) == 1;
+        is_any = is_any || (is_pending && kq_signal_is_watched(number));
+        if (!is_pending)
+            kq_note_none_pending(number);
+    }
+    return is_any;
+}
+
+/* One that is not blocked here comes to a handler by itself. */
+static void look_at(int number, const sigset_t *pending, struct look *look) {
+    if (!kq_signal_is_watched(number) || sigismember(pending, number) != 1)
+        return;
+    if (kq_is_blocked_here(number) && is_left_to_us(number))
+        count_pending(number, look);
+    else if (kq_is_blocked_here(number))
+        look->leaves = true;
+}
+
+static void look_at_all(struct look *look) {
+    sigset_t pending;
+    look->leaves = look->found = false;
+    if (sigpending(&pending) != 0)
+        return;
+    for (int number = 1; number < SIGNALS; number++)
+        look_at(number, &pending, look);
+}
+
+/*
+ * To look makes the system tell all kqueues of what is sent again; one whose thread
+ * sleeps may be told before that is dropped.  Of two that look after one another there
+ * would be no end, so one that is told so, and finds as many queued as then, leaves it
+ * at that.
+ */
+static atomic_uint looks;             /* that found nothing new */
+static atomic_ulong queued_at_looks;
+
+static bool is_echo(unsigned *seen) {
+    unsigned now = atomic_load(&looks);
+    if (seen == NULL || *seen == now)
+        return false;
+    *seen = now;
+    return kq_queued_signals() == atomic_load(&queued_at_looks);
+}
+
+static void note_look(unsigned *seen, unsigned long queued) {
+    atomic_store(&queued_at_looks, queued);
+    *seen = atomic_fetch_add(&looks, 1) + 1;
+}
+
+unsigned kq_signal_looks(void) {
+    return atomic_load(&looks);
+}
+
+bool kq_signals_collect(struct kq_signal_numbers own, unsigned *seen) {
+    enum { TRIES = 8 };
+    struct look look = {.own = own};
+    int error = errno;
+    if (!is_any_pending() || is_echo(seen))
+        return true;
+    for (int i = 0; i < TRIES; i++) {
+        unsigned long queued = kq_queued_signals();
+        look_at_all(&look);
+        if (!look.found)
+            break;
+        bool is_settled = kq_is_settled(queued);
+        if (is_settled && look.fresh == 0 && seen != NULL)
+            note_look(seen, queued);
+        if (is_settled)
+            break;
+    }
     errno = error;
-    return true;
+    return !look.leaves;
 }
 
 void kq_signal_withhold(int number) {
+    struct kq_marking marking = {.number = number, .mark = KQ_MARK_EARLIER};
+    sigset_t pending;
     int error = errno;
-    if (is_pending(number) && is_blocked_here(number) && is_left_to_us(number))
-        atomic_fetch_add(&kq_signal_records[number].withheld, take(number));
+    if (sigpending(&pending) == 0 && sigismember(&pending, number) == 1 && kq_is_blocked_here(number) &&
+        is_left_to_us(number))
+        kq_mark_pending(&marking);
     errno = error;
 }
 
+/* ---- Where signals cannot be sent again as they were ---- */
+
 #ifndef __linux__
+static atomic_bool is_known[SIGNALS];
+
+void kq_mark_pending(struct kq_marking *marking) {
+    marking->fresh = !atomic_exchange(&is_known[marking->number], true);
+    marking->is_shared = false;
+}
+
+void kq_drop_counted(int number) {
+    (void)number;
+}
+
+bool kq_unmark(int number, siginfo_t *info) {
+    (void)info;
+    return atomic_exchange(&is_known[number], false);
+}
+
+void kq_note_none_pending(int number) {
+    atomic_store(&is_known[number], false);
+}
+
 int kq_is_blocked_everywhere(int number) {
     (void)number;
     return -1;
+}
+
+unsigned long kq_queued_signals(void) {
+    return 0;
+}
+
+bool kq_is_settled(unsigned long queued) {
+    (void)queued;
+    return true;
 }
 #endif

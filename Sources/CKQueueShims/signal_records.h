@@ -17,8 +17,6 @@ enum { FRONTS = 4 };
 
 typedef void (*kq_front)(int, siginfo_t *, void *);
 extern const kq_front kq_fronts[FRONTS];
-/* Which of ours an action is, or -1. */
-int kq_front_of(const struct sigaction *action);
 
 struct kq_signal_record {
     atomic_uint users;                /* knotes */
@@ -26,7 +24,7 @@ struct kq_signal_record {
     atomic_int notifier;              /* the descriptor to write to, + 1 */
     atomic_int busy;                  /* handlers that may be about to */
     atomic_uint front;                /* the handler in force */
-    atomic_uint withheld;             /* sent before the first knote was, and still to be given back */
+    atomic_bool yields;               /* the program's action is in force, and nothing is counted */
     struct kq_action fronts[FRONTS];  /* what each stands in front of */
 };
 

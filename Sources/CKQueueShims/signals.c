@@ -16,8 +16,14 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
+#include "interruptions.h"
 #include "listeners.h"
+#include "pending.h"
 #include "signal_records.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct kq_signal_record kq_signal_records[SIGNALS];
 atomic_int kq_signals_owner;
@@ -86,15 +92,47 @@ static int quiet_flags(int number, const struct sigaction *program) {
     return flags;
 }
 
+/* Whether the process may have a terminal; where that cannot be told it may. */
+static bool may_have_terminal(void) {
+    int error = errno;
+    int terminal = (int)syscall(SYS_openat, AT_FDCWD, "/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    bool has_none = terminal < 0 && errno == ENXIO;
+    if (terminal >= 0)
+        (void)syscall(SYS_close, terminal);
+    errno = error;
+    return !has_none;
+}
+
+/*
+ * Whether a signal must be ignored indeed and goes uncounted.  The terminal asks what
+ * the kernel's action is before it sends a background process these two: who ignores
+ * them has its call done or refused, whoever does not is sent one and begins the call
+ * again, and is sent one again (C-368).
+ */
+static bool must_be_ignored(int number, const struct sigaction *program) {
+    return (number == SIGTTIN || number == SIGTTOU) && program->sa_handler == SIG_IGN && may_have_terminal();
+}
+
 /* With everything blocked until ours is done: it must not be left half done by a handler that jumps away. */
-static int install(int number, unsigned place, const struct sigaction *program, struct sigaction *old) {
-    struct sigaction ours = *program;
+static void make_ours(int number, unsigned place, const struct sigaction *program, struct sigaction *ours) {
     bool handles = program->sa_handler != SIG_DFL && program->sa_handler != SIG_IGN;
-    ours.sa_flags = handles ? program->sa_flags & ~(int)SA_RESETHAND : quiet_flags(number, program);
-    ours.sa_flags |= SA_SIGINFO;
-    ours.sa_sigaction = kq_fronts[place];
-    sigfillset(&ours.sa_mask);
-    return kq_next_sigaction(number, &ours, old) == 0 ? 0 : -errno;
+    *ours = *program;
+    ours->sa_flags = handles ? program->sa_flags & ~(int)SA_RESETHAND : quiet_flags(number, program);
+    ours->sa_flags |= SA_SIGINFO;
+    ours->sa_sigaction = kq_fronts[place];
+    sigfillset(&ours->sa_mask);
+}
+
+/* Notes in `ours` what was put in. */
+static int install(int number, unsigned place, const struct sigaction *program, struct sigaction *ours,
+                   struct sigaction *old) {
+    bool yields = must_be_ignored(number, program);
+    if (yields)
+        *ours = *program;
+    else
+        make_ours(number, place, program, ours);
+    atomic_store(&kq_signal_records[number].yields, yields);
+    return kq_next_sigaction(number, ours, old) == 0 ? 0 : -errno;
 }
 
 int kq_signal_set_program(int number, const struct sigaction *action) {
@@ -102,7 +140,8 @@ int kq_signal_set_program(int number, const struct sigaction *action) {
     unsigned place = atomic_load(&record->front);
     struct sigaction program = *action;
     kq_signal_translate(number, &program);
-    int error = install(number, place, &program, NULL);
+    struct sigaction ours;
+    int error = install(number, place, &program, &ours, NULL);
     if (error == 0)
         kq_action_store(&record->fronts[place], &program);
     return error;
@@ -145,7 +184,7 @@ static void forget(struct kq_signal_record *record) {
     atomic_store(&record->notifier, 0);
     atomic_store(&record->busy, 0);
     atomic_store(&record->front, 0);
-    atomic_store(&record->withheld, 0);
+    atomic_store(&record->yields, false);
 }
 
 static void forget_all(void) {
@@ -178,13 +217,14 @@ static void become_owner(void) {
  */
 static int stand_in_front(int number, unsigned place, struct sigaction *program) {
     struct kq_signal_record *record = &kq_signal_records[number];
-    struct sigaction found;
-    for (bool again = false;; again = true) {
+    struct sigaction found, ours, expected = *program;
+    for (;;) {
         kq_action_store(&record->fronts[place], program);
         atomic_store(&record->front, place);
-        int error = install(number, place, program, &found);
-        if (error != 0 || kq_front_of(&found) >= 0 || (!again && is_same(&found, program)))
+        int error = install(number, place, program, &ours, &found);
+        if (error != 0 || kq_front_of(&found) >= 0 || is_same(&found, &expected))
             return error;
+        expected = ours;
         *program = found;
     }
 }
@@ -269,25 +309,36 @@ static bool would_drop_pending(int number) {
            sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
 }
 
+/*
+ * Whether the default action of what is pending would be taken once it is unblocked.
+ * It was sent while the action was held back, and does not come to it afterwards.
+ */
+static bool would_be_taken(int number, const sigset_t *mask) {
+    struct sigaction program;
+    sigset_t pending, blocked;
+    kq_interrupted_mask(mask, &blocked);
+    kq_signal_program(number, &program);
+    return program.sa_handler == SIG_DFL && number != SIGCHLD && number != SIGURG && number != SIGCONT &&
+           sigismember(&blocked, number) == 1 && sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
+}
+
 int kq_signal_unwatch(int number) {
     struct kq_signal_record *record = &kq_signal_records[number];
     sigset_t before;
     int notifier = -1;
-    unsigned withheld = 0;
     kq_signals_lock(&before);
     if (kq_signals_are_own() && atomic_load(&record->users) == 1) {
+        if (would_be_taken(number, &before))
+            kq_drop_counted(number);
         if (!would_drop_pending(number))
             give_back(number);
         notifier = atomic_exchange(&record->notifier, 0) - 1;
         if (!await_handlers(record))
             notifier = -1;
-        withheld = atomic_exchange(&record->withheld, 0);
     }
     if (kq_signals_are_own() && atomic_load(&record->users) > 0)
         atomic_fetch_sub(&record->users, 1);
     kq_signals_unlock(&before);
-    for (; withheld > 0; withheld--)
-        (void)kill(kq_process(), number);
     return notifier >= 0 && kq_is_inside(notifier) ? notifier : -1;
 }
 
@@ -297,6 +348,8 @@ unsigned kq_signal_count(int number) {
 
 /* Whether an action is the handler that is in force, as we installed it. */
 static bool is_in_force(struct kq_signal_record *record, const struct sigaction *action) {
+    if (atomic_load(&record->yields))
+        return action->sa_handler == SIG_IGN;
     return kq_front_of(action) == (int)atomic_load(&record->front) && (action->sa_flags & SA_SIGINFO);
 }
 

@@ -55,4 +55,7 @@ int kq_next_sigaction(int number, const struct sigaction *action, struct sigacti
 
 typedef void (*kq_handler)(int);
 
+/* Which of our handlers an action is, or -1. */
+int kq_front_of(const struct sigaction *action);
+
 #endif /* KQUEUE_SIGNALS_H */

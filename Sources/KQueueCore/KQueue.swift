@@ -30,6 +30,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var seenClosed: UInt = 0
   /// Threads inside `wait`; the memory outlives them.
   var waiters = 0
+  /// A wait ended early and brought nothing to deliver, and none has brought an event since.
+  var wakesForNothing = false
   /// A wake has been asked for and no `wait` has reported it yet.
   var wakePending = false
   /// What `wake` needs could not be had: tried again each time.

@@ -216,8 +216,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   func move(_ slot: UnsafeMutablePointer<Slot>, _ move: (CInt) -> Void) {
     let (number, own) = (slot.pointee.number - 1, UInt(bitPattern: slot))
     guard let record = state.pointee.descriptors.find(number) else { return }
-    let mask = kq_signals_hold()
-    defer { kq_signals_release(mask) }
+    let mask = kq_block_signals()
+    defer { kq_unblock_signals(mask) }
     let swap = record.pointee.kqueue.compareExchange(
       expected: own, desired: own | DescriptorRecord.moving, ordering: .acquiringAndReleasing)
     guard swap.exchanged else { return }

@@ -138,6 +138,10 @@ public protocol PlatformBackend: ~Copyable {
   /// What happened to a file between a baseline and the attachment of the knote.
   func changes(_ index: UInt32, _ knotes: borrowing Knotes, since baseline: FileBaseline) -> Happening?
 
+  /// The end of a knote's process, where it has ended by now and that was not told yet. Asked before something else
+  /// that the process did is delivered.
+  mutating func ended(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening?
+
   /// Whether the number of a knote on a descriptor that records what happens names another file by now, or none.
   /// Asked before a delivery.
   mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
@@ -208,11 +212,14 @@ public protocol PlatformBackend: ~Copyable {
   /// Waits for reports, without the kqueue's lock. A cancellation point.
   /// - Parameters:
   ///   - nanoseconds: how long, rounded up to what the system can do; nil: for ever.
+  ///   - signals: where they are held, they come in while the thread sleeps, and no longer. Where a handler of the
+  ///     program's ran and something came as well, that is noted here.
   ///   - cancelled: runs, with `context`, where the thread is cancelled here.
-  /// - Returns: how many came, 0 when the time is up, or a negative errno (EINTR).
+  /// - Returns: how many came, 0 when the time is up or there may be something to look at, or a negative errno:
+  ///   EINTR where a handler of the program's ran, and not where the library's own did or the process was stopped.
   static func wait(
     _ waiter: Waiter, _ buffer: UnsafeMutableBufferPointer<RawEvent>, nanoseconds: Int64?,
-    cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
+    signals: UnsafeMutablePointer<kq_wait_signals>, cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
   ) -> CInt
 
   /// Reads one report.
@@ -270,6 +277,7 @@ extension PlatformBackend where Self: ~Copyable {
     bug("a report of a knote that the platform does not report")
   }
   public mutating func earlier(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? { nil }
+  public mutating func ended(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? { nil }
   public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { false }
   public func source(of filter: Filter) -> UInt32? { nil }
   /// A platform that is told of changes samples nothing.

@@ -13,6 +13,9 @@ extension KQueueHandle where Backend: ~Copyable {
     _ number: CInt, _ changes: Changelist, _ events: Eventlist, _ timeout: UnsafePointer<timespec>?,
     cancelled: CancelHandler?
   ) throws(Errno) -> Int {
+    var signals = kq_wait_signals()
+    if kq_jumps() { kq_signals_hold(&signals) }
+    defer { if signals.are_held { kq_signals_let_go(&signals) } }
     lock()
     guard isOpen(as: number) else {
       unlock()
@@ -29,7 +32,7 @@ extension KQueueHandle where Backend: ~Copyable {
     }
     do throws(Errno) {
       var result = try applyAll(changes, events)
-      if result == nil { result = events.isForEvents ? try collect(events, timeout, cancelled) : 0 }
+      if result == nil { result = events.isForEvents ? try collect(events, timeout, &signals, cancelled) : 0 }
       flushAndUnlock()
       return result.unsafelyUnwrapped
     } catch {
@@ -99,19 +102,24 @@ extension KQueueHandle where Backend: ~Copyable {
   // MARK: Collecting
 
   /// Collects at least one event, or none when the time is up. The lock is held, but not while it waits.
+  ///
+  /// Signals are held once a wait brought nothing, so that none comes unseen before the next wait (C-347). Where the
+  /// call before woke for nothing they are held from the first wait on, whose end would be such a moment again.
   private func collect(
-    _ events: Eventlist, _ timeout: UnsafePointer<timespec>?, _ cancelled: CancelHandler?
+    _ events: Eventlist, _ timeout: UnsafePointer<timespec>?, _ signals: UnsafeMutablePointer<kq_wait_signals>,
+    _ cancelled: CancelHandler?
   ) throws(Errno) -> Int {
     let deadline = try Deadline(timeout, queue.pointee.backend)
     let own = queue.pointee.deliverOwn(events)
     if own > 0 { return own }
     let buffer = try queue.pointee.takeBuffer(events.count)
-    var parked = Parked(handle: self, buffer: buffer, waiter: nil)
+    var parked = Parked(handle: self, buffer: buffer, signals: signals, waiter: nil)
     while true {
       let (delivered, asked) = queue.pointee.collectNow(
         events, buffer, poll: deadline.isAtOnce || queue.pointee.isClogged)
       if delivered != 0 || asked && deadline.isAtOnce { return try finish(delivered, buffer) }
 
+      if queue.pointee.wakesForNothing { kq_signals_hold(signals) }
       if queue.pointee.backend.validates && !queue.pointee.backend.isAlive {
         queue.pointee.buffers.give(back: buffer)
         throw Errno(EBADF)
@@ -128,7 +136,11 @@ extension KQueueHandle where Backend: ~Copyable {
         throw Errno(EBADF)
       }
       let count = queue.pointee.deliverAwaited(reports, of: buffer, to: events, asked: lastPass)
+      if count > 0 { queue.pointee.wakesForNothing = false }
       if count != 0 || deadline.isOver(queue.pointee.backend) { return try finish(count, buffer) }
+      if signals.pointee.interrupted { return try finish(Int(-EINTR), buffer) }
+      queue.pointee.wakesForNothing = true
+      kq_signals_hold(signals)
     }
   }
 
@@ -163,7 +175,8 @@ extension KQueueHandle where Backend: ~Copyable {
     let reports = withUnsafeMutablePointer(to: &parked) {
       isClogged
         ? kq_nap(min(nanoseconds ?? .max, Self.cloggedInterval), cancelled, $0)
-        : Backend.wait(waiter, buffer, nanoseconds: nanoseconds, cancelled: cancelled, context: $0)
+        : Backend.wait(
+          waiter, buffer, nanoseconds: nanoseconds, signals: $0.pointee.signals, cancelled: cancelled, context: $0)
     }
     lock()
     guard leave(waiter) else { return nil }
@@ -198,6 +211,7 @@ extension KQueueHandle where Backend: ~Copyable {
 public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
   let handle: KQueueHandle<Backend>
   let buffer: UnsafeMutableBufferPointer<Backend.RawEvent>
+  let signals: UnsafeMutablePointer<kq_wait_signals>
   fileprivate var waiter: Backend.Waiter?
 
   /// Cleans up after a thread that was cancelled while it waited. Reports that the kernel may have handed
@@ -205,6 +219,7 @@ public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
   public static func abandon(_ context: UnsafeMutableRawPointer) {
     let parked = context.assumingMemoryBound(to: Parked.self).pointee
     let handle = parked.handle
+    defer { if parked.signals.pointee.are_held { kq_signals_let_go(parked.signals) } }
     handle.lock()
     if handle.leave(parked.waiter.unsafelyUnwrapped) {
       handle.queue.pointee.buffers.give(back: parked.buffer)

@@ -60,8 +60,10 @@ extension NullBackend {
 
   public static func wait(
     _ sleeper: Waiter, _ buffer: UnsafeMutableBufferPointer<NullReport>, nanoseconds: Int64?,
-    cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
+    signals: UnsafeMutablePointer<kq_wait_signals>, cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
   ) -> CInt {
+    // It sleeps by what cannot let signals in for its own time alone. The core holds them again afterwards.
+    if signals.pointee.are_held { kq_signals_let_go(signals) }
     let rang = null_bell_wait(sleeper.pointee.bell, sleeper.pointee.left(nanoseconds), cancelled, context)
     return rang < 0 ? rang : sleeper.pointee.report(rang > 0, buffer)
   }

@@ -188,7 +188,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
 
   public static func wait(
     _ waiter: Waiter, _ buffer: UnsafeMutableBufferPointer<FakeReport>, nanoseconds: Int64?,
-    cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
+    signals: UnsafeMutablePointer<kq_wait_signals>, cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
   ) -> CInt {
     waiter.takeUnretainedValue().wait(buffer, nanoseconds)
   }
@@ -234,6 +234,10 @@ extension FakeBackend {
 
   public func source(of filter: Filter) -> UInt32? {
     filter == .vnode ? 8 : nil
+  }
+
+  public mutating func ended(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? {
+    kernel.endOf(knotes[index].pointee.ident)
   }
 
   public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {

@@ -85,6 +85,13 @@ extension FakeEventSet {
     if processEntries[process]?.isSeen == true { push(.process(process)) }
   }
 
+  /// The end of a process, which may not have been reported yet.
+  func endOf(_ process: UInt) -> Happening? {
+    guard let entry = processEntries[process], entry.isSeen, let end = entry.status() else { return nil }
+    let status = end.isKnown ? UInt32(NOTE_EXITSTATUS) : 0
+    return Happening(entry.token, bits: NOTE_EXIT | status, data: end.status)
+  }
+
   func tell(_ item: FakeNews) {
     // A system that is told to tell nothing would be none; whether it is of interest is for the gathering.
     news.append(item)

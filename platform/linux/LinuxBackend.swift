@@ -149,15 +149,16 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   /// Sees to what nobody tells of.
   @inline(__always)
   private mutating func lookAgain() {
-    if signals.isWatchful { signals.look(in: main) }
+    if signals.isWatchful { signals.look() }
   }
 
   public static func wait(
     _ waiter: CInt, _ buffer: UnsafeMutableBufferPointer<EpollReport>, nanoseconds: Int64?,
-    cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
+    signals: UnsafeMutablePointer<kq_wait_signals>, cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
   ) -> CInt {
     kq_epoll_wait(
-      waiter, EpollReport.memory(buffer), CInt(truncatingIfNeeded: buffer.count), nanoseconds ?? -1, cancelled, context)
+      waiter, EpollReport.memory(buffer), CInt(truncatingIfNeeded: buffer.count), nanoseconds ?? -1, signals, cancelled,
+      context)
   }
 
   @inline(__always)

@@ -110,6 +110,11 @@ extension LinuxBackend {
     knote.pointee.platform.watch = -1
   }
 
+  public mutating func ended(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? {
+    let watch = knotes[index].pointee.platform.watch
+    return watch >= 0 && kq_poll(watch, POLLIN) > 0 ? end(index, knotes) : nil
+  }
+
   mutating func end(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? {
     let knote = knotes[index]
     let isOurs = knote.pointee.kind == .proc

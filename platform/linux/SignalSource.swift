@@ -8,29 +8,35 @@ import KQueueCore
 /// that watches another signal is not woken. Each knote stands in its kqueue's epoll set with its signal's eventfd,
 /// edge-triggered, and remembers the count that it has seen; the eventfd is never read.
 ///
-/// A signal that every thread blocks reaches no handler. A signalfd tells that it is there; what it tells of is
-/// counted as a handler would have counted it.
+/// A signal that is blocked reaches no handler. A signalfd tells that it is there; it is counted, and stays there
+/// (C-350). To see which were counted makes the signalfd tell of them again, so it stands in a set of its own, where
+/// that can be dropped.
 struct SignalSource: ~Copyable {
   /// Signals have numbers below this.
   static var limit: CInt { 128 }
 
-  /// The signalfd, or -1.
+  /// The set that the signalfd stands in, or -1.
   private(set) var descriptor: CInt = -1
+  private var signalfd: CInt = -1
+  /// The set's place among those in which reports of marking are dropped.
+  private var place: CInt = -1
   /// Knotes by signal.
   private var knotesOfSignal = HashIndex()
-  private var watched = SignalNumbers()
+  private var watched = kq_signal_numbers()
   /// Those whose knotes are enabled.
-  private var wanted = SignalNumbers()
-  /// Something was left for another thread to take, which it may fail to do.
+  private var wanted = kq_signal_numbers()
+  /// Something is to be looked at again.
   private var leftSomething = false
+  /// The looks of others at what is pending, which the signalfd tells of as well.
+  private var seenLooks = kq_signal_looks()
 
   func watches(_ number: CInt) -> Bool {
     watched.contains(number)
   }
 
-  /// Whether there is anything to look at again.
+  /// Whether there is anything to see to before a wait.
   var isWatchful: Bool {
-    @inline(__always) get { leftSomething || !watched.isEmpty && !kq_signals_are_seen() }
+    @inline(__always) get { !watched.isEmpty }
   }
 
   // MARK: Knotes
@@ -39,14 +45,18 @@ struct SignalSource: ~Copyable {
   mutating func prepare(_ knotes: borrowing LinuxBackend.Knotes, in set: EpollSet) throws(Errno) {
     try knotesOfSignal.reserve { Self.hash(CInt(truncatingIfNeeded: knotes[$0].pointee.ident)) }
     guard descriptor < 0 else { return }
-    let fresh = try Errno.check(kq_move_high(kq_signalfd(-1, 0, 0)))
+    let own = try EpollSet(high: ())
     do throws(Errno) {
-      try set.add(fresh, EPOLLIN.rawValue | EPOLLET.rawValue, EpollToken.source(.signals))
+      signalfd = try Errno.check(kq_move_high(kq_signalfd(-1, wanted)))
+      try own.add(signalfd, EPOLLIN.rawValue | EPOLLET.rawValue, 0)
+      try set.add(own.descriptor, EPOLLIN.rawValue, EpollToken.source(.signals))
     } catch {
-      kq_close_descriptor(fresh)
+      if signalfd >= 0 { kq_close_descriptor(signalfd) }
+      signalfd = -1
+      kq_close_descriptor(own.descriptor)
       throw error
     }
-    descriptor = fresh
+    descriptor = own.descriptor
   }
 
   mutating func add(_ index: UInt32, _ number: CInt) {
@@ -64,18 +74,41 @@ struct SignalSource: ~Copyable {
   mutating func want(_ number: CInt, _ isWanted: Bool) {
     guard wanted.contains(number) != isWanted else { return }
     if isWanted { wanted.insert(number) } else { wanted.remove(number) }
-    _ = kq_signalfd(descriptor, wanted.low, wanted.high)
+    _ = kq_signalfd(signalfd, wanted)
+  }
+
+  /// Takes the place. After a signal is watched, as the first to watch one in a process forgets its parent's places.
+  /// - Throws: ENOMEM.
+  mutating func listen() throws(Errno) {
+    if place < 0 { place = try Errno.check(kq_listen(descriptor)) }
+  }
+
+  /// Drops reports of what was pending before a knote was added; what came since is told by its descriptor.
+  mutating func begin() {
+    count(own: kq_signal_numbers())
   }
 
   // MARK: Signals that are pending
 
-  /// Counts what no handler will count, and writes what that is to knotes of this kqueue; others are told of it.
+  /// Counts what no handler will count; others are told of it.
+  private mutating func count(own: kq_signal_numbers) {
+    dropReports()
+    if !kq_signals_collect(own, &seenLooks) { leftSomething = true }
+  }
+
+  private func dropReports() {
+    withUnsafeTemporaryAllocation(of: EpollReport.self, capacity: 1) { report in
+      while EpollSet(descriptor: descriptor).poll(report) > 0 {}
+    }
+  }
+
+  /// Counts, and writes what that is to knotes of this kqueue.
   mutating func gather(
     _ knotes: borrowing LinuxBackend.Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
+    count(own: wanted)
     var written = 0
     for number in 0..<Self.limit where wanted.contains(number) && written < buffer.count {
-      if !kq_signal_collect(number) { leftSomething = true }
       guard let index = find(number, knotes) else { continue }
       buffer[written] = knotes[index].pointee.takeOccurrences(index)
       written += 1
@@ -88,25 +121,32 @@ struct SignalSource: ~Copyable {
   }
 
   /// Sees to what another thread may not have taken after all, and to handlers that were put in place of ours.
-  mutating func look(in set: EpollSet) {
-    if leftSomething {
-      leftSomething = false
-      try? set.modify(descriptor, EPOLLIN.rawValue | EPOLLET.rawValue, EpollToken.source(.signals))
-    }
+  mutating func look() {
+    seenLooks = kq_signal_looks()
+    if leftSomething { tellAgain() }
+    leftSomething = false
     guard !kq_signals_are_seen() else { return }
     for number in 0..<Self.limit where watched.contains(number) { kq_signal_look(number) }
   }
 
+  private func tellAgain() {
+    try? EpollSet(descriptor: descriptor).modify(signalfd, EPOLLIN.rawValue | EPOLLET.rawValue, 0)
+  }
+
   // MARK: The set
 
-  /// Enters the signalfd into a set that takes another's place.
+  /// Enters it into a set that takes another's place.
   func enter(_ set: EpollSet) {
     guard descriptor >= 0 else { return }
-    try? set.add(descriptor, EPOLLIN.rawValue | EPOLLET.rawValue, EpollToken.source(.signals))
+    try? set.add(descriptor, EPOLLIN.rawValue, EpollToken.source(.signals))
   }
 
   mutating func close() {
+    if place >= 0 { kq_listen_no_more(place) }
+    place = -1
+    if signalfd >= 0 { kq_close_own(signalfd) }
     if descriptor >= 0 { kq_close_own(descriptor) }
+    signalfd = -1
     descriptor = -1
     knotesOfSignal.removeAll()
   }
@@ -116,11 +156,7 @@ struct SignalSource: ~Copyable {
   }
 }
 
-/// A set of signal numbers.
-struct SignalNumbers: BitwiseCopyable {
-  private(set) var low: UInt64 = 0
-  private(set) var high: UInt64 = 0
-
+extension kq_signal_numbers {
   var isEmpty: Bool { low | high == 0 }
 
   func contains(_ number: CInt) -> Bool {

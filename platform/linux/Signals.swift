@@ -11,10 +11,11 @@ extension LinuxBackend {
     guard kq_signal_can_be_seen(number) else { return .recorded }
     try signals.prepare(knotes, in: main)
     // What came before counts for those who watched then, and not for this one (C-283).
-    _ = kq_signal_collect(number)
+    _ = kq_signals_collect(kq_signal_numbers(), nil)
     let notifier = try watchSignal(number)
     knote.pointee.platform.watch = CInt(bitPattern: kq_signal_count(number))
     do throws(Errno) {
+      try signals.listen()
       try main.add(notifier, knote.pointee.signalEvents, EpollToken.knote(index, knote.pointee.generation))
     } catch {
       unwatchSignal(number)
@@ -23,6 +24,7 @@ extension LinuxBackend {
     knote.pointee.platform.place = .facility
     signals.add(index, number)
     signals.want(number, !knote.pointee.isDisabled)
+    signals.begin()
     watched += 1
     return .recorded
   }

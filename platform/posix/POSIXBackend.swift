@@ -209,19 +209,12 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   public static func wait(
     _ sleeper: Sleeper, _ buffer: UnsafeMutableBufferPointer<PollReport>, nanoseconds: Int64?,
-    cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
+    signals: UnsafeMutablePointer<kq_wait_signals>, cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
   ) -> CInt {
-    let left = sleeper.left(nanoseconds)
-    let before = kq_interruptions()
-    let found = kq_poll_wait(sleeper.list.entries, sleeper.list.count, left ?? -1, cancelled, context)
-    if found == -EINTR && !isInterrupted(since: before) { return 0 }
+    let left = sleeper.left(nanoseconds) ?? -1
+    let found = kq_poll_wait(sleeper.list.entries, sleeper.list.count, left, signals, cancelled, context)
+    if found == -EAGAIN { return 0 }
     return found < 0 ? found : sleeper.report(found, buffer, hasUnseen: false)
-  }
-
-  /// Whether a signal came that is not for knotes alone (contract 6.8).
-  private static func isInterrupted(since before: kq_interruptions) -> Bool {
-    let now = kq_interruptions()
-    return now.quiet == before.quiet || now.handled != before.handled
   }
 
   @inline(__always)
@@ -262,6 +255,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   private mutating func beginRound() {
     signals.beginRound()
+    if signals.count > 0 { collectPending() }
     reaper.beginRound()
     beginFiles()
   }

@@ -21,7 +21,7 @@ extension POSIXBackend {
     guard kq_signal_can_be_seen(number) else { return }
     try signals.reserve()
     // What came before counts for those who watched then, and not for this one (C-283).
-    _ = kq_signal_collect(number)
+    collectPending()
     try listener.listen(to: number, pipe.writing)
     kq_signal_withhold(number)
     knote.pointee.platform.place = .signal
@@ -59,6 +59,16 @@ extension POSIXBackend {
     }
   }
 
+  /// Counts what is pending, and tells other kqueues of it.
+  func collectPending() {
+    var own = kq_signal_numbers()
+    for place in 0..<signals.count {
+      let number = signals[place].number
+      if number < 64 { own.low |= 1 << UInt64(number) } else { own.high |= 1 << UInt64(number - 64) }
+    }
+    _ = kq_signals_collect(own, nil)
+  }
+
   func counts(_ number: CInt) -> Bool {
     for place in 0..<signals.count where signals[place].number == number { return true }
     return false
@@ -76,7 +86,6 @@ extension POSIXBackend {
     while written < buffer.count, let place = signals.next() {
       let watch = signals[place]
       if !kq_signals_are_seen() { kq_signal_look(watch.number) }
-      if !knotes[watch.token.index].pointee.isDisabled { _ = kq_signal_collect(watch.number) }
       let count = kq_signal_count(watch.number)
       guard count != watch.seen else { continue }
       signals[place].seen = count

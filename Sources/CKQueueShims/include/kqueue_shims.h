@@ -173,8 +173,8 @@ int kq_nap(int64_t nanoseconds, void (*cancelled)(void *), void *context);
 struct kq_signal_mask {
     uint64_t words[16];
 };
-struct kq_signal_mask kq_signals_hold(void);
-void kq_signals_release(struct kq_signal_mask mask);
+struct kq_signal_mask kq_block_signals(void);
+void kq_unblock_signals(struct kq_signal_mask mask);
 
 /* Stops the process: an invariant of the library is broken. */
 _Noreturn void kq_bug(const char *what);
@@ -207,6 +207,22 @@ bool kq_is_interposed(void);
 bool kq_signals_are_seen(void);
 
 /*
+ * What a call of kevent() knows of the signals that come to its thread: all zeroes at
+ * its begin, to be let go at its end where they are held.
+ */
+enum { KQ_MASK_WORDS = 2 };
+struct kq_wait_signals {
+    uint64_t before[KQ_MASK_WORDS], outer[KQ_MASK_WORDS]; /* masks: of the thread, and of a call that this one interrupted */
+    bool are_held, were_held;
+    bool interrupted; /* a handler of the program's ran, though the wait brought something */
+};
+/* From here to kq_signals_let_go() signals come in only during waits.  Does nothing where they are held. */
+void kq_signals_hold(struct kq_wait_signals *signals);
+void kq_signals_let_go(struct kq_wait_signals *signals);
+/* Whether the calling thread blocks a signal, other than for the time of a call. */
+bool kq_is_blocked_here(int number);
+
+/*
  * Signals (contract 6.8): occurrences are counted for the process, whatever the
  * program does with the signal; signals.c.
  */
@@ -227,23 +243,32 @@ void kq_own_pipe(int descriptor);
 /* In place of a descriptor: those who listen are told. */
 enum { KQ_LISTENERS = INT_MAX - 1 };
 /*
- * A place for a descriptor, a pipe's writing end, among those who listen, or -ENOMEM; which signals
+ * A place for a descriptor, a pipe's writing end or a set with a signalfd, among those who listen, or -ENOMEM; which signals
  * it listens to; and the end of that, after which the descriptor can be closed.
  */
 int kq_listen(int descriptor);
 void kq_listen_to(int place, int number, bool listens);
 void kq_listen_no_more(int place);
 /*
- * Takes away what was sent before the first knote, or later ones would be merged with it unseen; kq_signal_watch()
- * does so by itself but for KQ_LISTENERS, who may not be after the signal as such.
+ * Notes what was sent before the first knote, so that it is not counted; kq_signal_watch() does so by itself but for
+ * KQ_LISTENERS, who may not be after the signal as such.
  */
 void kq_signal_withhold(int number);
 /* For one fewer: the descriptor to close, or -1. The last one gone, all is as it was. */
 int kq_signal_unwatch(int number);
 /* Occurrences ever; it wraps. */
 unsigned kq_signal_count(int number);
-/* Counts what is pending and nobody else will take; false: there is something that somebody else may. */
-bool kq_signal_collect(int number);
+/* Bit n is signal n. */
+struct kq_signal_numbers {
+    uint64_t low, high;
+};
+/*
+ * Counts what is pending for the calling thread, watched and not counted yet; it stays pending.  All who watch it are
+ * told, but not the caller of what is in `own`.  False: to be looked at again, since somebody else may take it, or has
+ * not taken it.  `seen` is what kq_signal_looks() said before the caller was told of a signal; NULL where nobody tells it.
+ */
+bool kq_signals_collect(struct kq_signal_numbers own, unsigned *seen);
+unsigned kq_signal_looks(void);
 /*
  * Where the program's sigaction() is not ours: takes a handler that it has put in
  * place of ours for the program's action, and stands in front of that.  Whatever

@@ -60,8 +60,17 @@ int kq_epoll_create(void);
 int kq_eventfd(void);
 int kq_timerfd(clockid_t clock);
 int kq_inotify(void);
-/* A signalfd, new with -1, for the signals of a mask: bit n is signal n. */
-int kq_signalfd(int descriptor, uint64_t first, uint64_t second);
+/* A signalfd, new with -1. */
+int kq_signalfd(int descriptor, struct kq_signal_numbers numbers);
+
+/* What is known of a signal in the calling thread. */
+struct kq_thread_signals {
+    unsigned long threads, queued; /* of the process; signals of all kinds that are queued for its user */
+    bool is_own, is_shared;        /* pending for the thread, and for all */
+};
+void kq_look_at_thread(int number, struct kq_thread_signals *signals);
+/* The process's first thread, or the calling one where that has ended. */
+int kq_first_thread(void);
 
 int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token);
 /* The number of the entry that has a token; -ENOENT where there is none, -ENOTSUP where the system does not tell. */
@@ -70,11 +79,13 @@ int kq_epoll_number(int set, uint64_t token);
 /* Events that are there now; no cancellation point. */
 int kq_epoll_poll(int set, struct kq_epoll_event *events, int count);
 /*
- * Waits nanoseconds, rounded up to what the kernel can, or KQ_FOREVER.  A
- * cancellation point; `cancelled` runs where the thread is cancelled there.
+ * Waits nanoseconds, rounded up to what the kernel can, or KQ_FOREVER: how many
+ * events, 0 also where it ended early and no handler of the program's ran, or a
+ * negative errno.  A cancellation point; `cancelled` runs where the thread is
+ * cancelled there.
  */
 int kq_epoll_wait(int set, struct kq_epoll_event *events, int count, int64_t nanoseconds,
-                  void (*cancelled)(void *), void *context);
+                  struct kq_wait_signals *signals, void (*cancelled)(void *), void *context);
 
 int kq_eventfd_signal(int descriptor);
 int kq_eventfd_clear(int descriptor);

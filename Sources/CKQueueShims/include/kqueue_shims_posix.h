@@ -26,11 +26,12 @@ int kq_identity(int descriptor, struct kq_identity *identity);
 /* Looks at descriptors at once; no cancellation point. */
 int kq_poll_now(struct pollfd *list, size_t count);
 /*
- * Waits nanoseconds, rounded up to milliseconds, or for ever below 0.  A cancellation
- * point; `cancelled` runs where the thread is cancelled there.
+ * Waits nanoseconds, rounded up to milliseconds, or for ever below 0: how many, or a
+ * negative errno; -EINTR where a handler of the program's ran, -EAGAIN where the wait
+ * ended early for another reason and the list says nothing.  A cancellation point; `cancelled` runs where the thread is cancelled there.
  */
-int kq_poll_wait(struct pollfd *list, size_t count, int64_t nanoseconds, void (*cancelled)(void *),
-                 void *context);
+int kq_poll_wait(struct pollfd *list, size_t count, int64_t nanoseconds, struct kq_wait_signals *signals,
+                 void (*cancelled)(void *), void *context);
 
 /* What a descriptor is, as far as readiness depends on it. */
 enum kq_posix_kind {
@@ -70,14 +71,6 @@ bool kq_is_send_shut(int descriptor);
 static inline uint32_t kq_thread(void) {
     return (uint32_t)((uintptr_t)&errno >> 4);
 }
-/* Whether the calling thread blocks a signal. */
-bool kq_is_blocked_here(int number);
-
-/* How often a watched signal came to the calling thread: for nobody but knotes, and for a handler of the program's. */
-struct kq_interruptions {
-    unsigned quiet, handled;
-};
-struct kq_interruptions kq_interruptions(void);
 
 /* SIGCHLD. */
 int kq_child_signal(void);

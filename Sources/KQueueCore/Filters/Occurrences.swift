@@ -82,7 +82,7 @@ extension KQueue where Backend: ~Copyable {
     if knote.pointee.kind.watchesDescriptor && backend.isGone(index, knotes) { return .gone }
     switch knote.pointee.kind {
     case .vnode: return sampleFile(knote.pointee)
-    case .proc, .procdesc: return sampleProcess(knote.pointee)
+    case .proc, .procdesc: return sampleProcess(index)
     case .signal: return Readiness(data: Int(knote.pointee.value))
     default: return Readiness(data: 0, fflags: knote.pointee.pending)
     }

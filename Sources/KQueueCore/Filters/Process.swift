@@ -74,7 +74,25 @@ extension KQueue where Backend: ~Copyable {
     try? remove(index, knote.pointee.kind)
   }
 
-  func sampleProcess(_ knote: Knote<Backend.KnoteState>) -> Readiness {
+  /// What a delivery of a process says. Forks, execs and the end are told by different parts of the system, in any
+  /// order: all are asked before the first is delivered, since all that is pending is one event (C-349).
+  mutating func sampleProcess(_ index: UInt32) -> Readiness {
+    let knote = knotes[index]
+    let mayHaveMore = knote.pointee.status.isDisjoint(with: KnoteStatus.born.union(.ended))
+    if mayHaveMore && knote.pointee.kind == .proc && knote.pointee.fflags & familyBits != 0 { noteAllOf(index) }
+    return pendingOfProcess(knotes[index].pointee)
+  }
+
+  /// An end is asked for first and noted last: nothing that came before it is gathered too late.
+  private mutating func noteAllOf(_ index: UInt32) {
+    let end = backend.ended(index, knotes)
+    gatherUntold()
+    if let end { note(end) }
+    // It is being delivered.
+    ready.remove(index, knotes)
+  }
+
+  private func pendingOfProcess(_ knote: Knote<Backend.KnoteState>) -> Readiness {
     if knote.status.contains(.born) {
       return Readiness(data: knote.data, fflags: NOTE_CHILD.bits, flags: UInt16(EV_ONESHOT))
     }

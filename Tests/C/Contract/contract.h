@@ -37,13 +37,13 @@ struct contract_case {
 };
 
 /* The tables of the other files, each ended by an entry of NULLs. */
-extern const struct contract_case call_cases[], wait_cases[], change_cases[], robust_cases[], kevent64_cases[], corner_cases[],
+extern const struct contract_case call_cases[], wait_cases[], interruption_cases[], change_cases[], robust_cases[], kevent64_cases[], corner_cases[],
     abi_cases[], generic_cases[], order_cases[], sharing_cases[], kq_cases[], read_cases[],
     read_socket_cases[], read_object_cases[], read_write_cases[], write_cases[],
     write_object_cases[], urgent_cases[], empty_cases[], filesystem_cases[], timer_cases[], user_cases[], libkqueue_cases[],
     vnode_cases[], vnode_directory_cases[], vnode_knote_cases[], vnode_limit_cases[],
     proc_cases[], proc_tree_cases[], procdesc_cases[],
-    signal_cases[], signal_action_cases[], signal_thread_cases[], signal_process_cases[],
+    signal_cases[], signal_action_cases[], signal_thread_cases[], signal_pending_cases[], signal_terminal_cases[], signal_process_cases[],
     kq_closing_cases[], closing_cases[], closing_call_cases[], forking_cases[], fork_copy_cases[], field_cases[];
 
 /* Ends the case as failed or skipped, with a line that says why. */

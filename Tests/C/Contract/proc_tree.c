@@ -133,6 +133,64 @@ static void pending_ones_come_with_the_exit(void) {
     REQUIRE_NO_KNOTE(kq, child.pid, EVFILT_PROC, ENOENT);
 }
 
+/* What a process did and how it ended, one event also for a list of one. */
+static void require_one_event(int room, const char *orders, unsigned want) {
+    int kq = new_kqueue();
+    struct kevent events[8];
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXEC | NOTE_EXIT);
+    for (; *orders != '\0'; orders++) {
+        if (*orders == 'e')
+            have_exec(&child, 'e');
+        else
+            have(&child, *orders);
+    }
+    if (want & NOTE_EXEC)
+        end_shell(&child);
+    else
+        give_order(&child, 'x', 5);
+    await_exit(child.pid);
+    sleep_ms(20);
+    REQUIRE_EQ(collect(kq, events, room, 5000), 1);
+    REQUIRE_EQ(events[0].fflags, want);
+    REQUIRE_EQ(events[0].flags, EXIT_FLAGS);
+    REQUIRE_EQ(events[0].data, 5 << 8);
+    require_silent(kq);
+    REQUIRE_NO_KNOTE(kq, child.pid, EVFILT_PROC, ENOENT);
+    reap(child.pid);
+}
+
+static void pending_ones_are_one_event_for_any_room(void) {
+    need_forks();
+    for (int room = 1; room <= 8; room += 7) {
+        require_one_event(room, "e", NOTE_EXEC | NOTE_EXIT);
+        require_one_event(room, "f", NOTE_FORK | NOTE_EXIT);
+        require_one_event(room, "fe", NOTE_FORK | NOTE_EXEC | NOTE_EXIT);
+    }
+}
+
+/* Several processes through a list of one: each is one event. */
+static void each_process_is_one_event(void) {
+    need_forks();
+    enum { CHILDREN = 12 };
+    int kq = new_kqueue();
+    struct served children[CHILDREN];
+    struct kevent event;
+    for (int i = 0; i < CHILDREN; i++) {
+        children[i] = serve_child();
+        add_proc(kq, children[i].pid, NOTE_FORK | NOTE_EXIT);
+    }
+    for (int i = 0; i < CHILDREN; i++)
+        have(&children[i], 'f');
+    for (int i = 0; i < CHILDREN; i++)
+        end_child(&children[i], 5);
+    for (int i = 0; i < CHILDREN; i++) {
+        REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
+        REQUIRE_EQ(event.fflags, NOTE_FORK | NOTE_EXIT);
+    }
+    require_silent(kq);
+}
+
 static void pending_ones_come_where_the_exit_is_not_wanted(void) {
     need_forks();
     int kq = new_kqueue();
@@ -694,6 +752,8 @@ BY_PERF(exec_by_another_thread)
 BY_PERF(several_are_one_event)
 BY_PERF(pending_ones_come_with_the_exit)
 BY_PERF(pending_ones_come_where_the_exit_is_not_wanted)
+BY_PERF(pending_ones_are_one_event_for_any_room)
+BY_PERF(each_process_is_one_event)
 BY_PERF(only_what_the_mask_says)
 BY_PERF(recorded_while_disabled)
 BY_PERF(other_processes_are_silent)
@@ -942,5 +1002,9 @@ const struct contract_case proc_tree_cases[] = {
     {"C-140", "PROC: a copied kqueue learns of forks, by perf events", copy_learns_of_forks_by_perf, 0},
     {"C-144", "PROC: a forked child takes nothing", forked_child_takes_nothing, 0},
     {"C-144", "PROC: a forked child takes nothing, by perf events", forked_child_takes_nothing_by_perf, 0},
+    {"C-349", "what is pending is one event, whatever the room", pending_ones_are_one_event_for_any_room, 30},
+    {"C-349", "each process is one event in a list of one", each_process_is_one_event, 0},
+    {"C-349", "one event whatever the room, by perf events", pending_ones_are_one_event_for_any_room_by_perf, 30},
+    {"C-349", "each process is one event in a list of one, by perf events", each_process_is_one_event_by_perf, 0},
     {NULL, NULL, NULL, 0},
 };

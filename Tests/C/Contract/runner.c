@@ -16,7 +16,7 @@
 enum { STATUS_FAILED = 1, STATUS_SKIPPED = 77, DEFAULT_SECONDS = 10 };
 
 static const struct contract_case *const tables[] = {
-    call_cases,  wait_cases,        change_cases,      robust_cases,     abi_cases,
+    call_cases,  wait_cases,        interruption_cases, change_cases,      robust_cases,     abi_cases,
     kevent64_cases, corner_cases,
     generic_cases, order_cases,     sharing_cases,     kq_cases,         read_cases,
     read_socket_cases, read_object_cases, read_write_cases, write_cases, write_object_cases,
@@ -25,7 +25,7 @@ static const struct contract_case *const tables[] = {
     timer_cases, user_cases,        libkqueue_cases,   kq_closing_cases, closing_cases,
     closing_call_cases, forking_cases, fork_copy_cases, field_cases,
     proc_cases, proc_tree_cases, procdesc_cases,
-    signal_cases, signal_action_cases, signal_thread_cases, signal_process_cases,
+    signal_cases, signal_action_cases, signal_thread_cases, signal_pending_cases, signal_terminal_cases, signal_process_cases,
 };
 
 _Noreturn void contract_fail(const char *file, int line, const char *format, ...) {

@@ -1,0 +1,34 @@
+/*
+ * What a thread in kevent() knows of signals that came to it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef KQUEUE_INTERRUPTIONS_H
+#define KQUEUE_INTERRUPTIONS_H
+
+#include "include/kqueue_shims.h"
+
+#include <signal.h>
+
+/* How often a watched signal came to the calling thread: for nobody but knotes, and for a handler of the program's. */
+struct kq_interruptions {
+    unsigned quiet, handled;
+};
+struct kq_interruptions kq_interruptions(void);
+/* The calling thread was interrupted by a signal that is watched; whether for a handler of the program's. */
+void kq_note_interruption(bool handled);
+
+/*
+ * Whether a handler of the program's ran since, given whether one seems to have:
+ * not where that was the library's own, in front of an action that handles nothing.
+ */
+bool kq_is_interruption(struct kq_interruptions before, bool seems_so);
+
+/* All signals but those of faults, which the thread that is at fault must have at once. */
+void kq_fill_mask(sigset_t *mask);
+/* The mask that a call waits under, while its signals are held. */
+void kq_waiting_mask(const struct kq_wait_signals *signals, sigset_t *mask);
+/* The mask that a handler interrupted, as the program has it, of that in the handler's context. */
+void kq_interrupted_mask(const sigset_t *found, sigset_t *mask);
+
+#endif /* KQUEUE_INTERRUPTIONS_H */

@@ -1,0 +1,38 @@
+/*
+ * Signals that are pending: which were counted, and which not yet.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef KQUEUE_PENDING_H
+#define KQUEUE_PENDING_H
+
+#include "signals.h"
+
+/* What is said of one that is pending: counted, or sent before anybody watched. Neither is counted any more. */
+enum kq_mark { KQ_MARK_COUNTED = 1, KQ_MARK_EARLIER = 2 };
+
+struct kq_marking {
+    int number;
+    enum kq_mark mark;
+    bool may_move;    /* what is found again may be left to the first thread alone */
+    unsigned fresh;   /* out: how many had no mark */
+    bool is_shared;   /* out: some of it is there for all threads */
+};
+
+/* Marks what is pending for the calling thread, which blocks it; it stays pending. */
+void kq_mark_pending(struct kq_marking *marking);
+/* Takes away what was counted.  The lock is held. */
+void kq_drop_counted(int number);
+/* A handler has it: whether it is marked. Takes the mark off. */
+bool kq_unmark(int number, siginfo_t *info);
+/* It is not pending, as somebody found. */
+void kq_note_none_pending(int number);
+
+/*
+ * How many signals are queued, as far as that is told, and whether that is still so
+ * once what all kqueues were told of marking is dropped: otherwise some came meanwhile.
+ */
+unsigned long kq_queued_signals(void);
+bool kq_is_settled(unsigned long queued);
+
+#endif /* KQUEUE_PENDING_H */
