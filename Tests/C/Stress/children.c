@@ -30,7 +30,8 @@ static _Noreturn void be_child(bool lives, unsigned code, unsigned microseconds)
 
 static void open_child(struct source *source, struct random *random) {
     struct child *child = (struct child *)source;
-    unsigned code = random_below(random, 256), microseconds = random_chance(random, 50) ? 0 : random_below(random, 3000);
+    unsigned code = random_below(random, 256);
+    unsigned microseconds = random_chance(random, 50) ? 0 : random_below(random, 3000);
     child->lives = random_chance(random, 30);
     child->status = child->lives ? SIGKILL : (int)code << 8;
     child->pid = fork();
@@ -103,7 +104,9 @@ static void close_child(struct source *source) {
 }
 
 const struct kind child_kind = {
-    .name = "child", .size = sizeof(struct child), .seen_by_pollers = true, .slots_max = CHILDREN_MAX,
+    .name = "child", .size = sizeof(struct child), .seen_by_pollers = true,
+    .slots_max = CHILDREN_MAX,
     .looked_at_on_posix = true, /* SIGCHLD does not say whose child it is */
-    .open = open_child, .act = act_on_child, .calm = calm_child, .told = told_child, .settled = child_settled, .describe = describe_child, .close = close_child,
+    .open = open_child, .act = act_on_child, .calm = calm_child, .told = told_child,
+    .settled = child_settled, .describe = describe_child, .close = close_child,
 };

@@ -94,5 +94,6 @@ static void close_file(struct source *source) {
 const struct kind file_kind = {
     .name = "VNODE of file", .size = sizeof(struct file), .slots_max = FILES_MAX,
     .looked_at = true, /* inotify has word of a watch that went with its file */
-    .open = open_file, .act = act_on_file, .told = told_file, .settled = file_settled, .describe = describe_file, .close = close_file,
+    .open = open_file, .act = act_on_file, .told = told_file, .settled = file_settled,
+    .describe = describe_file, .close = close_file,
 };

@@ -100,7 +100,12 @@ int random_mode(struct random *random);
 extern const struct kind stream_kind, duplex_kind, witness_kind, passing_kind, trigger_kind, oneshot_timer_kind,
     periodic_timer_kind, child_kind, signal_kind, file_kind, writable_kind, urgent_kind, empty_kind;
 
-/* ---- For load.c (collect.c, quiet.c) ---- */
+/* ---- Between load.c, sources.c, collect.c and quiet.c ---- */
+
+enum { ARENA_SIZE = 256 << 20 };
+
+/* Makes the next source of a slot and adds its knotes. */
+void load_open_source(struct slot *slot, struct random *random);
 
 #define PAUSE_IDENT UINTPTR_MAX /* of a USER knote in each kqueue, which ends the collectors' waits */
 

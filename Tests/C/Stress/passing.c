@@ -85,7 +85,7 @@ static void close_passing(struct source *source) {
 }
 
 const struct kind passing_kind = {
-    .name = "passing descriptor", .size = sizeof(struct passing), .open = open_passing, .act = act_on_passing,
-    .calm = calm_passing, .told = told_passing, .settled = passing_settled, .describe = describe_passing,
-    .close = close_passing,
+    .name = "passing descriptor", .size = sizeof(struct passing), .open = open_passing,
+    .act = act_on_passing, .calm = calm_passing, .told = told_passing, .settled = passing_settled,
+    .describe = describe_passing, .close = close_passing,
 };

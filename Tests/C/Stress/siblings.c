@@ -63,8 +63,8 @@ static void add_for_the_next(int number, struct random *random) {
         REQUIRE_EQ(change_fd(&sibling, first, EV_ENABLE), ENOENT);
     int code = change_fd(&sibling, second, EV_ENABLE);
     if (code != 0)
-        FAIL("descriptor %d, whose filter %d was added for its present file: expected its knote, seen %s", number, second,
-             strerror(code));
+        FAIL("descriptor %d, whose filter %d was added for its present file: expected its knote, seen %s", number,
+             second, strerror(code));
     int count = collect(sibling.kq, events, 4, &no_wait);
     bool writable = second == EVFILT_WRITE || change_fd(&sibling, first, EV_DELETE) == 0;
     if (count != writable || (count == 1 && events[0].filter != EVFILT_WRITE))
@@ -89,8 +89,8 @@ static void deliver_beside_the_gone(int number, struct random *random) {
     for (int looks = 0; looks < 3; looks++) {
         int count = collect(sibling.kq, events, (int)random_between(random, 2, 8), &no_wait);
         if (count != 1 || events[0].filter != EVFILT_USER)
-            FAIL("a level USER knote beside two of a closed descriptor: expected it once; seen %d events, filters %d, %d",
-                 count, count > 0 ? events[0].filter : 0, count > 1 ? events[1].filter : 0);
+            FAIL("a level USER knote beside two of a closed descriptor: expected it once; seen %d events, filters %d, "
+                 "%d", count, count > 0 ? events[0].filter : 0, count > 1 ? events[1].filter : 0);
         REQUIRE(poll_readable(sibling.kq));
     }
     CHANGE(sibling.kq, USER_IDENT, EVFILT_USER, EV_DELETE, 0, 0, NULL);
@@ -114,8 +114,8 @@ static void replace_numbers(void *context, struct member *member) {
 
 void run_siblings(struct epoch *epoch) {
     struct team team;
-    team_start(&team, "replacer", (int)random_between(&epoch->random, 1, (unsigned)epoch->threads), replace_numbers, NULL,
-               epoch->seed);
+    int size = (int)random_between(&epoch->random, 1, (unsigned)epoch->threads);
+    team_start(&team, "replacer", size, replace_numbers, NULL, epoch->seed);
     team_release(&team);
     team_end(&team);
 }

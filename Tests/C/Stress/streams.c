@@ -267,12 +267,13 @@ static void close_stream(struct source *source) {
 }
 
 const struct kind stream_kind = {
-    .name = "stream", .size = sizeof(struct stream), .open = open_stream, .act = act_on_stream, .calm = calm_stream,
-    .told = told_stream, .settled = stream_settled, .describe = describe_stream, .close = close_stream,
+    .name = "stream", .size = sizeof(struct stream), .open = open_stream, .act = act_on_stream,
+    .calm = calm_stream, .told = told_stream, .settled = stream_settled,
+    .describe = describe_stream, .close = close_stream,
 };
 
 const struct kind duplex_kind = {
-    .name = "socket with READ and WRITE", .size = sizeof(struct stream), .open = open_duplex, .act = act_on_stream,
-    .calm = calm_stream, .told = told_stream, .settled = stream_settled, .describe = describe_stream,
-    .close = close_stream,
+    .name = "socket with READ and WRITE", .size = sizeof(struct stream), .open = open_duplex,
+    .act = act_on_stream, .calm = calm_stream, .told = told_stream, .settled = stream_settled,
+    .describe = describe_stream, .close = close_stream,
 };

@@ -151,11 +151,13 @@ static void close_timer(struct source *source) {
 }
 
 const struct kind oneshot_timer_kind = {
-    .name = "TIMER with EV_ONESHOT", .size = sizeof(struct timer), .open = open_oneshot, .act = act_on_timer,
-    .calm = calm_timer, .told = told_timer, .settled = timer_settled, .describe = describe_timer, .close = close_timer,
+    .name = "TIMER with EV_ONESHOT", .size = sizeof(struct timer), .open = open_oneshot,
+    .act = act_on_timer, .calm = calm_timer, .told = told_timer, .settled = timer_settled,
+    .describe = describe_timer, .close = close_timer,
 };
 
 const struct kind periodic_timer_kind = {
-    .name = "TIMER", .size = sizeof(struct timer), .open = open_periodic, .act = act_on_timer, .calm = calm_timer,
-    .told = told_timer, .settled = timer_settled, .describe = describe_timer, .close = close_timer,
+    .name = "TIMER", .size = sizeof(struct timer), .open = open_periodic, .act = act_on_timer,
+    .calm = calm_timer, .told = told_timer, .settled = timer_settled, .describe = describe_timer,
+    .close = close_timer,
 };

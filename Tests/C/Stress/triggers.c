@@ -131,7 +131,7 @@ static void close_trigger(struct source *source) {
 }
 
 const struct kind trigger_kind = {
-    .name = "USER", .size = sizeof(struct user_trigger), .seen_by_pollers = true, .open = open_trigger,
-    .act = act_on_trigger, .calm = calm_trigger, .told = told_trigger, .settled = trigger_settled,
-    .describe = describe_trigger, .close = close_trigger,
+    .name = "USER", .size = sizeof(struct user_trigger), .seen_by_pollers = true,
+    .open = open_trigger, .act = act_on_trigger, .calm = calm_trigger, .told = told_trigger,
+    .settled = trigger_settled, .describe = describe_trigger, .close = close_trigger,
 };

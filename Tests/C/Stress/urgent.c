@@ -91,8 +91,9 @@ static void told_urgent(struct source *source, const struct kevent *event, const
 }
 
 const struct kind urgent_kind = {
-    .name = "EXCEPT", .size = sizeof(struct marked), .slots_max = MOST, .open = open_urgent, .act = act_on_urgent,
-    .told = told_urgent, .settled = marked_settled, .describe = describe_marked, .close = close_marked,
+    .name = "EXCEPT", .size = sizeof(struct marked), .slots_max = MOST, .open = open_urgent,
+    .act = act_on_urgent, .told = told_urgent, .settled = marked_settled,
+    .describe = describe_marked, .close = close_marked,
 };
 #endif
 
@@ -136,6 +137,7 @@ static void told_empty(struct source *source, const struct kevent *event, const 
 const struct kind empty_kind = {
     .name = "EMPTY", .size = sizeof(struct marked), .slots_max = MOST,
     .looked_at = true, /* a clock says when */
-    .open = open_empty, .act = act_on_empty, .told = told_empty, .settled = marked_settled, .describe = describe_marked, .close = close_marked,
+    .open = open_empty, .act = act_on_empty, .told = told_empty, .settled = marked_settled,
+    .describe = describe_marked, .close = close_marked,
 };
 #endif

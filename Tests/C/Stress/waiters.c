@@ -67,7 +67,8 @@ static void await_return(struct team *waiters) {
     }
 }
 
-static void close_under_waiters(struct closing *closing, struct team *waiters, struct random *random, const int pair[2]) {
+static void close_under_waiters(struct closing *closing, struct team *waiters, struct random *random,
+                                const int pair[2]) {
     int old = closing->kq = new_kqueue();
     team_release(waiters);
     await_inside(old, waiters->size);
@@ -127,8 +128,8 @@ static void require_all_or_nothing(struct closing *closing, int kq) {
     struct kevent events[ADDED];
     int told = collect(kq, events, ADDED, &no_wait), there = count_and_delete(closing, kq);
     if (told != there || (there != 0 && there != ADDED))
-        FAIL("a kqueue that was made with a closed one's number: %d of %d knotes of one call for the closed one stand in "
-             "it, and %d are told", there, ADDED, told);
+        FAIL("a kqueue that was made with a closed one's number: %d of %d knotes of one call for the closed one stand "
+             "in it, and %d are told", there, ADDED, told);
     if (poll_readable(kq) || collect(kq, events, ADDED, &no_wait) != 0)
         FAIL("a kqueue that was made with a closed one's number has no knotes, and is readable");
 }

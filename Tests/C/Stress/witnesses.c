@@ -62,5 +62,6 @@ static void close_witness(struct source *source) {
 
 const struct kind witness_kind = {
     .name = "witness", .size = sizeof(struct witness), .open = open_witness, .act = act_on_witness,
-    .told = told_witness, .settled = witness_settled, .describe = describe_witness, .close = close_witness,
+    .told = told_witness, .settled = witness_settled, .describe = describe_witness,
+    .close = close_witness,
 };

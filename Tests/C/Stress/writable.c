@@ -113,5 +113,6 @@ static void close_writable(struct source *source) {
 
 const struct kind writable_kind = {
     .name = "WRITE", .size = sizeof(struct writable), .open = open_writable, .act = act_on_writable,
-    .told = told_writable, .settled = writable_settled, .describe = describe_writable, .close = close_writable,
+    .told = told_writable, .settled = writable_settled, .describe = describe_writable,
+    .close = close_writable,
 };
