@@ -13,7 +13,7 @@
 
 #include <sys/resource.h>
 
-enum { SECONDS_DEFAULT = 15, EPOCH_SECONDS_MAX = 90, SCENARIOS_MAX = 32, WARM_UPS = 2 };
+enum { SECONDS_DEFAULT = 15, EPOCH_SECONDS_MAX = 60, SCENARIOS_MAX = 32, WARM_UPS = 2 };
 
 struct options {
     uint64_t seed, epoch;
