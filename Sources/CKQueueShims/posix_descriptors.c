@@ -65,7 +65,8 @@ int kq_remaining(int descriptor, int64_t *remaining, int64_t *size) {
     off_t offset;
     if (fstat(descriptor, &status) == -1 || (offset = lseek(descriptor, 0, SEEK_CUR)) == -1)
         return -errno;
-    *remaining = status.st_size - offset;
+    if (__builtin_sub_overflow((int64_t)status.st_size, (int64_t)offset, remaining))
+        *remaining = INT64_MAX; /* some special files have offsets below 0 */
     *size = status.st_size;
     return 0;
 }

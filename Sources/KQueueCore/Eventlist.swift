@@ -22,6 +22,7 @@ extension KQueue where Backend: ~Copyable {
         if knote.pointee.isDisabled { continue }
         if !unsettled.isEmpty { unsettled.remove(token.index, knotes) }
         if !polled.isEmpty { polled.remove(token.index, knotes) }
+        if !told.isEmpty { told.remove(token.index, knotes) }
         if ready.isEmpty && delivered < events.count {
           deliver(token.index, reported, to: events, &delivered)
         } else {
@@ -47,6 +48,7 @@ extension KQueue where Backend: ~Copyable {
   /// Queues a knote with the readiness that the system reported, for this pass.
   private mutating func queue(_ index: UInt32, _ reported: UInt32) {
     knotes[index].pointee.occurrence = UInt64(pass) << 32 | UInt64(reported)
+    knotes[index].pointee.status.remove(.again)
     ready.append(index, knotes)
   }
 
@@ -93,6 +95,8 @@ extension KQueue where Backend: ~Copyable {
       note(index, happening)
     } else if !knote.pointee.isDisabled {
       unsettled.remove(index, knotes)
+      polled.remove(index, knotes)
+      told.remove(index, knotes)
       queue(index, happening.bits)
     }
     return true
@@ -119,6 +123,7 @@ extension KQueue where Backend: ~Copyable {
       let occurrence = knotes[index].pointee.occurrence
       let reported = occurrence >> 32 == UInt64(pass) ? UInt32(truncatingIfNeeded: occurrence) : nil
       deliver(index, reported, to: events, &delivered)
+      knotes[index].pointee.status.remove(.again)
     }
     return delivered
   }
@@ -135,7 +140,7 @@ extension KQueue where Backend: ~Copyable {
     }
     events.write(entry(knotes[index], readiness), at: delivered, extensions.find(index, knotes))
     delivered &+= 1
-    settle(index, isPolled: readiness.isPolled)
+    settle(index, readiness)
   }
 
   /// The entry of a delivery (contract 3.3).
@@ -167,7 +172,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// What becomes of a knote that was delivered.
   @inline(__always)
-  private mutating func settle(_ index: UInt32, isPolled: Bool) {
+  private mutating func settle(_ index: UInt32, _ readiness: Readiness) {
     let knote = knotes[index]
     let flags = knote.pointee.flags & UInt16(EV_ONESHOT | EV_CLEAR | EV_DISPATCH)
     if flags == 0 {
@@ -181,9 +186,10 @@ extension KQueue where Backend: ~Copyable {
       return
     }
     if knote.pointee.has(EV_CLEAR) && knote.pointee.status.contains(.recorded) {
-      clear(index, isPolled: isPolled)
+      clear(index, isPolled: readiness.isPolled)
     }
     if knote.pointee.has(EV_DISPATCH) { knote.pointee.status.insert(.disabled) }
+    if readiness.isLeft && knote.pointee.has(EV_CLEAR) { lookAtNext(index) }
   }
 
   /// What is recorded starts from nothing after a delivery under EV_CLEAR.

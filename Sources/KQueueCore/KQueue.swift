@@ -12,6 +12,9 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var unsettled = ReadyList(mark: .unsettled)
   /// Knotes of which nobody tells when they are ready, and the next time to look at them.
   var polled = ReadyList(mark: .polled)
+  /// Knotes that were told under EV_CLEAR and may have more, of which nobody tells: looked at in the next call, or
+  /// before long by a thread that waits (C-346).
+  var told = ReadyList(mark: .told)
   var nextLook: UInt64 = 0
   /// The timers that run, by clock.
   var timers = InlineArray<2, TimerHeap> { _ in TimerHeap() }
@@ -56,6 +59,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     ready = ReadyList()
     unsettled = ReadyList(mark: .unsettled)
     polled = ReadyList(mark: .polled)
+    told = ReadyList(mark: .told)
   }
 
   /// Brings the platform up to date before the lock is dropped: timers armed, and the descriptor readable
@@ -87,7 +91,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     var deadline = timers[clock.rawValue].first?.deadline ?? 0
     if clock == .monotonic {
       if deadline != 0 { deadline = max(deadline, nextTimerWake) }
-      if !polled.isEmpty { deadline = deadline == 0 ? nextLook : min(deadline, nextLook) }
+      if !polled.isEmpty || !told.isEmpty { deadline = deadline == 0 ? nextLook : min(deadline, nextLook) }
     }
     guard deadline != armed[clock.rawValue] else { return }
     armed[clock.rawValue] = deadline
@@ -99,6 +103,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     guard !knotes[index].pointee.isDisabled else { return }
     unsettled.remove(index, knotes)
     polled.remove(index, knotes)
+    told.remove(index, knotes)
+    knotes[index].pointee.status.remove(.again)
     ready.append(index, knotes)
   }
 
@@ -109,10 +115,12 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     ready.remove(index, knotes)
     unsettled.remove(index, knotes)
     polled.remove(index, knotes)
+    told.remove(index, knotes)
   }
 
   /// Has some knotes of which nobody tells looked at again. Few at a time, so that no call takes long for them.
   mutating func lookAgain() {
+    lookAtTold()
     for _ in 0..<min(unsettled.count, 8) {
       guard let index = unsettled.popFirst(knotes) else { return }
       ready.append(index, knotes)
@@ -122,9 +130,21 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// Removes a knote and everything that refers to it.
   /// - Throws: EBADF or ENOENT where its descriptor was closed unseen; it is removed all the same.
   mutating func remove(_ index: UInt32, _ filter: Filter) throws(Errno) {
+    let number = knotes[index].pointee.descriptor
     defer { discard(index, filter) }
     if filter == .timer { stopTimer(index) }
-    if filter.isPlatforms { try backend.detach(index, knotes) }
+    guard filter.isPlatforms else { return }
+    try backend.detach(index, knotes)
+    if filter.watchesDescriptor { leaveAlone(number, besides: index) }
+  }
+
+  /// Tells the platform of a knote that is the last of its number.
+  private mutating func leaveAlone(_ number: CInt, besides index: UInt32) {
+    guard let first = table.first(on: number, knotes) else { return }
+    let other = first == index ? knotes[first].pointee.link : first + 1
+    guard other != 0 else { return }
+    let next = knotes[other - 1].pointee.link
+    if next == 0 || next == index + 1 && knotes[index].pointee.link == 0 { backend.stand(alone: other - 1, knotes) }
   }
 
   /// Frees a knote that no platform knows of, or not any more.

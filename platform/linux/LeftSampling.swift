@@ -1,0 +1,139 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// What EV_CLEAR makes of conditions that epoll tells by edges.
+///
+/// An edge is an arrival, and nobody tells what is left behind by a reader that takes one item of several (C-346,
+/// C-367). An edge is also whatever else befalls the descriptor, and is then nothing new (C-147, C-182, C-187). Both
+/// is told by comparing a mark of what was told with one of what there is. Where the same mark can be both, it is
+/// told again after a second: late at worst, but not lost.
+extension LinuxBackend {
+  /// Of a knote under EV_CLEAR: what of a readiness is news.
+  /// - Parameter wasReported: the kernel reported it, so that something has happened.
+  func news(_ knote: LinuxKnotePointer, _ readiness: Readiness, wasReported: Bool) -> Readiness {
+    guard readiness.isActive else { return quiet(knote, readiness) }
+    let isLook = knote.pointee.status.contains(.again) && knote.pointee.platform.past.contains(.marked)
+    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
+    case KQ_KIND_STREAM where knote.pointee.kind == .write:
+      return wasReported || isLook ? newsOfRoom(knote, readiness, isLook) : readiness
+    case KQ_KIND_STREAM where knote.pointee.isRead: return newsOfBytes(knote, readiness, isLook, wasReported)
+    case KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM, KQ_KIND_DEVICE, KQ_KIND_OTHER:
+      return knote.pointee.isRead ? newsOfItems(knote, readiness, isLook) : readiness
+    default: return readiness
+    }
+  }
+
+  /// Nothing to deliver: what was told has been taken.
+  private func quiet(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Readiness {
+    if knote.pointee.platform.past.contains(.marked) { knote.pointee.platform.forgetTold() }
+    return readiness
+  }
+
+  // MARK: Items
+
+  private func newsOfItems(_ knote: LinuxKnotePointer, _ readiness: Readiness, _ isLook: Bool) -> Readiness {
+    var mark: UInt32 = 0
+    let kind = CInt(truncatingIfNeeded: knote.pointee.platform.kind(of: knote.pointee.descriptor).rawValue)
+    let left = kq_items_left(knote.pointee.descriptor, kind, readiness.data, &mark)
+    let isSame = left != KQ_LEFT_NOTHING && knote.pointee.platform.mark == mark
+    if isLook && isSame && !knote.pointee.platform.isOverdue { return .polled }
+    guard left != KQ_LEFT_NOTHING else {
+      knote.pointee.platform.forgetTold()
+      return readiness
+    }
+    knote.pointee.platform.remember(mark, isVague: left == KQ_LEFT_UNKNOWN)
+    return readiness.thenLeft
+  }
+
+  // MARK: Bytes
+
+  /// Whether a connection has as many bytes as were told before: then something else may have happened to it than
+  /// an arrival. Messages of one size look so, too, so of a row of them ever fewer are looked at.
+  @inline(__always)
+  func isSuspicious(_ knote: LinuxKnotePointer, _ bytes: Int) -> Bool {
+    guard knote.pointee.has(EV_CLEAR) else { return false }
+    let mark = UInt32(truncatingIfNeeded: bytes)
+    if knote.pointee.platform.mark != mark {
+      knote.pointee.platform.mark = mark
+      return false
+    }
+    let streak = knote.pointee.platform.streak
+    knote.pointee.platform.streak = streak == 128 ? 65 : streak + 1
+    return streak & (streak &- 1) == 0
+  }
+
+  /// An own shutdown(SHUT_WR), its acknowledgement, or a peer that will read no more, are edges without an arrival.
+  private func newsOfBytes(
+    _ knote: LinuxKnotePointer, _ readiness: Readiness, _ isLook: Bool, _ wasReported: Bool
+  ) -> Readiness {
+    guard readiness.flags == 0 && readiness.fflags == 0 && !knote.pointee.wantsUrgent else { return readiness }
+    let mark = UInt32(truncatingIfNeeded: readiness.data)
+    let isSame = knote.pointee.platform.mark == mark && readiness.data > 0
+    if isLook && isSame && !knote.pointee.platform.isOverdue { return .polled }
+    guard wasReported && isSame && !isLook && sendingHasEnded(knote) else {
+      knote.pointee.platform.past.remove(.marked)
+      knote.pointee.platform.mark = mark
+      return readiness
+    }
+    if kq_tcp_took_nothing(knote.pointee.descriptor, readiness.data) { return .inactive }
+    knote.pointee.platform.remember(mark, isVague: true)
+    return .polled
+  }
+
+  /// Whether the sending side was found shut for the first time; that of TCP changes once more when it is acknowledged.
+  private func sendingHasEnded(_ knote: LinuxKnotePointer) -> Bool {
+    let descriptor = knote.pointee.descriptor
+    if knote.pointee.platform.past.contains(.otherEnd) { return isNewlyRefused(knote) }
+    var (isShut, isEnding) = (false, false)
+    if knote.pointee.platform.transport(of: descriptor) == KQ_PROTOCOL_TCP {
+      let sender = kq_tcp_sender(descriptor)
+      (isShut, isEnding) = (sender.is_shut, sender.is_ending)
+    } else {
+      isShut = kq_socket_send_shut(descriptor)
+    }
+    if isShut && !isEnding { knote.pointee.platform.past.insert(.otherEnd) }
+    return isShut
+  }
+
+  private func isNewlyRefused(_ knote: LinuxKnotePointer) -> Bool {
+    let descriptor = knote.pointee.descriptor
+    guard !knote.pointee.platform.past.contains(.refused),
+      knote.pointee.platform.transport(of: descriptor) == KQ_PROTOCOL_LOCAL, kq_local_peer_refuses(descriptor)
+    else { return false }
+    knote.pointee.platform.past.insert(.refused)
+    return true
+  }
+
+  // MARK: Room
+
+  /// Room is news where there was none, so not where nothing was written. TCP counts that; of another socket an end
+  /// of the receiving side explains the edge where the room is as it was.
+  private func newsOfRoom(_ knote: LinuxKnotePointer, _ readiness: Readiness, _ isLook: Bool) -> Readiness {
+    guard readiness.flags == 0 && readiness.fflags == 0 else { return readiness }
+    let descriptor = knote.pointee.descriptor
+    let wasMarked = knote.pointee.platform.past.contains(.marked)
+    guard knote.pointee.platform.transport(of: descriptor) != KQ_PROTOCOL_TCP else {
+      let sender = kq_tcp_sender(descriptor)
+      if wasMarked && sender.tells_written && sender.written == knote.pointee.platform.mark { return .inactive }
+      if sender.tells_written { knote.pointee.platform.remember(sender.written, isVague: false) }
+      return readiness
+    }
+    let mark = UInt32(truncatingIfNeeded: readiness.data)
+    let isSame = wasMarked && knote.pointee.platform.mark == mark
+    if isLook && isSame && !knote.pointee.platform.isOverdue { return .polled }
+    if isSame && !isLook && receivingHasEnded(knote) {
+      knote.pointee.platform.remember(mark, isVague: true)
+      return .polled
+    }
+    knote.pointee.platform.remember(mark, isVague: false)
+    return readiness
+  }
+
+  private func receivingHasEnded(_ knote: LinuxKnotePointer) -> Bool {
+    let bits = UInt32(max(kq_poll(knote.pointee.descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0))
+    let isNew = bits.has(EPOLLRDHUP) && !knote.pointee.platform.past.contains(.otherEnd)
+    if bits.has(EPOLLRDHUP) { knote.pointee.platform.past.insert(.otherEnd) }
+    return isNew
+  }
+}
