@@ -232,20 +232,19 @@ static enum kq_left socket_left(int descriptor, long bytes, uint32_t *mark) {
 
 /* ---- What is no socket ---- */
 
-/* Signals that wait for the calling thread or its process: which, and how many the user has. */
+static uint64_t mask_after(const char *text, const char *label) {
+    const char *line = strstr(text, label);
+    return line == NULL ? 0 : strtoull(line + strlen(label), NULL, 16);
+}
+
+/* Signals that wait for the calling thread or its process. Of those of real time several may be queued. */
 static enum kq_left signals_left(uint32_t *mark) {
-    static const char *const labels[] = {"SigQ:", "SigPnd:", "ShdPnd:"};
     char text[4096];
-    uint32_t sum = 0;
     if (kq_read_small("/proc/thread-self/status", text, sizeof text) <= 0)
         return KQ_LEFT_UNKNOWN;
-    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
-        const char *line = strstr(text, labels[i]);
-        for (; line != NULL && *line != '\n' && *line != '\0'; line++)
-            sum = sum * 31 + (unsigned char)*line;
-    }
-    *mark = sum;
-    return KQ_LEFT_SOME;
+    uint64_t pending = mask_after(text, "\nSigPnd:") | mask_after(text, "\nShdPnd:");
+    *mark = (uint32_t)(pending ^ pending >> 32);
+    return pending >> 31 != 0 ? KQ_LEFT_UNKNOWN : KQ_LEFT_SOME;
 }
 
 /* Packets that were read from a tun device are those that its interface has sent. */

@@ -3,6 +3,9 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#ifdef __linux__
+#define _GNU_SOURCE /* for POLLRDHUP */
+#endif
 #include "include/kqueue_shims_posix.h"
 
 #include <fcntl.h>
@@ -104,6 +107,16 @@ int kq_peek(int descriptor) {
     int got = (int)recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     pthread_setcancelstate(state, &state);
     return got;
+}
+
+int kq_is_receive_shut(int descriptor) {
+#ifdef POLLRDHUP /* which POSIX does not name */
+    struct pollfd entry = {.fd = descriptor, .events = POLLRDHUP};
+    return kq_poll_now(&entry, 1) < 0 ? -1 : (entry.revents & (POLLRDHUP | POLLHUP)) != 0;
+#else
+    (void)descriptor;
+    return -1;
+#endif
 }
 
 /* A stream answers a send of nothing with EPIPE. */

@@ -274,12 +274,15 @@ extension KQueue where Backend: ~Copyable {
   }
 
   private mutating func harvest(_ events: Eventlist, _ buffer: Buffer, room: Int) -> Int {
+    // In so many rounds each knote and each source of the platform's has had its turn, whatever is reported again.
+    var rounds = knotes.count + 16
     while true {
       let reports = Int(backend.poll(knotes, UnsafeMutableBufferPointer(rebasing: buffer[..<room])))
       if reports < 0 { return reports }
       let delivered = deliver(reports, of: buffer, to: events)
       // What filled the room may have been the platform's own; the knotes are behind it then.
-      if delivered > 0 || reports < room { return delivered }
+      rounds -= 1
+      if delivered > 0 || reports < room || rounds == 0 { return delivered }
     }
   }
 

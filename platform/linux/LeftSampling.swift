@@ -14,6 +14,14 @@ extension LinuxBackend {
   func news(_ knote: LinuxKnotePointer, _ readiness: Readiness, wasReported: Bool) -> Readiness {
     guard readiness.isActive else { return quiet(knote, readiness) }
     let isLook = knote.pointee.status.contains(.again) && knote.pointee.platform.past.contains(.marked)
+    let news = comparedWithMark(knote, readiness, isLook, wasReported)
+    guard news.isActive, isOldNews(knote, news), !isLook else { return news }
+    return news.isLeft ? .polled : .inactive
+  }
+
+  private func comparedWithMark(
+    _ knote: LinuxKnotePointer, _ readiness: Readiness, _ isLook: Bool, _ wasReported: Bool
+  ) -> Readiness {
     switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
     case KQ_KIND_STREAM where knote.pointee.kind == .write:
       return wasReported || isLook ? newsOfRoom(knote, readiness, isLook) : readiness
@@ -34,6 +42,8 @@ extension LinuxBackend {
 
   private func newsOfItems(_ knote: LinuxKnotePointer, _ readiness: Readiness, _ isLook: Bool) -> Readiness {
     var mark: UInt32 = 0
+    // An end was told when it came.
+    if isLook && readiness.data == 0 && readiness.flags & endOfFile != 0 { return quiet(knote, .inactive) }
     let kind = CInt(truncatingIfNeeded: knote.pointee.platform.kind(of: knote.pointee.descriptor).rawValue)
     let left = kq_items_left(knote.pointee.descriptor, kind, readiness.data, &mark)
     let isSame = left != KQ_LEFT_NOTHING && knote.pointee.platform.mark == mark

@@ -29,10 +29,7 @@ extension LinuxBackend {
     }
     guard let bits = reported ?? polled(knote) else { return .gone }
     var readiness = sampleCondition(knote, bits)
-    if knote.pointee.has(EV_CLEAR) {
-      readiness = news(knote, readiness, wasReported: reported != nil)
-      if readiness.isActive && !readiness.isLeft && isOldNews(knote, readiness) { readiness = .inactive }
-    }
+    if knote.pointee.has(EV_CLEAR) { readiness = news(knote, readiness, wasReported: reported != nil) }
     if reported != nil && mayBeGone(knote, readiness) && !isSameFile(knote) { return .gone }
     followUp(index, knote, wasReported: reported != nil, isActive: readiness.isActive)
     return readiness
@@ -48,7 +45,7 @@ extension LinuxBackend {
 
   /// Whether an edge tells an end that was told before: the acknowledgement of a FIN (C-153), or one of the steps in
   /// which a terminal is hung up (C-179).
-  private func isOldNews(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Bool {
+  func isOldNews(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Bool {
     switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
     case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: if knote.pointee.wantsUrgent { return false }
     // The other side of a master can come back, unnoticed, and end anew.
@@ -114,6 +111,10 @@ extension LinuxBackend {
     let always = knote.pointee.fflags & UInt32(NOTE_FILE_POLL) != 0
     if remaining == 0 && knote.pointee.fflags & UInt32(NOTE_EOF) != 0 { return sampleEndOfFile(knote) }
     knote.pointee.platform.isEndTold = false
+    if knote.pointee.fflags & UInt32(NOTE_EOF) != 0 && knote.pointee.has(EV_CLEAR) {
+      // Nobody tells that a reader has come to the end.
+      return knote.pointee.status.contains(.again) ? .polled : Readiness(data: Int(clamping: remaining)).thenLeft
+    }
     // At its end: growth is told, but not that the program moves the offset.
     return remaining != 0 || always ? Readiness(data: Int(clamping: remaining)) : .unsettled
   }
