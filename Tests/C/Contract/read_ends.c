@@ -241,7 +241,7 @@ static void deferred_connect_is_writable(void) {
 
 /* A network of its own, where packets can be lost. */
 static void enter_own_network(void) {
-    posix_lacks("what a connection went through");
+    posix_lacks("what a connection went through does not show");
     if (unshare(CLONE_NEWNET) == -1 && unshare(CLONE_NEWUSER | CLONE_NEWNET) == -1)
         contract_skip("a network of its own is not to be had");
 }
@@ -330,7 +330,7 @@ static void reset_at_any_time_is_named(void) {
 static void reset_behind_the_end_is_named(void) {
     for (int unread = 0; unread < 2; unread++) {
         int pair[2], kq = new_kqueue();
-        posix_lacks("whether an end came before a reset");
+        posix_lacks("what a connection went through does not show");
         tcp_pair(pair);
         if (unread)
             send_bytes(pair[1], pair[0], "unread");

@@ -228,7 +228,7 @@ static void poller_sees_what_is_left(void) {
     struct source source;
     struct kevent event;
     int kq = new_kqueue();
-    posix_lacks("a kqueue that becomes readable by itself");
+    posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
     open_udp(&source);
     add_read(kq, source.reader, EV_CLEAR);
     put_datagram(&source, 4);
@@ -376,7 +376,7 @@ static void signals_are_told_one_by_one(void) {
     sigset_t set;
     struct signalfd_siginfo info;
     struct kevent event;
-    posix_lacks("a way to see how many signals wait");
+    posix_lacks("what is left behind does not show");
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
     sigaddset(&set, SIGUSR2);
@@ -402,7 +402,7 @@ static void signals_are_told_one_by_one(void) {
 static void semaphore_counts(void) {
     uint64_t count = 3;
     int kq = new_kqueue(), fd = eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC | EFD_NONBLOCK);
-    posix_lacks("an eventfd's count");
+    posix_lacks("there are no eventfds");
     add_read(kq, fd, EV_CLEAR);
     REQUIRE_EQ(write(fd, &count, sizeof count), sizeof count);
     EXPECT(kq, fd, EV_ADD | EV_CLEAR, 0, 3);
@@ -416,7 +416,7 @@ static void inotify_events_are_told_on(void) {
     struct inotify_event event;
     char path[] = "/tmp/contract.XXXXXX";
     int kq = new_kqueue(), fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), file = mkstemp(path);
-    posix_lacks("what is left in an inotify");
+    posix_lacks("what is left behind does not show");
     REQUIRE(file >= 0 && inotify_add_watch(fd, path, IN_MODIFY | IN_ATTRIB) >= 0);
     add_read(kq, fd, EV_CLEAR);
     put(file, "1");
@@ -436,7 +436,7 @@ static void inotify_events_are_told_on(void) {
 static void message_queue_counts(void) {
     long attributes[8] = {0, 5, 16}; /* flags, messages, bytes of one */
     char name[32], bytes[16];
-    posix_lacks("a message queue that poll(2) takes");
+    posix_lacks("what is left behind does not show");
     snprintf(name, sizeof name, "contract-%d", (int)getpid());
     int queue = (int)syscall(SYS_mq_open, name, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0600, attributes);
     if (queue == -1)
@@ -474,7 +474,7 @@ static void tunnel_packets_are_told_one_by_one(void) {
     struct ifreq interface = {.ifr_flags = TUNNEL | BARE};
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(9)};
     char bytes[2048];
-    posix_lacks("a count of a tunnel's packets");
+    posix_lacks("what is left behind does not show");
     if (unshare(CLONE_NEWNET) == -1)
         contract_skip("a network of its own is not to be had");
     int kq = new_kqueue(), fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
