@@ -203,9 +203,9 @@ enum kq_protocol kq_socket_protocol(int descriptor) {
  * A packet socket would send a packet, and TCP whose connect() was deferred
  * would connect: it tells by its state.
  */
-bool kq_socket_send_shut(int descriptor) {
+bool kq_socket_send_shut(int descriptor, enum kq_protocol protocol) {
     static const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    if (kq_socket_protocol(descriptor) == KQ_PROTOCOL_TCP)
+    if (protocol == KQ_PROTOCOL_TCP)
         return kq_tcp_sender(descriptor).is_shut;
     return syscall(SYS_sendto, descriptor, "", 0, flags, NULL, 0) == -1 && errno == EPIPE;
 }

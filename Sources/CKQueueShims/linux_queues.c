@@ -212,16 +212,16 @@ static enum kq_left local_left(int descriptor, long bytes, uint32_t *mark) {
 static enum kq_left socket_left(int descriptor, long bytes, uint32_t *mark) {
     uint32_t memory[VARIABLES];
     socklen_t size = sizeof memory;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, memory, &size) == -1)
+        memory[RECEIVED] = 0;
+    if (memory[RECEIVED] > 0 && is_one(memory[RECEIVED], bytes))
+        return KQ_LEFT_NOTHING;
     int family = kq_socket_option(descriptor, SO_DOMAIN, AF_UNSPEC);
     if (family == AF_UNIX)
         return local_left(descriptor, bytes, mark);
-    *mark = (uint32_t)bytes;
-    /* Frames in a ring that the program maps are in no queue. */
-    if (getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, memory, &size) == -1 || memory[RECEIVED] == 0)
-        return KQ_LEFT_UNKNOWN;
-    if (is_one(memory[RECEIVED], bytes))
-        return KQ_LEFT_NOTHING;
-    *mark = memory[RECEIVED];
+    *mark = memory[RECEIVED] > 0 ? memory[RECEIVED] : (uint32_t)bytes;
+    if (memory[RECEIVED] == 0)
+        return KQ_LEFT_UNKNOWN; /* frames in a ring that the program maps are in no queue */
     int protocol = kq_socket_option(descriptor, SO_PROTOCOL, 0);
     if ((family != AF_INET && family != AF_INET6) || (protocol != IPPROTO_UDP && protocol != UDP_LITE))
         return KQ_LEFT_SOME;

@@ -98,6 +98,8 @@ extension KQueue where Backend: ~Copyable {
       polled.remove(index, knotes)
       told.remove(index, knotes)
       queue(index, happening.bits)
+      // Its siblings may have gone when they were delivered. By edges it would be reported anew.
+      if !knote.pointee.has(EV_CLEAR) { leaveAlone(knote.pointee.descriptor) }
     }
     return true
   }

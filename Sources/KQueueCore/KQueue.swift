@@ -130,21 +130,15 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// Removes a knote and everything that refers to it.
   /// - Throws: EBADF or ENOENT where its descriptor was closed unseen; it is removed all the same.
   mutating func remove(_ index: UInt32, _ filter: Filter) throws(Errno) {
-    let number = knotes[index].pointee.descriptor
     defer { discard(index, filter) }
     if filter == .timer { stopTimer(index) }
-    guard filter.isPlatforms else { return }
-    try backend.detach(index, knotes)
-    if filter.watchesDescriptor { leaveAlone(number, besides: index) }
+    if filter.isPlatforms { try backend.detach(index, knotes) }
   }
 
-  /// Tells the platform of a knote that is the last of its number.
-  private mutating func leaveAlone(_ number: CInt, besides index: UInt32) {
-    guard let first = table.first(on: number, knotes) else { return }
-    let other = first == index ? knotes[first].pointee.link : first + 1
-    guard other != 0 else { return }
-    let next = knotes[other - 1].pointee.link
-    if next == 0 || next == index + 1 && knotes[index].pointee.link == 0 { backend.stand(alone: other - 1, knotes) }
+  /// Tells the platform where one knote is left on a number.
+  mutating func leaveAlone(_ number: CInt) {
+    guard let last = table.first(on: number, knotes), knotes[last].pointee.link == 0 else { return }
+    backend.stand(alone: last, knotes)
   }
 
   /// Frees a knote that no platform knows of, or not any more.

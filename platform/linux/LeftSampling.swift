@@ -26,34 +26,69 @@ extension LinuxBackend {
     case KQ_KIND_STREAM where knote.pointee.kind == .write:
       return wasReported || isLook ? newsOfRoom(knote, readiness, isLook) : readiness
     case KQ_KIND_STREAM where knote.pointee.isRead: return newsOfBytes(knote, readiness, isLook, wasReported)
-    case KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM, KQ_KIND_DEVICE, KQ_KIND_OTHER:
-      return knote.pointee.isRead ? newsOfItems(knote, readiness, isLook) : readiness
-    default: return readiness
+    default: return handsOutItems(knote) ? newsOfItems(knote, readiness, isLook) : readiness
     }
   }
 
   /// Nothing to deliver: what was told has been taken.
   private func quiet(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Readiness {
-    if knote.pointee.platform.past.contains(.marked) { knote.pointee.platform.forgetTold() }
+    guard knote.pointee.platform.past.contains(.marked) else { return readiness }
+    knote.pointee.platform.forgetTold(streak: handsOutItems(knote) ? knote.pointee.platform.longerStreak : 0)
     return readiness
+  }
+
+  private func handsOutItems(_ knote: LinuxKnotePointer) -> Bool {
+    guard knote.pointee.isRead else { return false }
+    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
+    case KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM, KQ_KIND_DEVICE: return true
+    case KQ_KIND_OTHER: return !knote.pointee.platform.isWhole
+    default: return false
+    }
   }
 
   // MARK: Items
 
   private func newsOfItems(_ knote: LinuxKnotePointer, _ readiness: Readiness, _ isLook: Bool) -> Readiness {
     var mark: UInt32 = 0
-    // An end was told when it came.
-    if isLook && readiness.data == 0 && readiness.flags & endOfFile != 0 { return quiet(knote, .inactive) }
+    // An end or an error was told when it came.
+    let isItem = readiness.data > 0 || readiness.flags & endOfFile == 0 && readiness.fflags == 0
+    if !isItem { return quiet(knote, isLook ? .inactive : readiness) }
+    if !isLook && knote.pointee.platform.streak >= Self.trust && isLocal(knote) { return trusting(knote, readiness) }
+    if isLook && knote.pointee.platform.past.contains(.trusted) { knote.pointee.platform.streak = 0 }
     let kind = CInt(truncatingIfNeeded: knote.pointee.platform.kind(of: knote.pointee.descriptor).rawValue)
     let left = kq_items_left(knote.pointee.descriptor, kind, readiness.data, &mark)
     let isSame = left != KQ_LEFT_NOTHING && knote.pointee.platform.mark == mark
-    if isLook && isSame && !knote.pointee.platform.isOverdue { return .polled }
-    guard left != KQ_LEFT_NOTHING else {
-      knote.pointee.platform.forgetTold()
+    let wasTrusted = knote.pointee.platform.past.contains(.trusted)
+    if isLook && isSame && !wasTrusted && !knote.pointee.platform.isOverdue { return .polled }
+    if left == KQ_LEFT_NOTHING {
+      if knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_KIND_OTHER {
+        knote.pointee.platform.isWhole = true
+      }
+      // One item alone: those before it were taken, but where they had to be asked for.
+      knote.pointee.platform.forgetTold(streak: isLook ? 0 : knote.pointee.platform.longerStreak)
       return readiness
     }
+    knote.pointee.platform.past.remove(.trusted)
     knote.pointee.platform.remember(mark, isVague: left == KQ_LEFT_UNKNOWN)
     return readiness.thenLeft
+  }
+
+  /// To ask what a local socket holds takes long. Of a reader that took all so many times it is taken for granted, and
+  /// where it once is not so, what lies there is told again once.
+  private static var trust: UInt8 { 32 }
+
+  private func trusting(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Readiness {
+    knote.pointee.platform.past.insert(.trusted)
+    knote.pointee.platform.remember(UInt32(truncatingIfNeeded: readiness.data), isVague: false)
+    return readiness.thenLeft
+  }
+
+  private func isLocal(_ knote: LinuxKnotePointer) -> Bool {
+    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
+    case KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM:
+      return knote.pointee.platform.transport(of: knote.pointee.descriptor) == KQ_PROTOCOL_LOCAL
+    default: return false
+    }
   }
 
   // MARK: Bytes
@@ -68,8 +103,13 @@ extension LinuxBackend {
       knote.pointee.platform.mark = mark
       return false
     }
+    return isDue(knote)
+  }
+
+  /// Whether one of a row is to be looked at: the first, second, fourth, ..., and every 64th.
+  private func isDue(_ knote: LinuxKnotePointer) -> Bool {
     let streak = knote.pointee.platform.streak
-    knote.pointee.platform.streak = streak == 128 ? 65 : streak + 1
+    knote.pointee.platform.streak = streak >= 128 ? 65 : streak + 1
     return streak & (streak &- 1) == 0
   }
 
@@ -79,6 +119,11 @@ extension LinuxBackend {
   ) -> Readiness {
     guard readiness.flags == 0 && readiness.fflags == 0 && !knote.pointee.wantsUrgent else { return readiness }
     let mark = UInt32(truncatingIfNeeded: readiness.data)
+    if readiness.isLeft {  // a listener that does not say how many wait
+      if isLook && !knote.pointee.platform.isOverdue { return .polled }
+      knote.pointee.platform.remember(mark, isVague: true)
+      return readiness
+    }
     let isSame = knote.pointee.platform.mark == mark && readiness.data > 0
     if isLook && isSame && !knote.pointee.platform.isOverdue { return .polled }
     guard wasReported && isSame && !isLook && sendingHasEnded(knote) else {
@@ -100,7 +145,7 @@ extension LinuxBackend {
       let sender = kq_tcp_sender(descriptor)
       (isShut, isEnding) = (sender.is_shut, sender.is_ending)
     } else {
-      isShut = kq_socket_send_shut(descriptor)
+      isShut = kq_socket_send_shut(descriptor, KQ_PROTOCOL_LOCAL)
     }
     if isShut && !isEnding { knote.pointee.platform.past.insert(.otherEnd) }
     return isShut
@@ -132,7 +177,7 @@ extension LinuxBackend {
     let mark = UInt32(truncatingIfNeeded: readiness.data)
     let isSame = wasMarked && knote.pointee.platform.mark == mark
     if isLook && isSame && !knote.pointee.platform.isOverdue { return .polled }
-    if isSame && !isLook && receivingHasEnded(knote) {
+    if isSame && !isLook && isDue(knote) && receivingHasEnded(knote) {
       knote.pointee.platform.remember(mark, isVague: true)
       return .polled
     }

@@ -66,10 +66,15 @@ public struct LinuxKnote: BitwiseCopyable {
     get { verifiedOrStreak != 0 }
     set { verifiedOrStreak = newValue ? 1 : 0 }
   }
-  /// A connection: how often in a row it had as many bytes as were told before; see `isSuspicious`.
+  /// Under EV_CLEAR, how often in a row a connection had as many bytes as were told before, see `isSuspicious`; or
+  /// all of a local socket's items were taken, see `newsOfItems`.
   var streak: UInt8 {
     @inline(__always) get { verifiedOrStreak }
     @inline(__always) set { verifiedOrStreak = newValue }
+  }
+
+  var longerStreak: UInt8 {
+    streak < .max ? streak + 1 : streak
   }
 
   /// PROC: what it wants to hear of from `ProcessFamilies`; in the byte that only conditions need else.

@@ -16,6 +16,8 @@ struct Past: OptionSet, BitwiseCopyable {
   static var otherEnd: Past { Past(rawValue: 1 << 3) }
   /// The other side of a local connection was seen to read no more.
   static var refused: Past { Past(rawValue: 1 << 6) }
+  /// The mark is no more than the size of the first item: whoever reads it takes all.
+  static var trusted: Past { Past(rawValue: 1 << 7) }
   /// A `kq_protocol`, or what an anonymous descriptor is.
   static var protocolShift: UInt8 { 4 }
 }
@@ -38,10 +40,10 @@ extension LinuxKnote {
     set { happened = happened & 0xff | UInt16(newValue) << 8 }
   }
 
-  /// Nothing is remembered of what was told.
-  mutating func forgetTold() {
-    past.subtract(Past.marked.union(.vague).union(.otherEnd).union(.refused))
-    streak = 0
+  /// Nothing is remembered of what was told, but a streak that goes on.
+  mutating func forgetTold(streak: UInt8 = 0) {
+    past.subtract(Past.marked.union(.vague).union(.otherEnd).union(.refused).union(.trusted))
+    self.streak = streak
     mark = 0
   }
 
@@ -59,6 +61,12 @@ extension LinuxKnote {
 
   private static var time: UInt8 {
     UInt8(truncatingIfNeeded: kq_clock(CLOCK_MONOTONIC) >> 26)
+  }
+
+  /// An anonymous descriptor of which one read takes all, or none takes anything. Sockets alone have a protocol.
+  var isWhole: Bool {
+    get { past.rawValue >> Past.protocolShift & 3 != 0 }
+    set { if newValue { past.insert(Past(rawValue: 3 << Past.protocolShift)) } }
   }
 
   /// The protocol of a socket; asked for when first needed.

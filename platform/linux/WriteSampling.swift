@@ -59,20 +59,14 @@ extension LinuxBackend {
     let room = Int(kq_socket_room(descriptor))
     let kind = knote.pointee.platform.kind(of: descriptor)
     // Packets are not asked: what finds it out looks like a change to whoever waits for one.
-    if kind == KQ_KIND_STREAM && isSendShut(knote) { return Readiness(data: room, flags: endOfFile) }
+    if kind == KQ_KIND_STREAM && kq_socket_send_shut(descriptor, knote.pointee.platform.transport(of: descriptor)) {
+      return Readiness(data: room, flags: endOfFile)
+    }
     let asksForMore = knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 && room < knote.pointee.data
     guard asksForMore else { return Readiness(data: max(room, 1)) }
     // TCP wakes nobody for more room once there is some.
     let isLocal = knote.pointee.platform.transport(of: descriptor) == KQ_PROTOCOL_LOCAL
     return kind == KQ_KIND_STREAM && !isLocal ? .polled : .inactive
-  }
-
-  private func isSendShut(_ knote: LinuxKnotePointer) -> Bool {
-    let descriptor = knote.pointee.descriptor
-    switch knote.pointee.platform.transport(of: descriptor) {
-    case KQ_PROTOCOL_TCP: return kq_tcp_sender(descriptor).is_shut
-    default: return kq_socket_send_shut(descriptor)
-    }
   }
 
   /// Whether EPOLLERR says that the socket has failed. It comes also where somebody asked for notes in the socket's

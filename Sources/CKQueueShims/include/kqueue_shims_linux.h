@@ -218,7 +218,7 @@ bool kq_socket_queues_errors(int descriptor);
 enum kq_protocol { KQ_PROTOCOL_UNKNOWN, KQ_PROTOCOL_TCP, KQ_PROTOCOL_LOCAL, KQ_PROTOCOL_OTHER };
 enum kq_protocol kq_socket_protocol(int descriptor);
 /* Whether the program has shut the sending side of a stream down. */
-bool kq_socket_send_shut(int descriptor);
+bool kq_socket_send_shut(int descriptor, enum kq_protocol protocol);
 /* What TCP tells of its sending side; all zeroes where the socket is no TCP. */
 struct kq_tcp_sender {
     bool is_shut;       /* the program has shut it down */

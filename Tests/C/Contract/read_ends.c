@@ -456,6 +456,32 @@ static void last_of_a_number_goes_on(void) {
     }
 }
 
+/* The sibling goes when it is delivered, in the call that tells both; the other goes on. */
+static void last_of_a_number_after_a_delivery(void) {
+    for (int order = 0; order < 4; order++) {
+        int pair[2], flags = order & 2 ? EV_CLEAR : 0, kq = new_kqueue();
+        struct kevent events[4];
+        unix_pair(pair);
+        put(pair[1], "12");
+        for (int i = 0; i < 2; i++) {
+            if (i == (order & 1))
+                add_write(kq, pair[0], EV_ONESHOT);
+            else
+                add_read(kq, pair[0], flags);
+        }
+        REQUIRE_EQ(collect(kq, events, 4, 5000), 2);
+        if (flags)
+            require_silent(kq);
+        for (int i = 0; i < 5; i++) {
+            put(pair[1], "3");
+            REQUIRE_EQ(collect(kq, events, 4, 5000), 1);
+            REQUIRE(events[0].filter == EVFILT_READ && events[0].data == 3 + i);
+        }
+        take(pair[0], 7);
+        require_silent(kq);
+    }
+}
+
 static void hostile_limits_do_no_harm(void) {
     const intptr_t limits[] = {INTPTR_MIN, INTPTR_MIN + 1, -1, 0, 1, INTPTR_MAX - 1, INTPTR_MAX};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
@@ -499,6 +525,7 @@ const struct contract_case read_end_cases[] = {
     {"C-147", "EV_CLEAR: READ is silent when the sending side ends", reader_hears_nothing_of_the_sending_side, 20},
     {"C-147", "EV_CLEAR: messages of one size are all told", messages_of_one_size_are_told, 30},
     {"C-183", "the last knote of a number goes on as it was", last_of_a_number_goes_on, 30},
+    {"C-183", "so does it where the other was delivered last", last_of_a_number_after_a_delivery, 20},
     {"C-148", "any limit may be asked for", hostile_limits_do_no_harm, 20},
     {NULL, NULL, NULL, 0},
 };

@@ -185,6 +185,26 @@ static void what_is_left_is_told_once(void) {
     require_silent(kq);
 }
 
+/* A reader that took all for long, and once does not. */
+static void one_who_took_all_and_then_does_not(void) {
+    for (int kind = 0; kind < KINDS; kind++) {
+        struct source source;
+        int kq = new_kqueue();
+        datagrams[kind](&source);
+        add_read(kq, source.reader, EV_CLEAR);
+        for (int i = 0; i < 100; i++) {
+            put_datagram(&source, 6);
+            next_event(kq);
+            take_datagram(&source);
+            if (i % 8 == 0)
+                require_silent(kq);
+        }
+        for (int i = 0; i < 3; i++)
+            put_datagram(&source, 6);
+        take_the_rest(kq, &source, 3, 1);
+    }
+}
+
 /* Among many, none is passed over. */
 static void many_sockets_at_once(void) {
     enum { SOCKETS = 40 };
@@ -507,6 +527,7 @@ const struct contract_case read_item_cases[] = {
     {"C-346", "EV_CLEAR: so is it to who reads `data` bytes", bytes_worth_of_data_then_the_rest, 20},
     {"C-346", "EV_CLEAR: datagrams that nobody touched are not told again", untouched_is_not_told_again, 30},
     {"C-346", "EV_CLEAR: what is left is told once", what_is_left_is_told_once, 20},
+    {"C-346", "EV_CLEAR: also to who took all before", one_who_took_all_and_then_does_not, 30},
     {"C-346", "EV_CLEAR: what is left in many sockets", many_sockets_at_once, 20},
     {"C-346", "EV_CLEAR: a sleeper hears what another thread leaves", sleeper_hears_what_another_thread_leaves, 0},
     {"C-346", "EV_CLEAR: the kqueue is readable for what is left", poller_sees_what_is_left, 0},
