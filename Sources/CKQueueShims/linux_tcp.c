@@ -25,7 +25,7 @@
 #endif
 
 /* The kernel's numbers, of <net/tcp_states.h> and <linux/in.h>; option numbers that headers of an age lack. */
-enum { FIN_WAIT1 = 4, FIN_WAIT2 = 5, CLOSE = 7, LAST_ACK = 9, LISTEN = 10, CLOSING = 11 };
+enum { FIN_WAIT1 = 4, FIN_WAIT2 = 5, LAST_ACK = 9, LISTEN = 10, CLOSING = 11 };
 enum { PROTOCOL_MPTCP = 262, ZEROCOPY_RECEIVE = 35 };
 
 /* How much of it the kernel knows, 0 where the socket is no TCP. */
@@ -35,9 +35,8 @@ static size_t tcp_info(int descriptor, struct tcp_info *info) {
     return getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, info, &size) == 0 ? size : 0;
 }
 
-static bool is_tcp(int descriptor) {
-    int protocol = kq_socket_option(descriptor, SO_PROTOCOL, 0);
-    return protocol == IPPROTO_TCP || protocol == PROTOCOL_MPTCP;
+static int protocol(int descriptor) {
+    return kq_socket_option(descriptor, SO_PROTOCOL, 0);
 }
 
 static bool knows(size_t size, size_t end) {
@@ -57,7 +56,8 @@ long kq_socket_backlog(int descriptor) {
     if (kq_socket_is_local(descriptor))
         return kq_local_backlog(descriptor);
     /* For a listening socket TCP tells the length of the accept queue here. */
-    if (is_tcp(descriptor) && tcp_info(descriptor, &info) > 0 && info.tcpi_state == LISTEN)
+    int kind = protocol(descriptor);
+    if ((kind == IPPROTO_TCP || kind == PROTOCOL_MPTCP) && tcp_info(descriptor, &info) > 0 && info.tcpi_state == LISTEN)
         return info.tcpi_unacked;
     return -1;
 }
@@ -197,11 +197,23 @@ static int tcp_pending_error(int descriptor, const struct tcp_info *info, size_t
     return was_up ? error_of_connection(descriptor, info, size) : error_of_attempt(descriptor, info, size);
 }
 
+/* MPTCP says of a connection that was up what its other side was like; what became of its parts it keeps to itself. */
+static int mptcp_pending_error(int descriptor) {
+    enum { LEVEL = 284, INFO = 1 };
+    uint32_t info[3] = {0}; /* counts, and flags */
+    socklen_t size = sizeof info;
+    bool was_up = getsockopt(descriptor, LEVEL, INFO, info, &size) == 0 && info[2] != 0;
+    return was_up ? ECONNRESET : ECONNREFUSED;
+}
+
 int kq_socket_pending_error(int descriptor) {
     struct tcp_info info;
-    size_t size = is_tcp(descriptor) ? tcp_info(descriptor, &info) : 0;
+    int kind = protocol(descriptor);
+    size_t size = kind == IPPROTO_TCP ? tcp_info(descriptor, &info) : 0;
     if (size > 0)
         return tcp_pending_error(descriptor, &info, size);
+    if (kind == PROTOCOL_MPTCP)
+        return mptcp_pending_error(descriptor);
     switch (kq_socket_option(descriptor, SO_DOMAIN, AF_UNSPEC)) {
     case AF_INET:
     case AF_INET6:
