@@ -3,9 +3,6 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#ifdef __linux__
-#define _GNU_SOURCE /* for POLLRDHUP */
-#endif
 #include "include/kqueue_shims_posix.h"
 
 #include <fcntl.h>

@@ -56,7 +56,8 @@ extension POSIXBackend {
 
   /// Whether another item is the first than that which was told (C-346).
   private func isTaken(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
-    knote.pointee.platform.wasTold && now.bytes != knote.pointee.platform.told.bytes && handsOutItems(knote)
+    let isSame = now.bytes == knote.pointee.platform.told.bytes || now.bytes == 0 && knote.pointee.isEnd(now.bits)
+    return knote.pointee.platform.wasTold && !isSame && handsOutItems(knote)
   }
 
   /// Whether a reader takes one item of several, and leaves the others behind.
@@ -80,7 +81,8 @@ extension POSIXBackend {
 
   private func mayBeNew(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
     // Nothing comes behind an end.
-    let isOver = knote.pointee.platform.hasEnded || knote.pointee.isEnd(now.bits)
+    let mayGoOn = knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_POSIX_PACKETS
+    let isOver = knote.pointee.platform.hasEnded && !mayGoOn || knote.pointee.isEnd(now.bits)
     if !isOver && knote.pointee.platform.trust > 0 && knote.pointee.platform.teller == kq_thread() {
       knote.pointee.platform.trust -= 1
       return true

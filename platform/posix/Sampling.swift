@@ -108,7 +108,11 @@ extension POSIXBackend {
   /// The bytes that can be read; and notes the end. One that comes behind bytes does not show before they are taken,
   /// unless both sides are shut.
   private func bytes(_ knote: POSIXKnotePointer, _ now: Glance) -> Int {
-    if now.bits.has(POLLHUP) { knote.pointee.platform.hasEnded = true }
+    if now.bits.has(POLLHUP) {
+      knote.pointee.platform.hasEnded = true
+    } else if knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_POSIX_PACKETS {
+      knote.pointee.platform.hasEnded = false
+    }
     guard now.bytes == 0 else { return Int(now.bytes) }
     switch kq_peek(knote.pointee.descriptor) {
     case 0: knote.pointee.platform.hasEnded = !isEmptyRecord(knote)
@@ -118,7 +122,8 @@ extension POSIXBackend {
     return 0
   }
 
-  /// Whether what is read as nothing is a record of no bytes and no end, where the system tells them apart.
+  /// Whether what is read as nothing is a record of no bytes and no end, where the system tells them apart. Elsewhere
+  /// it is called an end, but taken for one only until the next look.
   private func isEmptyRecord(_ knote: POSIXKnotePointer) -> Bool {
     let descriptor = knote.pointee.descriptor
     return knote.pointee.platform.kind(of: descriptor) == KQ_POSIX_PACKETS && kq_is_receive_shut(descriptor) == 0
