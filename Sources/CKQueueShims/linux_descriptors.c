@@ -7,11 +7,6 @@
 #define _GNU_SOURCE
 #include "include/kqueue_shims_linux.h"
 
-#ifdef __GLIBC__
-#include <linux/tcp.h> /* glibc's own tcp_info ends too early */
-#else
-#include <netinet/tcp.h>
-#endif
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <limits.h>
@@ -19,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #ifndef SO_MEMINFO
@@ -31,18 +27,10 @@
 #define SO_PROTOCOL 38
 #endif
 
-/* The kernel's numbers, of <linux/sock_diag.h> and <net/tcp_states.h>. */
+/* The kernel's numbers, of <linux/sock_diag.h>. */
 enum { MEMINFO_WMEM_ALLOC = 2, MEMINFO_SNDBUF = 3, MEMINFO_WMEM_QUEUED = 5, MEMINFO_VARS = 9 };
-enum { STATE_LISTEN = 10 };
 
 _Static_assert((int)KQ_PIPE_BUF == PIPE_BUF, "PIPE_BUF");
-
-static bool tcp_info(int descriptor, struct tcp_info *info) {
-    socklen_t size = sizeof *info;
-    memset(info, 0, sizeof *info);
-    return kq_socket_option(descriptor, SO_PROTOCOL, 0) == IPPROTO_TCP &&
-           getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, info, &size) == 0;
-}
 
 static int socket_kind(int descriptor) {
     switch (kq_socket_option(descriptor, SO_TYPE, SOCK_DGRAM)) {
@@ -58,6 +46,12 @@ static int socket_kind(int descriptor) {
 static int pipe_kind(int descriptor) {
     int mode = fcntl(descriptor, F_GETFL) & O_ACCMODE;
     return mode == O_RDONLY ? KQ_KIND_PIPE_READ : mode == O_WRONLY ? KQ_KIND_PIPE_WRITE : KQ_KIND_PIPE_BOTH;
+}
+
+bool kq_is_nameless_pipe(int descriptor) {
+    enum { PIPES = 0x50495045 }; /* PIPEFS_MAGIC of <linux/magic.h> */
+    struct statfs system;
+    return fstatfs(descriptor, &system) == 0 && (uint32_t)system.f_type == PIPES;
 }
 
 long kq_read_small(const char *path, char *text, size_t size) {
@@ -124,20 +118,13 @@ int kq_file_remaining(int descriptor, int64_t *remaining) {
     off_t offset;
     if (fstat(descriptor, &status) == -1 || (offset = lseek(descriptor, 0, SEEK_CUR)) == -1)
         return -errno;
-    *remaining = status.st_size - offset;
+    if (__builtin_sub_overflow((int64_t)status.st_size, (int64_t)offset, remaining))
+        *remaining = INT64_MAX; /* /proc/PID/mem has offsets below 0 */
     return 0;
 }
 
 bool kq_socket_listens(int descriptor) {
     return kq_socket_option(descriptor, SO_ACCEPTCONN, 0) != 0;
-}
-
-long kq_socket_backlog(int descriptor) {
-    struct tcp_info info;
-    /* For a listening socket TCP tells the length of the accept queue here. */
-    if (tcp_info(descriptor, &info) && info.tcpi_state == STATE_LISTEN)
-        return info.tcpi_unacked;
-    return 1;
 }
 
 long kq_socket_room(int descriptor) {
@@ -205,39 +192,22 @@ bool kq_socket_queues_errors(int descriptor) {
            (getsockopt(descriptor, IPPROTO_IPV6, IPV6_RECVERR, &value, &size) == 0 && value != 0);
 }
 
-/* poll(2) does not tell this, but a stream answers a send of nothing with EPIPE. A packet socket would send a packet. */
-bool kq_socket_send_shut(int descriptor) {
-    static const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    return syscall(SYS_sendto, descriptor, "", 0, flags, NULL, 0) == -1 && errno == EPIPE;
+enum kq_protocol kq_socket_protocol(int descriptor) {
+    if (kq_socket_is_local(descriptor))
+        return KQ_PROTOCOL_LOCAL;
+    return kq_socket_option(descriptor, SO_PROTOCOL, 0) == IPPROTO_TCP ? KQ_PROTOCOL_TCP : KQ_PROTOCOL_OTHER;
 }
 
 /*
- * Taking SO_ERROR would rob the program of it, and no call of Linux shows it
- * without taking it.  So it is told from what the connection went through: one
- * that was up was reset unless the kernel gave up resending; one that never was
- * up was refused unless it had to be asked for again and again.
+ * poll(2) does not tell this, but a stream answers a send of nothing with EPIPE.
+ * A packet socket would send a packet, and TCP whose connect() was deferred
+ * would connect: it tells by its state.
  */
-static int tcp_pending_error(const struct tcp_info *info) {
-    bool was_up = info->tcpi_bytes_acked > 0 || info->tcpi_bytes_received > 0 || info->tcpi_delivered > 0;
-    bool gave_up = info->tcpi_retransmits > 0 || info->tcpi_probes > 0 || info->tcpi_backoff > 0;
-    if (gave_up)
-        return ETIMEDOUT;
-    return was_up ? ECONNRESET : ECONNREFUSED;
-}
-
-int kq_socket_pending_error(int descriptor) {
-    struct tcp_info info;
-    if (tcp_info(descriptor, &info))
-        return tcp_pending_error(&info);
-    switch (kq_socket_option(descriptor, SO_DOMAIN, AF_UNSPEC)) {
-    case AF_INET:
-    case AF_INET6:
-        return ECONNREFUSED; /* an ICMP answer to a datagram */
-    case AF_NETLINK:
-        return ENOBUFS;
-    default:
-        return ECONNRESET;
-    }
+bool kq_socket_send_shut(int descriptor, enum kq_protocol protocol) {
+    static const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    if (protocol == KQ_PROTOCOL_TCP)
+        return kq_tcp_sender(descriptor).is_shut;
+    return syscall(SYS_sendto, descriptor, "", 0, flags, NULL, 0) == -1 && errno == EPIPE;
 }
 
 long kq_pipe_room(int descriptor) {

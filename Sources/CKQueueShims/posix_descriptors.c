@@ -65,7 +65,8 @@ int kq_remaining(int descriptor, int64_t *remaining, int64_t *size) {
     off_t offset;
     if (fstat(descriptor, &status) == -1 || (offset = lseek(descriptor, 0, SEEK_CUR)) == -1)
         return -errno;
-    *remaining = status.st_size - offset;
+    if (__builtin_sub_overflow((int64_t)status.st_size, (int64_t)offset, remaining))
+        *remaining = INT64_MAX; /* some special files have offsets below 0 */
     *size = status.st_size;
     return 0;
 }
@@ -103,6 +104,16 @@ int kq_peek(int descriptor) {
     int got = (int)recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     pthread_setcancelstate(state, &state);
     return got;
+}
+
+int kq_is_receive_shut(int descriptor) {
+#ifdef POLLRDHUP /* which POSIX does not name */
+    struct pollfd entry = {.fd = descriptor, .events = POLLRDHUP};
+    return kq_poll_now(&entry, 1) < 0 ? -1 : (entry.revents & (POLLRDHUP | POLLHUP)) != 0;
+#else
+    (void)descriptor;
+    return -1;
+#endif
 }
 
 /* A stream answers a send of nothing with EPIPE. */

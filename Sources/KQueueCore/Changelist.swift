@@ -16,7 +16,11 @@ extension KQueue where Backend: ~Copyable {
     }
     if filter == .except { try requireUrgency(change) }
     guard let index = table.find(filter, change.ident, knotes) else { return try create(change, filter) }
-    if change.has(EV_DELETE) { return try remove(index, filter) }
+    if change.has(EV_DELETE) {
+      try remove(index, filter)
+      if filter.watchesDescriptor { leaveAlone(CInt(truncatingIfNeeded: change.ident)) }
+      return
+    }
     do throws(Errno) {
       try modify(index, change, filter)
     } catch {

@@ -23,6 +23,7 @@ extension KQueue where Backend: ~Copyable {
         if knote.pointee.isDisabled { continue }
         if !unsettled.isEmpty { unsettled.remove(token.index, knotes) }
         if !polled.isEmpty { polled.remove(token.index, knotes) }
+        if !told.isEmpty { told.remove(token.index, knotes) }
         if ready.isEmpty && delivered < events.count {
           deliver(token.index, reported, to: events, &delivered)
         } else {
@@ -46,6 +47,7 @@ extension KQueue where Backend: ~Copyable {
   /// Queues a knote with the readiness that the system reported, for this pass.
   private mutating func queue(_ index: UInt32, _ reported: UInt32) {
     knotes[index].pointee.occurrence = UInt64(pass) << 32 | UInt64(reported)
+    knotes[index].pointee.status.remove(.again)
     enqueue(index)
   }
 
@@ -92,7 +94,11 @@ extension KQueue where Backend: ~Copyable {
       note(index, happening)
     } else if !knote.pointee.isDisabled {
       unsettled.remove(index, knotes)
+      polled.remove(index, knotes)
+      told.remove(index, knotes)
       queue(index, happening.bits)
+      // Its siblings may have gone when they were delivered. By edges it would be reported anew.
+      if !knote.pointee.has(EV_CLEAR) { leaveAlone(knote.pointee.descriptor) }
     }
     return true
   }
@@ -115,6 +121,7 @@ extension KQueue where Backend: ~Copyable {
     ready.beginRound()
     while delivered < events.count, let index = ready.popOld(knotes) {
       deliver(index, takeReported(index), to: events, &delivered)
+      knotes[index].pointee.status.remove(.again)
     }
     return delivered
   }
@@ -140,7 +147,7 @@ extension KQueue where Backend: ~Copyable {
     }
     events.write(entry(knotes[index], readiness), at: delivered, extensions.find(index, knotes))
     delivered &+= 1
-    settle(index, isPolled: readiness.isPolled)
+    settle(index, readiness)
   }
 
   /// The entry of a delivery (contract 3.3).
@@ -172,7 +179,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// What becomes of a knote that was delivered.
   @inline(__always)
-  private mutating func settle(_ index: UInt32, isPolled: Bool) {
+  private mutating func settle(_ index: UInt32, _ readiness: Readiness) {
     let knote = knotes[index]
     let flags = knote.pointee.flags & UInt16(EV_ONESHOT | EV_CLEAR | EV_DISPATCH)
     if flags == 0 {
@@ -186,9 +193,10 @@ extension KQueue where Backend: ~Copyable {
       return
     }
     if knote.pointee.has(EV_CLEAR) && knote.pointee.status.contains(.recorded) {
-      clear(index, isPolled: isPolled)
+      clear(index, isPolled: readiness.isPolled)
     }
     if knote.pointee.has(EV_DISPATCH) { knote.pointee.status.insert(.disabled) }
+    if readiness.isLeft && knote.pointee.has(EV_CLEAR) { lookAtNext(index) }
   }
 
   /// What is recorded starts from nothing after a delivery under EV_CLEAR.

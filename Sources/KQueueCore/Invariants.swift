@@ -22,6 +22,7 @@ extension KQueue where Backend: ~Copyable {
     check(ready, .queued)
     check(unsettled, .unsettled)
     check(polled, .polled)
+    check(told, .told)
     timers[Clock.monotonic.rawValue].check(knotes)
     timers[Clock.realtime.rawValue].check(knotes)
     checkReadable()

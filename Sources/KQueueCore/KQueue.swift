@@ -12,6 +12,9 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var unsettled = ReadyList(mark: .unsettled)
   /// Knotes of which nobody tells when they are ready, and the next time to look at them.
   var polled = ReadyList(mark: .polled)
+  /// Knotes that were told under EV_CLEAR and may have more, of which nobody tells: looked at in the next call, or
+  /// before long by a thread that waits (C-346).
+  var told = ReadyList(mark: .told)
   var nextLook: UInt64 = 0
   /// The timers that run, by clock.
   var timers = InlineArray<2, TimerHeap> { _ in TimerHeap() }
@@ -67,6 +70,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     ready = ReadyList()
     unsettled = ReadyList(mark: .unsettled)
     polled = ReadyList(mark: .polled)
+    told = ReadyList(mark: .told)
   }
 
   /// Brings the platform up to date before the lock is dropped: timers armed, and the descriptor readable
@@ -102,7 +106,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     var deadline = timers[clock.rawValue].first?.deadline ?? 0
     if clock == .monotonic {
       if deadline != 0 { deadline = max(deadline, nextTimerWake) }
-      if !polled.isEmpty { deadline = deadline == 0 ? nextLook : min(deadline, nextLook) }
+      if !polled.isEmpty || !told.isEmpty { deadline = deadline == 0 ? nextLook : min(deadline, nextLook) }
     }
     guard deadline != armed[clock.rawValue] else { return }
     armed[clock.rawValue] = deadline
@@ -114,6 +118,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     guard !knotes[index].pointee.isDisabled else { return }
     unsettled.remove(index, knotes)
     polled.remove(index, knotes)
+    told.remove(index, knotes)
+    knotes[index].pointee.status.remove(.again)
     enqueue(index)
   }
 
@@ -134,10 +140,12 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     ready.remove(index, knotes)
     unsettled.remove(index, knotes)
     polled.remove(index, knotes)
+    told.remove(index, knotes)
   }
 
   /// Has some knotes of which nobody tells looked at again. Few at a time, so that no call takes long for them.
   mutating func lookAgain() {
+    lookAtTold()
     for _ in 0..<min(unsettled.count, 8) {
       guard let index = unsettled.popFirst(knotes) else { return }
       enqueue(index)
@@ -156,6 +164,12 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
       mayReportStale = true
       throw error
     }
+  }
+
+  /// Tells the platform where one knote is left on a number.
+  mutating func leaveAlone(_ number: CInt) {
+    guard let last = table.first(on: number, knotes), knotes[last].pointee.link == 0 else { return }
+    backend.stand(alone: last, knotes)
   }
 
   /// Frees a knote that no platform knows of, or not any more.

@@ -58,9 +58,13 @@ public struct KnoteStatus: OptionSet, BitwiseCopyable, Sendable {
   static let polled = KnoteStatus(rawValue: 1 << 8)
   /// Is on a kqueue, and counted among those that its own watches.
   static let nested = KnoteStatus(rawValue: 1 << 12)
+  /// Stands in the list of those that were told and may have more.
+  static let told = KnoteStatus(rawValue: 1 << 13)
+  /// While queued: it is looked at for the sake of what may be left of it, and nobody reported anything.
+  public static let again = KnoteStatus(rawValue: 1 << 14)
   /// Stands in one list or another.
   static var listed: UInt16 {
-    @inline(__always) get { queued.rawValue | unsettled.rawValue | polled.rawValue }
+    @inline(__always) get { queued.rawValue | unsettled.rawValue | polled.rawValue | told.rawValue }
   }
   /// The process has ended: the knote's next event is its last.
   public static let ended = KnoteStatus(rawValue: 1 << 9)

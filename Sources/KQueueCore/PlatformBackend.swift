@@ -52,6 +52,9 @@ public protocol PlatformBackend: ~Copyable {
   /// - Throws: EBADF where the number was closed unseen, ENOENT where it names another file by now.
   mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno)
 
+  /// A knote is the last of its number from now on.
+  mutating func stand(alone index: UInt32, _ knotes: borrowing Knotes)
+
   /// Ends the watch of a knote whose number was closed after `forget`: the kernel knows of nothing any more.
   mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes)
 
@@ -266,6 +269,7 @@ extension PlatformBackend where Self: ~Copyable {
   @inline(__always)
   public func reportsByLevel(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { true }
   public func isOpen(_ number: CInt) -> Bool { kq_is_open(number) }
+  public mutating func stand(alone index: UInt32, _ knotes: borrowing Knotes) {}
   public mutating func leave(_ waiter: Waiter) {}
   @inline(__always)
   public mutating func flush(_ knotes: borrowing Knotes) {}
@@ -376,6 +380,8 @@ public struct Readiness: BitwiseCopyable, Equatable {
   public private(set) var isPolled = false
   /// Nothing to deliver, now or later.
   public private(set) var isGone = false
+  /// Under EV_CLEAR, something may be left once the program has taken what it is told of, and nobody will tell.
+  public private(set) var isLeft = false
   public var data: Int
   public var fflags: UInt32
   /// EV_EOF, EV_OOBAND.
@@ -413,6 +419,13 @@ public struct Readiness: BitwiseCopyable, Equatable {
   public var thenPolled: Readiness {
     var readiness = self
     readiness.isPolled = true
+    return readiness
+  }
+
+  /// The same, of which a reader may leave something.
+  public var thenLeft: Readiness {
+    var readiness = self
+    readiness.isLeft = true
     return readiness
   }
 

@@ -9,7 +9,8 @@ extension KQueue where Backend: ~Copyable {
   mutating func repair() {
     knotes.repair()
     table = KnoteTable()
-    (ready, unsettled, polled) = (ReadyList(), ReadyList(mark: .unsettled), ReadyList(mark: .polled))
+    (ready, unsettled) = (ReadyList(), ReadyList(mark: .unsettled))
+    (polled, told) = (ReadyList(mark: .polled), ReadyList(mark: .told))
     timers[Clock.monotonic.rawValue] = TimerHeap()
     timers[Clock.realtime.rawValue] = TimerHeap()
     buffers = BufferPool()

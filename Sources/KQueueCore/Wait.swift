@@ -284,7 +284,7 @@ extension KQueue where Backend: ~Copyable {
   private var isQuiet: Bool {
     @inline(__always) get {
       backend.isIdle && !mayReportStale && timers[0].count == 0 && timers[1].count == 0 && polled.isEmpty
-        && unsettled.isEmpty
+        && unsettled.isEmpty && told.isEmpty
     }
   }
 

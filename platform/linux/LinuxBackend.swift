@@ -35,6 +35,8 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   public let validates: Bool
   /// Knotes that the kernel reports.
   var watched = 0
+  /// READ knotes that were asked whether they listen.
+  var askedListeners: UInt8 = 0
 
   public static var closesGoUnseen: Bool { !kq_is_interposed() }
 

@@ -52,10 +52,30 @@ public struct LinuxKnote: BitwiseCopyable {
   }
   /// A socket of which SO_RCVLOWAT was seen to be its default.
   var isPlain: Bool
-  /// A file of which the number was seen to name it still when what happened was looked at.
-  var isVerified: Bool
+  /// A file whose end was told under NOTE_EOF.
+  var isEndTold: Bool {
+    get { isPlain }
+    set { isPlain = newValue }
+  }
+  private var verifiedOrStreak: UInt8
   /// What happened to a file and was not gathered yet; see `InotifyWatches`.
   var happened: UInt16
+
+  /// A file of which the number was seen to name it still when what happened was looked at.
+  var isVerified: Bool {
+    get { verifiedOrStreak != 0 }
+    set { verifiedOrStreak = newValue ? 1 : 0 }
+  }
+  /// Under EV_CLEAR, how often in a row a connection had as many bytes as were told before, see `isSuspicious`; or
+  /// all of a local socket's items were taken, see `newsOfItems`.
+  var streak: UInt8 {
+    @inline(__always) get { verifiedOrStreak }
+    @inline(__always) set { verifiedOrStreak = newValue }
+  }
+
+  var longerStreak: UInt8 {
+    streak < .max ? streak + 1 : streak
+  }
 
   /// PROC: what it wants to hear of from `ProcessFamilies`; in the byte that only conditions need else.
   var familyInterest: FamilyInterest {

@@ -10,9 +10,10 @@ extension LinuxBackend {
     case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return sampleStream(knote, bits)
     case KQ_KIND_DATAGRAM: return sampleDatagram(knote, bits)
     case KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH: return sampleBytes(descriptor, bits)
-    case KQ_KIND_PIPE_WRITE: return .inactive
+    case KQ_KIND_PIPE_WRITE: return sampleReaders(descriptor, bits)
     case KQ_KIND_TTY: return sampleTerminal(descriptor, bits)
     case KQ_KIND_EVENTFD: return sampleCounter(descriptor, bits)
+    case KQ_KIND_FILE: return sampleMessages(descriptor, bits)
     default: return sampleOther(descriptor, bits)
     }
   }
@@ -20,11 +21,16 @@ extension LinuxBackend {
   private func sampleStream(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
     let descriptor = knote.pointee.descriptor
     let bytes = kq_readable_bytes(descriptor)
-    if bytes < 0 && kq_socket_listens(descriptor) { return sampleListener(descriptor, bits) }
+    if bytes < 0 && kq_socket_listens(descriptor) { return sampleListener(knote, bits) }
     let available = max(Int(bytes), 0)
     let failed = hasFailed(knote, bits)
-    // Linux says EPOLLHUP also of a socket that never was connected; that is no end (C-158).
-    let ended = bits.has(EPOLLRDHUP)
+    // Linux says EPOLLHUP also of a socket that never was connected; that is no end (C-158). With an error it is one:
+    // a connect() was given up (C-364).
+    let ended = bits.has(EPOLLRDHUP) || failed && bits.has(EPOLLHUP)
+    if knote.pointee.platform.past.contains(.listened) {
+      if bits.has(EPOLLHUP) && !failed { return Readiness(data: 0, fflags: UInt32(ECONNABORTED), flags: endOfFile) }
+      knote.pointee.platform.past.remove(.listened)
+    }
     if failed || ended {
       let error = failed ? UInt32(kq_socket_pending_error(descriptor)) : 0
       return Readiness(data: available, fflags: error, flags: ended ? endOfFile : 0)
@@ -52,12 +58,20 @@ extension LinuxBackend {
     return available >= least || isPacket
   }
 
-  private func sampleListener(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
-    let waiting = bits.has(EPOLLIN) ? Int(kq_socket_backlog(descriptor)) : 0
+  /// A listener that is shut down tells its end (C-362). TCP's then is a socket that never was connected, which only
+  /// its past tells; a local one listens on.
+  private func sampleListener(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
+    let descriptor = knote.pointee.descriptor
+    knote.pointee.platform.past.insert(.listened)
+    if bits.has(EPOLLRDHUP) { return Readiness(data: 0, fflags: UInt32(ECONNABORTED), flags: endOfFile) }
+    let backlog = bits.has(EPOLLIN) ? Int(kq_socket_backlog(descriptor)) : 0
+    let waiting = abs(backlog)
     if bits.has(EPOLLERR) {
       return Readiness(data: waiting, fflags: UInt32(kq_socket_pending_error(descriptor)))
     }
-    return waiting > 0 ? Readiness(data: waiting) : .inactive
+    guard waiting > 0 else { return .inactive }
+    // Where nobody says how many wait, somebody who takes one leaves some.
+    return backlog > 0 ? Readiness(data: waiting) : Readiness(data: waiting).thenLeft
   }
 
   private func sampleDatagram(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
@@ -77,6 +91,19 @@ extension LinuxBackend {
     let bytes = Int(max(kq_readable_bytes(descriptor), 0))
     if bits.has(EPOLLHUP) { return Readiness(data: bytes, flags: endOfFile) }
     return bits.has(EPOLLIN) && bytes > 0 ? Readiness(data: bytes) : .inactive
+  }
+
+  /// The writing end of a pipe: it has nothing to read, ever, but its end shows here, too (C-170). One end of a FIFO
+  /// is not both ways, as pipe(2)'s are to a BSD.
+  private func sampleReaders(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
+    bits.has(EPOLLERR) && kq_is_nameless_pipe(descriptor) ? Readiness(data: 0, flags: endOfFile) : .inactive
+  }
+
+  /// A message queue, which is a file and can be polled: one message is taken at a time, so they are counted.
+  private func sampleMessages(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
+    let messages = kq_messages(descriptor)
+    if messages < 0 { return sampleOther(descriptor, bits) }
+    return messages > 0 ? Readiness(data: Int(messages)) : .inactive
   }
 
   /// A terminal's end of input (^D) is something to read of which no byte is counted.

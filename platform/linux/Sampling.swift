@@ -10,7 +10,7 @@ extension LinuxBackend {
     // What a busy server sees nearly always: bytes, and nothing else to tell.
     if reported == EPOLLIN.rawValue, knote.pointee.platform.isPlain, !knote.pointee.platform.isMuted {
       let bytes = kq_readable_bytes(knote.pointee.descriptor)
-      if bytes > 0 { return Readiness(data: bytes) }
+      if bytes > 0 && !isSuspicious(knote, bytes) { return Readiness(data: bytes) }
     }
     return sampleClosely(index, knote, reported)
   }
@@ -29,7 +29,7 @@ extension LinuxBackend {
     }
     guard let bits = reported ?? polled(knote) else { return .gone }
     var readiness = sampleCondition(knote, bits)
-    if knote.pointee.has(EV_CLEAR) && readiness.isActive && isOldNews(knote, readiness) { readiness = .inactive }
+    if knote.pointee.has(EV_CLEAR) { readiness = news(knote, readiness, wasReported: reported != nil) }
     if reported != nil && mayBeGone(knote, readiness) && !isSameFile(knote) { return .gone }
     followUp(index, knote, wasReported: reported != nil, isActive: readiness.isActive)
     return readiness
@@ -45,7 +45,7 @@ extension LinuxBackend {
 
   /// Whether an edge tells an end that was told before: the acknowledgement of a FIN (C-153), or one of the steps in
   /// which a terminal is hung up (C-179).
-  private func isOldNews(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Bool {
+  func isOldNews(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Bool {
     switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
     case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: if knote.pointee.wantsUrgent { return false }
     // The other side of a master can come back, unnoticed, and end anew.
@@ -109,8 +109,21 @@ extension LinuxBackend {
     var remaining: Int64 = 0
     guard kq_file_remaining(knote.pointee.descriptor, &remaining) == 0 else { return .inactive }
     let always = knote.pointee.fflags & UInt32(NOTE_FILE_POLL) != 0
+    if remaining == 0 && knote.pointee.fflags & UInt32(NOTE_EOF) != 0 { return sampleEndOfFile(knote) }
+    knote.pointee.platform.isEndTold = false
+    if knote.pointee.fflags & UInt32(NOTE_EOF) != 0 && knote.pointee.has(EV_CLEAR) {
+      // Nobody tells that a reader has come to the end.
+      return knote.pointee.status.contains(.again) ? .polled : Readiness(data: Int(clamping: remaining)).thenLeft
+    }
     // At its end: growth is told, but not that the program moves the offset.
-    return remaining != 0 || always ? Readiness(data: Int(remaining)) : .unsettled
+    return remaining != 0 || always ? Readiness(data: Int(clamping: remaining)) : .unsettled
+  }
+
+  /// NOTE_EOF: the end of a file is told, too; under EV_CLEAR once (C-363).
+  private func sampleEndOfFile(_ knote: LinuxKnotePointer) -> Readiness {
+    if knote.pointee.has(EV_CLEAR) && knote.pointee.platform.isEndTold { return .unsettled }
+    knote.pointee.platform.isEndTold = true
+    return Readiness(data: 0, fflags: UInt32(NOTE_EOF))
   }
 }
 

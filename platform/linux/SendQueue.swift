@@ -39,6 +39,6 @@ extension LinuxBackend {
     guard knote.pointee.platform.kind(of: descriptor) == KQ_KIND_STREAM, !kq_socket_listens(descriptor),
       !bits.has(EPOLLERR), !bits.has(EPOLLHUP)
     else { return false }
-    return kq_socket_send_shut(descriptor)
+    return kq_socket_send_shut(descriptor, kq_socket_protocol(descriptor))
   }
 }

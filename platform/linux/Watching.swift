@@ -22,6 +22,7 @@ extension LinuxBackend {
     do throws(Errno) {
       try enter(index, knotes)
       watched += 1
+      noteListener(knote)
       return .kernel
     } catch {
       guard error.code == EPERM else { throw error }
@@ -30,6 +31,17 @@ extension LinuxBackend {
     return .recorded
   }
 
+  /// A listener that is shut down looks as a socket that never listened (C-362), so those that a kqueue begins with are
+  /// asked: programs add their listeners first. Of later ones it is known once they were reported; a call for each
+  /// connection would cost a fifth of its registration.
+  private mutating func noteListener(_ knote: LinuxKnotePointer) {
+    guard knote.pointee.isRead, askedListeners < Self.firstListeners else { return }
+    askedListeners += 1
+    if kq_socket_listens(knote.pointee.descriptor) { knote.pointee.platform.past.insert(.listened) }
+  }
+
+  private static var firstListeners: UInt8 { 16 }
+
   public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     if knote.pointee.kind == .fs { return mounts.update(in: main) }
@@ -37,6 +49,7 @@ extension LinuxBackend {
     if knote.pointee.kind == .signal { return try updateSignal(index, knote) }
     knote.pointee.platform.isPlain = false
     knote.pointee.platform.toldEnd = 0
+    if knote.pointee.platform.place.isInSet { knote.pointee.platform.forgetTold() }
     if knote.pointee.platform.place == .none { return try refuseGone(knote.pointee.descriptor) }
     if knote.pointee.platform.place == .file { return try files.update(index, knotes) }
     guard let set = set(of: knote) else {
@@ -164,6 +177,23 @@ extension LinuxBackend {
       return .side(place)
     }
     bug("more knotes of a number than filters that epoll serves")
+  }
+
+  /// An event of a nested set costs a call more, so a knote that is alone moves to the kqueue's own. Its entry is
+  /// made anew, and reports what holds: under EV_CLEAR it moves where nothing does.
+  public mutating func stand(alone index: UInt32, _ knotes: borrowing Knotes) {
+    let knote = knotes[index]
+    guard let side = knote.pointee.platform.place.side.flatMap({ sides[$0] }), knote.pointee.kind != .procdesc,
+      !knote.pointee.has(EV_CLEAR) || kq_poll(knote.pointee.descriptor, CInt(bitPattern: knote.pointee.interest)) == 0,
+      (try? side.remove(knote.pointee.descriptor)) != nil
+    else { return }
+    let (events, token) = (knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
+    if (try? main.add(knote.pointee.descriptor, events, token)) != nil {
+      knote.pointee.platform.place = .main
+    } else if (try? side.add(knote.pointee.descriptor, events, token)) == nil {
+      knote.pointee.platform.place = .none  // as if it were closed; the next change finds that out
+      watched -= 1
+    }
   }
 
   /// WRITE on a pipe that nobody reads any more is refused (C-201).

@@ -21,16 +21,27 @@ extension LinuxBackend {
     let descriptor = knote.pointee.descriptor
     let failed = hasFailed(knote, bits)
     if failed || bits.has(EPOLLHUP) {
-      // EPOLLHUP without a shut receiving side: not connected, not failed, so nothing to tell (C-190). A local
-      // socket's own connect() wakes nobody, so it must be looked at again.
+      // EPOLLHUP without a shut receiving side: not connected, not failed, so nothing to tell (C-190).
       let shut = UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0)).has(EPOLLRDHUP)
-      guard failed || shut else { return kq_socket_is_local(descriptor) ? .polled : .inactive }
+      guard failed || shut else { return sampleUnconnected(knote) }
       if kq_socket_listens(descriptor) { return .inactive }
       return Readiness(
         data: Int(kq_socket_room(descriptor)), fflags: failed ? UInt32(kq_socket_pending_error(descriptor)) : 0,
         flags: bits.has(EPOLLHUP) ? endOfFile : 0)
     }
     return bits.has(EPOLLOUT) ? sampleRoom(knote) : .inactive
+  }
+
+  /// The connect() of a local socket wakes nobody, nor does one that is put off until the first write (C-365), so it
+  /// must be looked at again.
+  private func sampleUnconnected(_ knote: LinuxKnotePointer) -> Readiness {
+    let descriptor = knote.pointee.descriptor
+    knote.pointee.platform.forgetTold()
+    switch knote.pointee.platform.transport(of: descriptor) {
+    case KQ_PROTOCOL_LOCAL: return .polled
+    case KQ_PROTOCOL_TCP: return kq_socket_defers_connect(descriptor) ? .polled : .unsettled
+    default: return .inactive
+    }
   }
 
   private func sampleDatagramRoom(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
@@ -48,11 +59,14 @@ extension LinuxBackend {
     let room = Int(kq_socket_room(descriptor))
     let kind = knote.pointee.platform.kind(of: descriptor)
     // Packets are not asked: what finds it out looks like a change to whoever waits for one.
-    if kind == KQ_KIND_STREAM && kq_socket_send_shut(descriptor) { return Readiness(data: room, flags: endOfFile) }
+    if kind == KQ_KIND_STREAM && kq_socket_send_shut(descriptor, knote.pointee.platform.transport(of: descriptor)) {
+      return Readiness(data: room, flags: endOfFile)
+    }
     let asksForMore = knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 && room < knote.pointee.data
     guard asksForMore else { return Readiness(data: max(room, 1)) }
     // TCP wakes nobody for more room once there is some.
-    return kind == KQ_KIND_STREAM && !kq_socket_is_local(descriptor) ? .polled : .inactive
+    let isLocal = knote.pointee.platform.transport(of: descriptor) == KQ_PROTOCOL_LOCAL
+    return kind == KQ_KIND_STREAM && !isLocal ? .polled : .inactive
   }
 
   /// Whether EPOLLERR says that the socket has failed. It comes also where somebody asked for notes in the socket's

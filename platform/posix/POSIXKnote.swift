@@ -44,6 +44,10 @@ public struct POSIXKnote: BitwiseCopyable {
   var hasEnded: Bool
   /// How often more its bytes are all that is asked for: it is a connection on which nothing else is to tell.
   var plainLooks: UInt8
+  /// How often in a row what looks the same was told again.
+  var repeats: UInt8
+  /// It has listened for connections.
+  var hasListened: Bool
   private var placeValue: UInt8
   private var kindValue: UInt8
 

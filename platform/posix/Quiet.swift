@@ -46,30 +46,53 @@ extension POSIXBackend {
   /// Whether there is something to tell. What it looks like by now is noted where there is not.
   func isNews(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
     let told = knote.pointee.platform.told
-    if now.bits & ~told.bits & ~implied(knote) != 0 || now.bytes > told.bytes { return true }
+    if now.bits & ~told.bits & ~implied(knote) != 0 || now.bytes > told.bytes || isTaken(knote, now) {
+      knote.pointee.platform.repeats = 0
+      return true
+    }
     if knote.pointee.platform.wasTold { return mayBeNew(knote, now) }
     return now.bits != told.bits || now.bytes != told.bytes
   }
 
+  /// Whether another item is the first than that which was told (C-346).
+  private func isTaken(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
+    let isSame = now.bytes == knote.pointee.platform.told.bytes || now.bytes == 0 && knote.pointee.isEnd(now.bits)
+    return knote.pointee.platform.wasTold && !isSame && handsOutItems(knote)
+  }
+
+  /// Whether a reader takes one item of several, and leaves the others behind.
+  private func handsOutItems(_ knote: POSIXKnotePointer) -> Bool {
+    guard knote.pointee.kind == .read else { return false }
+    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
+    case KQ_POSIX_DATAGRAM, KQ_POSIX_PACKETS: return true
+    case KQ_POSIX_STREAM: return knote.pointee.platform.hasListened
+    default: return false
+    }
+  }
+
   /// The bits that come behind a hangup and say no more than that: a terminal has them one after the other.
   private func implied(_ knote: POSIXKnotePointer) -> UInt32 {
-    guard knote.pointee.platform.wasTold && knote.pointee.platform.told.bits.has(POLLHUP) else { return 0 }
+    guard knote.pointee.platform.wasTold else { return 0 }
+    if knote.pointee.platform.hasEnded && knote.pointee.kind == .read { return UInt32(POLLHUP) }
+    guard knote.pointee.platform.told.bits.has(POLLHUP) else { return 0 }
     let isTerminal = knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_POSIX_TERMINAL
     return UInt32(POLLIN | POLLOUT | (isTerminal ? POLLERR : 0))
   }
 
   private func mayBeNew(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
     // Nothing comes behind an end.
-    let isOver = knote.pointee.platform.hasEnded || knote.pointee.isEnd(now.bits)
+    let mayGoOn = knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_POSIX_PACKETS
+    let isOver = knote.pointee.platform.hasEnded && !mayGoOn || knote.pointee.isEnd(now.bits)
     if !isOver && knote.pointee.platform.trust > 0 && knote.pointee.platform.teller == kq_thread() {
       knote.pointee.platform.trust -= 1
       return true
     }
     knote.pointee.platform.told = now
     let isTrusted = knote.pointee.platform.isTrusted && knote.pointee.platform.teller == kq_thread()
-    let patience = isTrusted ? Self.breath : Self.patience
+    let patience = isTrusted ? Self.breath : patience(knote)
     if isOver || milliseconds &- knote.pointee.platform.toldAt < patience { return false }
     if isTrusted { knote.pointee.trust() }
+    if knote.pointee.platform.repeats < .max { knote.pointee.platform.repeats += 1 }
     return true
   }
 
@@ -87,6 +110,15 @@ extension POSIXBackend {
     }
   }
 
+  /// Of items it is usual to leave some behind: they are told sooner, but ever later where nobody takes them.
+  private func patience(_ knote: POSIXKnotePointer) -> UInt32 {
+    guard handsOutItems(knote) else { return Self.patience }
+    let repeats = UInt32(knote.pointee.platform.repeats)
+    return repeats < 8 ? Self.itemPatience : Self.itemPatience << min(repeats - 7, 8)
+  }
+
+  private static var itemPatience: UInt32 { 200 }
+
   /// After how many milliseconds what looks the same is told again; and to whom takes all, after each burst, so that
   /// one who for once does not is not told all the time.
   private static var patience: UInt32 { 1000 }
@@ -101,6 +133,7 @@ extension Knote<POSIXKnote> {
   /// The program has taken what it was told of: it will again. A sender who has nothing to send takes nothing, and
   /// an urgent byte may lie there for long.
   mutating func noteEmpty() {
+    platform.repeats = 0
     if kind == .read && platform.wasTold { trust() }
   }
 

@@ -48,7 +48,7 @@ extension POSIXBackend {
   func sampleRead(_ knote: POSIXKnotePointer, _ now: Glance) -> Readiness {
     switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
     case KQ_POSIX_STREAM, KQ_POSIX_PACKETS: return sampleStream(knote, now)
-    case KQ_POSIX_PIPE_WRITE: return .inactive
+    case KQ_POSIX_PIPE_WRITE: return sampleReaders(knote, now)
     case KQ_POSIX_PIPE_READ, KQ_POSIX_PIPE_BOTH: return sampleBytes(now)
     case KQ_POSIX_DEVICE: return now.bits.has(POLLIN) ? Readiness(data: 0) : .inactive
     case KQ_POSIX_DATAGRAM: return sampleDatagram(knote, now)
@@ -58,9 +58,12 @@ extension POSIXBackend {
 
   private func sampleStream(_ knote: POSIXKnotePointer, _ now: Glance) -> Readiness {
     let descriptor = knote.pointee.descriptor
-    if kq_listens(descriptor) { return now.bits.has(POLLIN) ? Readiness(data: 1) : .inactive }
+    if kq_listens(descriptor) { return sampleListener(knote, now) }
     noteConnection(knote)
     if now.bits.has(POLLERR) { return failed(knote, Int(now.bytes), now.bits) }
+    if knote.pointee.platform.hasListened && !knote.pointee.platform.wasConnected && now.bits.has(POLLHUP) {
+      return Readiness(data: 0, fflags: UInt32(ECONNABORTED), flags: endOfFile)
+    }
     // A socket that never was connected is called hung up by some systems; that is no end (C-158).
     guard now.bits.has(POLLIN) else {
       return knote.pointee.isAlwaysEnough ? Readiness(data: Int(now.bytes)) : .inactive
@@ -71,6 +74,26 @@ extension POSIXBackend {
     let least = threshold(knote)
     notePlain(knote, least)
     return bytes >= least ? Readiness(data: bytes) : .inactive
+  }
+
+  /// A listener that is shut down tells its end (C-362): one of some families listens on, and one of others is as if
+  /// it never was connected, so that only its past tells.
+  private func sampleListener(_ knote: POSIXKnotePointer, _ now: Glance) -> Readiness {
+    knote.pointee.platform.hasListened = true
+    let isShut = now.bits.has(POLLHUP) || now.bits.has(POLLIN) && kq_is_receive_shut(knote.pointee.descriptor) > 0
+    if isShut { return Readiness(data: 0, fflags: UInt32(ECONNABORTED), flags: endOfFile) }
+    return now.bits.has(POLLIN) ? Readiness(data: 1) : .inactive
+  }
+
+  /// The writing end of a pipe: nothing to read, ever, but its end shows here, too; not that of a FIFO (C-170).
+  private func sampleReaders(_ knote: POSIXKnotePointer, _ now: Glance) -> Readiness {
+    let ended = now.bits.has(POLLERR) || now.bits.has(POLLHUP)
+    return ended && isNameless(knote.pointee.descriptor) ? Readiness(data: 0, flags: endOfFile) : .inactive
+  }
+
+  private func isNameless(_ descriptor: CInt) -> Bool {
+    var (own, other) = (kq_identity(), kq_identity())
+    return kq_identity(descriptor, &own) == 0 && kq_identity(pipe.inside, &other) == 0 && own.device == other.device
   }
 
   /// Whether the next looks may be short ones. There is an end to them, by when a close that nobody saw is found
@@ -85,14 +108,25 @@ extension POSIXBackend {
   /// The bytes that can be read; and notes the end. One that comes behind bytes does not show before they are taken,
   /// unless both sides are shut.
   private func bytes(_ knote: POSIXKnotePointer, _ now: Glance) -> Int {
-    if now.bits.has(POLLHUP) { knote.pointee.platform.hasEnded = true }
+    if now.bits.has(POLLHUP) {
+      knote.pointee.platform.hasEnded = true
+    } else if knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_POSIX_PACKETS {
+      knote.pointee.platform.hasEnded = false
+    }
     guard now.bytes == 0 else { return Int(now.bytes) }
     switch kq_peek(knote.pointee.descriptor) {
-    case 0: knote.pointee.platform.hasEnded = true
+    case 0: knote.pointee.platform.hasEnded = !isEmptyRecord(knote)
     case 1: return 1  // behind urgent data, where they are not counted
     default: break
     }
     return 0
+  }
+
+  /// Whether what is read as nothing is a record of no bytes and no end, where the system tells them apart. Elsewhere
+  /// it is called an end, but taken for one only until the next look.
+  private func isEmptyRecord(_ knote: POSIXKnotePointer) -> Bool {
+    let descriptor = knote.pointee.descriptor
+    return knote.pointee.platform.kind(of: descriptor) == KQ_POSIX_PACKETS && kq_is_receive_shut(descriptor) == 0
   }
 
   /// Taking SO_ERROR would rob the program of it. A connection that was up was reset, one that never was, refused.
@@ -187,13 +221,22 @@ extension POSIXBackend {
     var remaining: Int64 = 0
     var size: Int64 = 0
     guard kq_remaining(knote.pointee.descriptor, &remaining, &size) == 0 else { return .inactive }
+    if remaining == 0 && knote.pointee.fflags & UInt32(NOTE_EOF) != 0 { return sampleEndOfFile(knote) }
+    knote.pointee.platform.hasEnded = false
     let short = Glance(bits: UInt32(truncatingIfNeeded: size >> 32), bytes: UInt32(truncatingIfNeeded: size))
     if knote.pointee.has(EV_CLEAR) && isTold(knote, short) { return .polled }
     let always = knote.pointee.fflags & UInt32(NOTE_FILE_POLL) != 0
     guard remaining != 0 || always else { return .polled }
     knote.pointee.platform.told = short
     knote.pointee.platform.wasTold = true
-    return Readiness(data: Int(remaining)).thenPolled
+    return Readiness(data: Int(clamping: remaining)).thenPolled
+  }
+
+  /// NOTE_EOF: the end of a file is told, too; under EV_CLEAR once (C-363).
+  private func sampleEndOfFile(_ knote: POSIXKnotePointer) -> Readiness {
+    let wasTold = knote.pointee.platform.hasEnded && knote.pointee.has(EV_CLEAR)
+    knote.pointee.platform.hasEnded = true
+    return wasTold ? .polled : Readiness(data: 0, fflags: UInt32(NOTE_EOF)).thenPolled
   }
 
   private func isTold(_ knote: POSIXKnotePointer, _ size: Glance) -> Bool {

@@ -32,6 +32,7 @@ extension POSIXBackend {
     try quiet.reserve(polled + 1)
     polled += 1
     noteConnection(knote)
+    knote.pointee.platform.hasListened = knote.pointee.kind == .read && kq_listens(knote.pointee.descriptor)
     settle(index, knotes)
     return .kernel
   }
@@ -43,7 +44,9 @@ extension POSIXBackend {
     if !kq_is_open(knote.pointee.descriptor) { throw Errno(EBADF) }
     if !isSameFile(knote) { throw Errno(ENOENT) }
     if knote.pointee.kind == .vnode { return }
+    knote.pointee.platform.repeats = 0
     if knote.pointee.platform.place != .file { return settle(index, knotes) }
+    knote.pointee.platform.hasEnded = false
     knote.pointee.platform.wasTold = false
   }
 
@@ -86,10 +89,12 @@ extension POSIXBackend {
     if knote.pointee.platform.place == place { return }
     take(index, knotes)
     let token = KnoteToken(index: index, generation: knote.pointee.generation)
+    // A threshold of nothing that was found to be no condition, or was told under EV_CLEAR, is always reached no more.
+    let isAlways = knote.pointee.isAlwaysEnough && knote.pointee.platform.place != .quiet
     knote.pointee.platform.place = place
     switch place {
     case .awaited:
-      let descriptor = knote.pointee.isAlwaysEnough ? PollList.always : knote.pointee.descriptor
+      let descriptor = isAlways ? PollList.always : knote.pointee.descriptor
       knote.pointee.platform.position = table.append(descriptor, knote.pointee.interest, token)
       noteChange()
     case .quiet:

@@ -183,6 +183,8 @@ enum kq_kind {
 };
 /* A kq_kind, or a negative errno. */
 int kq_kind(int descriptor);
+/* Whether a pipe is one of pipe(2), and no FIFO with a name. */
+bool kq_is_nameless_pipe(int descriptor);
 
 /* st_size less the offset, for files and directories. */
 int kq_file_remaining(int descriptor, int64_t *remaining);
@@ -209,8 +211,10 @@ static inline bool kq_is_directory(uint32_t mode) {
 enum { KQ_PIPE_BUF = 4096 };
 
 bool kq_socket_listens(int descriptor);
-/* Connections that wait to be accepted; 1 where the kernel does not say. */
+/* Connections that wait to be accepted; -1 where the kernel does not say. */
 long kq_socket_backlog(int descriptor);
+/* The same of an AF_UNIX socket. */
+long kq_local_backlog(int descriptor);
 /* Free room in a socket's send buffer, at least 0. */
 long kq_socket_room(int descriptor);
 /* SO_RCVBUF, SO_RCVLOWAT. */
@@ -224,8 +228,24 @@ unsigned kq_socket_port(int descriptor);
 bool kq_socket_is_local(int descriptor);
 /* Whether the program asked for notes in the socket's error queue. */
 bool kq_socket_queues_errors(int descriptor);
+enum kq_protocol { KQ_PROTOCOL_UNKNOWN, KQ_PROTOCOL_TCP, KQ_PROTOCOL_LOCAL, KQ_PROTOCOL_OTHER };
+enum kq_protocol kq_socket_protocol(int descriptor);
 /* Whether the program has shut the sending side of a stream down. */
-bool kq_socket_send_shut(int descriptor);
+bool kq_socket_send_shut(int descriptor, enum kq_protocol protocol);
+/* What TCP tells of its sending side; all zeroes where the socket is no TCP. */
+struct kq_tcp_sender {
+    bool is_shut;       /* the program has shut it down */
+    bool is_ending;     /* ... and the peer has not acknowledged that yet */
+    bool tells_written; /* since Linux 4.19 */
+    uint32_t written;   /* bytes that were ever written, the last 32 bits */
+};
+struct kq_tcp_sender kq_tcp_sender(int descriptor);
+/* Whether the peer of an AF_UNIX socket has shut its receiving side down. */
+bool kq_local_peer_refuses(int descriptor);
+/* Whether nothing was ever read from a connection that has so many bytes to read. */
+bool kq_tcp_took_nothing(int descriptor, long unread);
+/* Whether connect() waits for the first write (TCP_FASTOPEN_CONNECT). */
+bool kq_socket_defers_connect(int descriptor);
 /* The error that waits in SO_ERROR, told without taking it; see the definition. */
 int kq_socket_pending_error(int descriptor);
 
@@ -233,6 +253,17 @@ int kq_socket_pending_error(int descriptor);
 bool kq_socket_at_mark(int descriptor);
 /* Bytes that were sent and not taken yet; 0 where the socket has none to send. */
 long kq_socket_unsent(int descriptor);
+
+/* What a reader that takes one item leaves behind. */
+enum kq_left {
+    KQ_LEFT_NOTHING, /* nothing, or no item is taken at a time */
+    KQ_LEFT_SOME,    /* the mark changes with each item that is taken */
+    KQ_LEFT_UNKNOWN  /* the mark may stay the same */
+};
+/* The items in a descriptor of a kq_kind that is readable, `bytes` as FIONREAD has them; and a mark of them. */
+enum kq_left kq_items_left(int descriptor, int kind, long bytes, uint32_t *mark);
+/* Messages in a POSIX message queue; -1 where the descriptor is none. */
+long kq_messages(int descriptor);
 
 /* The mounts of this process, each as a number made of what it is and where. */
 struct kq_mounts {

@@ -64,6 +64,8 @@ long kq_receive_buffer(int descriptor);
 long kq_send_buffer(int descriptor);
 /* What reading a byte would give, which is left there: 1, 0 at the end, -1 where there is none. */
 int kq_peek(int descriptor);
+/* Whether the receiving side has ended, 0 or 1; -1 where the system does not tell. */
+int kq_is_receive_shut(int descriptor);
 /* Whether the program has shut the sending side down. */
 bool kq_is_send_shut(int descriptor);
 

@@ -42,12 +42,36 @@ extension KQueue where Backend: ~Copyable {
   mutating func lookBeforeLong(_ index: UInt32) {
     guard !knotes[index].pointee.isDisabled else { return }
     guard (try? backend.prepareTimer(.monotonic)) != nil else { return unsettled.append(index, knotes) }
-    if polled.isEmpty { nextLook = backend.now(.monotonic) + Self.lookInterval }
+    startLooking()
     polled.append(index, knotes)
+  }
+
+  private mutating func startLooking() {
+    if polled.isEmpty && told.isEmpty { nextLook = backend.now(.monotonic) &+ Self.lookInterval }
   }
 
   /// Queues what is to be looked at; those with nothing to deliver come back.
   mutating func look() {
-    while let index = polled.popFirst(knotes) { enqueue(index) }
+    while let index = polled.popFirst(knotes) { queueAgain(index) }
+    lookAtTold()
+  }
+
+  // MARK: What a reader left
+
+  /// Has a knote that was told looked at in the next call, and by a thread that waits.
+  mutating func lookAtNext(_ index: UInt32) {
+    guard !knotes[index].pointee.isDisabled else { return }
+    if (try? backend.prepareTimer(.monotonic)) != nil { startLooking() }
+    told.append(index, knotes)
+  }
+
+  @inline(__always)
+  mutating func lookAtTold() {
+    while let index = told.popFirst(knotes) { queueAgain(index) }
+  }
+
+  private mutating func queueAgain(_ index: UInt32) {
+    knotes[index].pointee.status.insert(.again)
+    enqueue(index)
   }
 }

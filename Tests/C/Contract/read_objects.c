@@ -185,17 +185,57 @@ static void fifo_bytes_left_by_a_writer_outlive_its_eof(void) {
     EXPECT(kq, fd, EV_ADD, 0, 3);
 }
 
-static void write_end_never_fires(void) {
+/* One end of a FIFO, which is not both ways as pipe(2)'s ends are to a BSD. */
+static int fifo_writer(int *reader) {
+    char directory[] = "/tmp/contract.XXXXXX", path[sizeof directory + 8];
+    REQUIRE(mkdtemp(directory) != NULL);
+    snprintf(path, sizeof path, "%s/fifo", directory);
+    REQUIRE(mkfifo(path, 0600) == 0);
+    *reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    int writer = open(path, O_WRONLY | O_CLOEXEC);
+    unlink(path);
+    rmdir(directory);
+    REQUIRE(*reader >= 0 && writer >= 0);
+    return writer;
+}
+
+static void write_end_tells_the_last_reader_leaves(void) {
     for (int flags = 0; flags <= EV_CLEAR; flags += EV_CLEAR) {
         int pair[2], kq = new_kqueue();
+        struct delayed closer;
         new_pipe(pair);
+        int second = dup(pair[0]);
         add_read(kq, pair[1], flags);
         require_silent(kq);
         put(pair[1], "1");
         require_silent(kq);
         close(pair[0]);
         require_asleep(kq);
+        later(&closer, close_now, second);
+        EXPECT(kq, pair[1], EV_ADD | EV_EOF | flags, 0, 0);
+        finish(&closer);
+        if (flags == 0)
+            EXPECT(kq, pair[1], EV_ADD | EV_EOF, 0, 0);
+        else
+            require_asleep(kq);
         change(kq, (uintptr_t)pair[1], EVFILT_READ, EV_DELETE, 0, 0, NULL);
+        add_read(kq, pair[1], flags);
+        EXPECT(kq, pair[1], EV_ADD | EV_EOF | flags, 0, 0);
+    }
+}
+
+/* With a limit of no bytes, too, which a pipe does not have. */
+static void write_end_of_a_fifo_never_fires(void) {
+    for (int low = 0; low < 2; low++) {
+        int reader, kq = new_kqueue(), writer = fifo_writer(&reader);
+        struct kevent event;
+        change(kq, (uintptr_t)writer, EVFILT_READ, EV_ADD, low ? NOTE_LOWAT : 0, 0, NULL);
+        REQUIRE_EQ(collect(kq, &event, 1, 0), 0);
+        require_silent(kq);
+        close(reader);
+        require_asleep(kq);
+        REQUIRE_EQ(collect(kq, &event, 1, 0), 0);
+        change(kq, (uintptr_t)writer, EVFILT_READ, EV_DELETE, 0, 0, NULL);
     }
 }
 
@@ -662,7 +702,9 @@ const struct contract_case read_object_cases[] = {
     {"C-169", "a FIFO's EOF ends with a new writer", fifo_eof_ends_with_a_new_writer, 0},
     {"C-169", "a FIFO's EOF with EV_CLEAR comes once a writer", fifo_eof_with_clear_comes_once_a_writer, 0},
     {"C-169", "bytes in a FIFO outlive the EOF of their writer", fifo_bytes_left_by_a_writer_outlive_its_eof, 0},
-    {"C-170", "a pipe's write end under READ never fires", write_end_never_fires, 0},
+    {"C-170", "a pipe's write end under READ says EV_EOF when the last reader is gone",
+     write_end_tells_the_last_reader_leaves, 0},
+    {"C-170", "a FIFO's write end under READ never fires", write_end_of_a_fifo_never_fires, 0},
     {"C-171", "a regular file says what is left", file_says_what_is_left, 0},
     {"C-171", "a regular file with EV_CLEAR", file_with_clear_fires_once, 0},
     {"C-171", "a regular file opened O_WRONLY", file_open_for_writing_alone_is_watched, 0},

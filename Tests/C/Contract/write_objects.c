@@ -224,7 +224,8 @@ static void no_reader_at_add_is_epipe(void) {
     REQUIRE_EQ(entry.data, EPIPE);
     require_silent(kq);
     REQUIRE_EQ(change_errno(kq, (uintptr_t)pair[1], EVFILT_WRITE, EV_DELETE, 0, 0, NULL), ENOENT);
-    add_read(kq, pair[1], 0); /* the other filter takes it */
+    add_read(kq, pair[1], EV_CLEAR); /* the other filter takes it */
+    EXPECT(kq, pair[1], EV_ADD | EV_CLEAR | EV_EOF, 0, 0);
     require_asleep(kq);
 }
 
