@@ -18,8 +18,9 @@ extension LinuxBackend {
     }
   }
 
-  private func sampleStream(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
+  private func sampleStream(_ knote: LinuxKnotePointer, _ reported: UInt32) -> Readiness {
     let descriptor = knote.pointee.descriptor
+    let bits = withHangup(knote, reported)
     let bytes = kq_readable_bytes(descriptor)
     if bytes < 0 && kq_socket_listens(descriptor) { return sampleListener(knote, bits) }
     let available = max(Int(bytes), 0)

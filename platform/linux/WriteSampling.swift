@@ -17,8 +17,9 @@ extension LinuxBackend {
     }
   }
 
-  private func sampleStreamRoom(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
+  private func sampleStreamRoom(_ knote: LinuxKnotePointer, _ reported: UInt32) -> Readiness {
     let descriptor = knote.pointee.descriptor
+    let bits = withHangup(knote, reported)
     let failed = hasFailed(knote, bits)
     if failed || bits.has(EPOLLHUP) {
       // EPOLLHUP without a shut receiving side: not connected, not failed, so nothing to tell (C-190).
@@ -67,6 +68,13 @@ extension LinuxBackend {
     // TCP wakes nobody for more room once there is some.
     let isLocal = knote.pointee.platform.transport(of: descriptor) == KQ_PROTOCOL_LOCAL
     return kind == KQ_KIND_STREAM && !isLocal ? .polled : .inactive
+  }
+
+  /// A connection that fails shows its error a moment before it is hung up.
+  @inline(__always)
+  func withHangup(_ knote: LinuxKnotePointer, _ bits: UInt32) -> UInt32 {
+    guard bits.has(EPOLLERR) && !bits.has(EPOLLHUP) else { return bits }
+    return bits | UInt32(max(kq_poll(knote.pointee.descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0))
   }
 
   /// Whether EPOLLERR says that the socket has failed. It comes also where somebody asked for notes in the socket's
