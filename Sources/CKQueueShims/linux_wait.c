@@ -156,6 +156,9 @@ int kq_epoll_wait(int set, struct kq_epoll_event *events, int count, int64_t nan
     pthread_cleanup_push(cancelled, context);
     bool seems_so = false;
     got = wait_once(set, events, count, nanoseconds, signals, &seems_so);
+    /* Where the time was only a part of the caller's, the next wait follows; and nothing is in a hurry. */
+    if (got == 0)
+        kq_signals_hold(signals);
     handled = kq_is_interruption(before, seems_so);
     pthread_cleanup_pop(0);
     if (got == -EINTR)

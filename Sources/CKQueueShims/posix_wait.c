@@ -90,6 +90,9 @@ int kq_poll_wait(struct pollfd *list, size_t count, int64_t nanoseconds, struct 
     struct kq_interruptions before = kq_interruptions();
     pthread_cleanup_push(cancelled, context);
     got = wait_once(list, count, nanoseconds, signals);
+    /* Where the time was only a part of the caller's, the next wait follows; and nothing is in a hurry. */
+    if (got == 0)
+        kq_signals_hold(signals);
     pthread_cleanup_pop(0);
     bool handled = kq_is_interruption(before, got == -EINTR);
     if (got == -EINTR)

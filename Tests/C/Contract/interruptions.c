@@ -127,7 +127,7 @@ static void right_behind_a_wake_up(void) {
     interrupt_each(&waits, &noisy);
 }
 
-/* Where the wait is cut into pieces one ends about every 50 ms. */
+/* Where the wait is cut into pieces of 50 ms, the second ends about then. */
 static void in_a_long_wait(void) {
     struct itimerval soon = {.it_value = {.tv_usec = 0}};
     struct noisy noisy;
@@ -135,7 +135,7 @@ static void in_a_long_wait(void) {
     make_noisy(&noisy);
     install(SIGALRM, note_run, 0);
     for (int i = 0; i < 40; i++) {
-        soon.it_value.tv_usec = 49000 + i * 50;
+        soon.it_value.tv_usec = 99000 + i * 50;
         REQUIRE_EQ(setitimer(ITIMER_REAL, &soon, NULL), 0);
         REQUIRE_ERRNO(kevent(noisy.kq, NULL, 0, &event, 1, &(struct timespec){.tv_sec = 2}), EINTR);
     }
@@ -349,7 +349,7 @@ static void cancellation_and_close_leave_the_mask(void) {
 const struct contract_case interruption_cases[] = {
     {"C-347", "a handler ends a wait amid wake-ups that bring nothing", amid_wake_ups, 60},
     {"C-347", "and right behind one", right_behind_a_wake_up, 60},
-    {"C-347", "and about the 50th ms of a wait", in_a_long_wait, 60},
+    {"C-347", "and at the end of a part of a long wait", in_a_long_wait, 60},
     {"C-347", "the mask of the thread is the program's", the_mask_is_the_programs, 30},
     {"C-347", "also after a jump out of a wait", a_jump_leaves_the_mask, 30},
     {"C-347", "also after a cancellation or a close", cancellation_and_close_leave_the_mask, 30},
