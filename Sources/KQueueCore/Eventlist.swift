@@ -35,8 +35,10 @@ extension KQueue where Backend: ~Copyable {
       case .nothing: break
       }
     }
+    let count = deliverReady(to: events, after: delivered)
+    // Last: what it finds is for the next call, since it may have been delivered in this one.
     if let token = stale.takeRepeated() { removeStale(token) }
-    return deliverReady(to: events, after: delivered)
+    return count
   }
 
   @inline(__always)

@@ -15,9 +15,11 @@ extension KQueue where Backend: ~Copyable {
     for _ in 0..<4 where stale.isFresh {
       stale.settle()
       let asked = pass
-      let reports = backend.poll(knotes, buffer)
+      let reports = Int(backend.poll(knotes, buffer))
       // There is no room for events: what is ready is queued.
-      if reports > 0 { _ = deliver(Int(reports), of: buffer, to: .none, asked: asked) }
+      if reports > 0 { _ = deliver(reports, of: buffer, to: .none, asked: asked) }
+      // All there is was reported, and what did not come again never will.
+      if reports < buffer.count && !stale.isFresh { stale = StaleReports() }
     }
     stale.settle()
   }

@@ -9,10 +9,12 @@ struct StaleReports: BitwiseCopyable {
   }
 
   private static var room: Int { 4 }
+  /// A sighting of so many passes ago gives way to another; with a younger one there is enough to ask for.
+  private static var memory: UInt32 { 32 }
 
+  /// Those that have not come again yet; a token that no knote has is none.
   private var sightings = InlineArray<4, Sighting>(
     repeating: Sighting(token: KnoteToken(index: .max, generation: .max), pass: 0))
-  private var next = 0
   /// One was seen for the first time, and not asked for again yet.
   private(set) var isFresh = false
   /// The one that came again.
@@ -29,9 +31,12 @@ struct StaleReports: BitwiseCopyable {
       if Int32(bitPattern: asked &- sightings[place].pass) >= 0 { repeated = token }
       return
     }
-    sightings[next] = Sighting(token: token, pass: pass)
-    next = (next + 1) % Self.room
-    isFresh = true
+    for place in 0..<Self.room
+    where sightings[place].token.index == .max || pass &- sightings[place].pass > Self.memory {
+      sightings[place] = Sighting(token: token, pass: pass)
+      isFresh = true
+      return
+    }
   }
 
   /// Whoever asks again has done so.

@@ -25,12 +25,11 @@ extension LinuxBackend {
   public mutating func rebuild(
     _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<EpollReport>, hasWaiters: Bool
   ) -> CInt {
-    leaveGone(knotes)
     let (oldMain, oldSides) = (main, sides)
     do throws(Errno) {
       main = try EpollSet(high: ())
       sides = SideSets()
-      try enterAll(knotes)
+      try enterAll(knotes, oldMain, oldSides)
     } catch {
       if main.descriptor != oldMain.descriptor { kq_close_own(main.descriptor) }
       sides.close()
@@ -44,20 +43,15 @@ extension LinuxBackend {
     return news
   }
 
-  /// A number that names another file by now must not be taken for the one that was registered.
-  private mutating func leaveGone(_ knotes: borrowing Knotes) {
-    var place: UInt32 = 0
-    while let index = knotes.next(&place) {
-      guard knotes[index].pointee.platform.place.isInSet && !isSameFile(knotes[index]) else { continue }
-      knotes[index].pointee.platform.place = .none
-      watched -= 1
-    }
-  }
-
-  private mutating func enterAll(_ knotes: borrowing Knotes) throws(Errno) {
+  private mutating func enterAll(
+    _ knotes: borrowing Knotes, _ oldMain: EpollSet, _ oldSides: SideSets
+  ) throws(Errno) {
     enterOwn()
     var place: UInt32 = 0
-    while let index = knotes.next(&place) { try enterAgain(moving: index, knotes) }
+    while let index = knotes.next(&place) {
+      try enterAgain(moving: index, knotes)
+      leaveIfReplaced(knotes[index], oldMain, oldSides)
+    }
     if !isIntact { throw Errno(ENOMEM) }
   }
 
@@ -82,6 +76,18 @@ extension LinuxBackend {
       // Closed, or another file's that cannot be polled: its next sample or change finds that out.
       guard error.code == EBADF || error.code == EPERM else { throw error }
     }
+  }
+
+  /// Where closes go unseen the number may have become another file's just before it was entered: what the old set does
+  /// not have is not what was registered.
+  private mutating func leaveIfReplaced(_ knote: LinuxKnotePointer, _ oldMain: EpollSet, _ oldSides: SideSets) {
+    let place = knote.pointee.platform.place
+    guard place.isInSet, let old = place == .main ? oldMain : place.side.flatMap({ oldSides[$0] }),
+      !old.holds(knote.pointee.descriptor)
+    else { return }
+    try? set(of: knote)?.remove(knote.pointee.descriptor)
+    knote.pointee.platform.place = .none
+    watched -= 1
   }
 
   private mutating func enterInPlace(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
