@@ -86,6 +86,11 @@ int kq_inotify_watch(int inotify, int descriptor, uint32_t mask) {
     return got == -ENOENT || got == -ENOTDIR ? -ENOTSUP : got;
 }
 
+int kq_inotify_watch_new(int inotify, int descriptor) {
+    enum { MUST_BE_NEW = 0x10000000 }; /* IN_MASK_CREATE, of Linux 4.18 */
+    return watch(inotify, descriptor, "", IN_ATTRIB | MUST_BE_NEW);
+}
+
 int kq_inotify_watch_parent(int inotify, int descriptor, uint32_t mask) {
     return watch(inotify, descriptor, "/..", mask | IN_ONLYDIR);
 }

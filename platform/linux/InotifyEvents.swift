@@ -96,7 +96,7 @@ extension InotifyWatches {
   private func status(of place: UInt32, _ knotes: borrowing Knotes) -> (FileStatus, LinuxKnotePointer?) {
     var now = table[place].pointee.status
     let index = firstSharer(place, knotes) {
-      guard let status = try? FileStatus(of: knotes[$0].pointee.descriptor), status.isSameFile(as: now) else {
+      guard let status = try? FileStatus(of: knotes[$0].pointee.descriptor), isSame(status, place) else {
         return false
       }
       now = status

@@ -57,8 +57,8 @@ struct InotifyWatches: ~Copyable {
   /// - Throws: EBADF where its number is closed, ENOENT where it names another file; ENOMEM.
   mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
-    let status = try FileStatus(of: knote.pointee.descriptor)
-    guard status.isSameFile(as: table[knote.pointee.fileWatch].pointee.status) else { throw Errno(ENOENT) }
+    _ = try FileStatus(of: knote.pointee.descriptor)
+    guard isSame(knote) else { throw Errno(ENOENT) }
     watchAgain(knote.pointee.fileWatch, knote, knotes)
     let place = knote.pointee.fileWatch
     let wanted = FileEvents.wanted(by: knote, isDirectory: table[place].pointee.status.isDirectory)
@@ -70,7 +70,25 @@ struct InotifyWatches: ~Copyable {
   /// Whether a knote's number names the file that it was registered for.
   func isSame(_ knote: LinuxKnotePointer) -> Bool {
     guard let status = try? FileStatus(of: knote.pointee.descriptor) else { return false }
-    return status.isSameFile(as: table[knote.pointee.fileWatch].pointee.status)
+    return isSame(status, knote.pointee.fileWatch) && (!LinuxBackend.closesGoUnseen || isWatched(knote, status))
+  }
+
+  /// Whether a status is of a watched file. One that lost its last name, which ends its watch, gets no other; what has
+  /// its inode and a name is another file.
+  func isSame(_ status: FileStatus, _ place: UInt32) -> Bool {
+    let record = table[place]
+    return status.isSameFile(as: record.pointee.status) && (record.pointee.number != 0 || status.values.links == 0)
+  }
+
+  /// Whether what a number names is watched here: where it is, a watch that must be new is refused. An inode can be
+  /// another file's within one tick of the clock, and then looks the same but for that. Of a file without a name the
+  /// watch may have ended.
+  private func isWatched(_ knote: LinuxKnotePointer, _ status: FileStatus) -> Bool {
+    guard table[knote.pointee.fileWatch].pointee.number != 0, status.values.links > 0 else { return true }
+    let fresh = kq_inotify_watch_new(descriptor, knote.pointee.descriptor)
+    guard fresh >= 0 else { return true }  // EEXIST, or a kernel that does not know
+    kq_inotify_remove(descriptor, fresh)
+    return false
   }
 
   // MARK: Watches

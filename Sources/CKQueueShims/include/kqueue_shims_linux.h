@@ -97,6 +97,7 @@ int kq_timerfd_arm(int descriptor, uint64_t deadline);
  * directory that a directory is in.  -ENOTSUP where /proc is not to be had.
  */
 int kq_inotify_watch(int inotify, int descriptor, uint32_t mask);
+int kq_inotify_watch_new(int inotify, int descriptor); /* -EEXIST where the file is watched already */
 int kq_inotify_watch_parent(int inotify, int descriptor, uint32_t mask);
 void kq_inotify_remove(int inotify, int watch);
 /* The next batch of records; 0 where there is none. */
