@@ -104,7 +104,8 @@ extension KQueueHandle where Backend: ~Copyable {
   /// Collects at least one event, or none when the time is up. The lock is held, but not while it waits.
   ///
   /// Signals are held once a wait brought nothing, so that none comes unseen before the next wait (C-347). Where the
-  /// call before woke for nothing they are held from the first wait on, whose end would be such a moment again.
+  /// call before woke for nothing, or the wait is going to be cut, they are held from the first wait on, whose end would
+  /// be such a moment again.
   private func collect(
     _ events: Eventlist, _ timeout: UnsafePointer<timespec>?, _ signals: UnsafeMutablePointer<kq_wait_signals>,
     _ cancelled: CancelHandler?
@@ -119,12 +120,13 @@ extension KQueueHandle where Backend: ~Copyable {
         events, buffer, poll: deadline.isAtOnce || queue.pointee.isClogged)
       if delivered != 0 || asked && deadline.isAtOnce { return try finish(delivered, buffer) }
 
-      if queue.pointee.wakesForNothing { kq_signals_hold(signals) }
+      let whole = deadline.left(queue.pointee.backend)
+      let left = sliced(whole)
+      if queue.pointee.wakesForNothing || left != whole { kq_signals_hold(signals) }
       if queue.pointee.backend.validates && !queue.pointee.backend.isAlive {
         queue.pointee.buffers.give(back: buffer)
         throw Errno(EBADF)
       }
-      let left = sliced(deadline.left(queue.pointee.backend))
       let lastPass = queue.pointee.pass
       guard let reports = try park(&parked, left, min(events.count, buffer.count), cancelled) else {
         parked.unmapBuffer()
