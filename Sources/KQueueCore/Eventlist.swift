@@ -10,35 +10,58 @@ extension KQueue where Backend: ~Copyable {
     var delivered = 0
     beginPass()
     for place in 0..<reports {
-      switch Backend.decode(buffer[place]) {
-      case .knote(let token, let reported):
-        guard let knote = knotes.find(token) else {
-          stale.note(token, in: pass, asked: asked)
-          continue
-        }
-        if knote.pointee.status.contains(.recorded) {
-          noteReport(token.index, reported)
-          continue
-        }
-        if knote.pointee.isDisabled { continue }
-        if !unsettled.isEmpty { unsettled.remove(token.index, knotes) }
-        if !polled.isEmpty { polled.remove(token.index, knotes) }
-        if !told.isEmpty { told.remove(token.index, knotes) }
-        if ready.isEmpty && delivered < events.count {
-          deliver(token.index, reported, to: events, &delivered)
-        } else {
-          queue(token.index, reported)
-        }
-      case .wake: wakePending = false
-      case .timer(let clock): expireTimers(clock)
-      case .more(let source): gather(source)
-      case .nothing: break
+      guard let report = take(buffer[place], asked) else { continue }
+      if ready.isEmpty && delivered < events.count {
+        deliver(report.index, report.reported, to: events, &delivered)
+      } else {
+        queue(report.index, report.reported)
       }
     }
     let count = deliverReady(to: events, after: delivered)
     // Last: what it finds is for the next call, since it may have been delivered in this one.
     if let token = stale.takeRepeated() { removeStale(token) }
     return count
+  }
+
+  /// Queues what the system reported, for the next call.
+  mutating func queueReports(_ reports: Int, of buffer: Buffer, asked: UInt32) {
+    beginPass()
+    for place in 0..<reports {
+      if let (index, reported) = take(buffer[place], asked) { queue(index, reported) }
+    }
+  }
+
+  /// Follows one report.
+  /// - Returns: the knote that may have something to deliver by it, and what was reported.
+  @inline(__always)
+  private mutating func take(_ report: Backend.RawEvent, _ asked: UInt32) -> (index: UInt32, reported: UInt32)? {
+    switch Backend.decode(report) {
+    case .knote(let token, let reported):
+      guard let knote = knotes.find(token) else {
+        stale.note(token, in: pass, asked: asked)
+        return nil
+      }
+      if knote.pointee.status.contains(.recorded) {
+        noteReport(token.index, reported)
+        return nil
+      }
+      if knote.pointee.isDisabled { return nil }
+      if knote.pointee.status.rawValue & KnoteStatus.lookedAt != 0 { leaveLooks(token.index) }
+      return (token.index, reported)
+    case .wake: wakePending = false
+    case .timer(let clock): expireTimers(clock)
+    case .more(let source): gather(source)
+    case .nothing: break
+    }
+    return nil
+  }
+
+  /// Takes a knote out of the lists of what nobody reports.
+  @inline(never)
+  private mutating func leaveLooks(_ index: UInt32) {
+    unsettled.remove(index, knotes)
+    polled.remove(index, knotes)
+    told.remove(index, knotes)
   }
 
   @inline(__always)
@@ -95,9 +118,7 @@ extension KQueue where Backend: ~Copyable {
     if knote.pointee.status.contains(.recorded) {
       note(index, happening)
     } else if !knote.pointee.isDisabled {
-      unsettled.remove(index, knotes)
-      polled.remove(index, knotes)
-      told.remove(index, knotes)
+      leaveLooks(index)
       queue(index, happening.bits)
       // Its siblings may have gone when they were delivered. By edges it would be reported anew.
       if !knote.pointee.has(EV_CLEAR) { leaveAlone(knote.pointee.descriptor) }
@@ -141,15 +162,18 @@ extension KQueue where Backend: ~Copyable {
   @inline(__always)
   private mutating func deliver(_ index: UInt32, _ reported: UInt32?, to events: Eventlist, _ delivered: inout Int) {
     let readiness = sample(index, reported)
-    guard readiness.isActive else {
-      if readiness.isUnsettled { unsettled.append(index, knotes) }
-      if readiness.isPolled { lookBeforeLong(index) }
-      if readiness.isGone { lose(index, wasReported: reported != nil) }
-      return
-    }
+    guard readiness.isActive else { return withhold(index, readiness, wasReported: reported != nil) }
     events.write(entry(knotes[index], readiness), at: delivered, extensions.find(index, knotes))
     delivered &+= 1
     settle(index, readiness)
+  }
+
+  /// Follows a look at a knote that has nothing to deliver.
+  @inline(never)
+  private mutating func withhold(_ index: UInt32, _ readiness: Readiness, wasReported: Bool) {
+    if readiness.isUnsettled { unsettled.append(index, knotes) }
+    if readiness.isPolled { lookBeforeLong(index) }
+    if readiness.isGone { lose(index, wasReported: wasReported) }
   }
 
   /// The entry of a delivery (contract 3.3).
@@ -183,12 +207,20 @@ extension KQueue where Backend: ~Copyable {
   @inline(__always)
   private mutating func settle(_ index: UInt32, _ readiness: Readiness) {
     let knote = knotes[index]
-    let flags = knote.pointee.flags & UInt16(EV_ONESHOT | EV_CLEAR | EV_DISPATCH)
-    if flags == 0 {
-      // Level: the kernel reports its own again, ours go to the end.
-      if knote.pointee.status.contains(.recorded) { enqueue(index) }
-      return
-    }
+    if knote.pointee.has(EV_ONESHOT | EV_CLEAR | EV_DISPATCH) { return settleOnce(index, readiness) }
+    // Level: the kernel reports its own again, ours go to the end.
+    if knote.pointee.status.contains(.recorded) { queueRecorded(index) }
+  }
+
+  @inline(never)
+  private mutating func queueRecorded(_ index: UInt32) {
+    ready.append(index, knotes, isHeld: true)
+  }
+
+  /// What becomes of one that is not delivered again as it is.
+  @inline(never)
+  private mutating func settleOnce(_ index: UInt32, _ readiness: Readiness) {
+    let knote = knotes[index]
     if knote.pointee.status.contains(.born) { return settleBirth(index) }
     if knote.pointee.has(EV_ONESHOT) {
       try? remove(index, knote.pointee.kind)

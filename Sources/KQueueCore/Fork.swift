@@ -169,7 +169,7 @@ extension KQueue where Backend: ~Copyable {
   fileprivate mutating func collectForCopy() {
     guard let buffer = try? buffers.take(knotes.count + Backend.againSlack) else { return }
     let reports = backend.poll(knotes, buffer)
-    if reports > 0 { _ = deliver(Int(reports), of: buffer, to: .none, asked: pass &- 1) }
+    queueReports(Int(max(reports, 0)), of: buffer, asked: pass &- 1)
     buffers.give(back: buffer)
   }
 

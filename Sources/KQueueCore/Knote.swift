@@ -62,9 +62,13 @@ public struct KnoteStatus: OptionSet, BitwiseCopyable, Sendable {
   static let told = KnoteStatus(rawValue: 1 << 13)
   /// While queued: it is looked at for the sake of what may be left of it, and nobody reported anything.
   public static let again = KnoteStatus(rawValue: 1 << 14)
+  /// Stands in a list of what is looked at because nobody reports it.
+  static var lookedAt: UInt16 {
+    @inline(__always) get { unsettled.rawValue | polled.rawValue | told.rawValue }
+  }
   /// Stands in one list or another.
   static var listed: UInt16 {
-    @inline(__always) get { queued.rawValue | unsettled.rawValue | polled.rawValue | told.rawValue }
+    @inline(__always) get { queued.rawValue | lookedAt }
   }
   /// The process has ended: the knote's next event is its last.
   public static let ended = KnoteStatus(rawValue: 1 << 9)

@@ -67,11 +67,6 @@ public struct Eventlist {
     self.takesEvents = takesEvents
   }
 
-  /// One without room.
-  static var none: Eventlist {
-    Eventlist(start: nil, count: 0)
-  }
-
   /// Whether there is memory for its entries.
   public var isThere: Bool {
     base != nil || count == 0

@@ -16,8 +16,8 @@ extension KQueue where Backend: ~Copyable {
       stale.settle()
       let asked = pass
       let reports = Int(backend.poll(knotes, buffer))
-      // There is no room for events: what is ready is queued.
-      if reports > 0 { _ = deliver(reports, of: buffer, to: .none, asked: asked) }
+      queueReports(max(reports, 0), of: buffer, asked: asked)
+      if let token = stale.takeRepeated() { removeStale(token) }
       // All there is was reported, and what did not come again never will.
       if reports < buffer.count && !stale.isFresh { stale = StaleReports() }
     }
@@ -48,7 +48,7 @@ extension KQueue where Backend: ~Copyable {
       tracking.registry.move(tracking.slot) { backend.takeNumber($0) }
       hasMoved = true
     }
-    _ = deliver(news.count, of: news.buffer, to: .none, asked: pass &- 1)
+    queueReports(news.count, of: news.buffer, asked: pass &- 1)
     buffers.give(back: news.buffer)
   }
 
