@@ -15,12 +15,16 @@ struct ClosedNumbers: ~Copyable {
   private let hints: InlineArray<64, Atomic<CInt>>  // see `Hint`; 0 is none
 
   /// Leaves a hint. Async-signal-safe.
-  func leave(_ hint: Hint) {
+  /// - Parameter reach: see `PlatformBackend.reach`.
+  @inline(__always)
+  func leave(_ hint: Hint, _ reach: (Step) -> Void) {
     let place = Int(next.wrappingAdd(1, ordering: .relaxed).oldValue % Self.room)
+    reach(.reservedPlace)
     // Of two closers in one place at a time one finds the other's hint.
     if hints[place].exchange(hint.word, ordering: .acquiringAndReleasing) != 0 {
       hasOverflowed.store(true, ordering: .releasing)
     }
+    reach(.leftHint)
     count.wrappingAdd(1, ordering: .releasing)
   }
 

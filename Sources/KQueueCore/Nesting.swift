@@ -26,6 +26,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   fileprivate func nest(
     _ inner: UnsafeMutablePointer<Slot>, in outer: UnsafeMutablePointer<Slot>, _ number: CInt
   ) throws(Errno) {
+    Backend.reach(&state.pointee.nesting)
     _ = kq_lock_take(&state.pointee.nesting)
     defer { kq_lock_drop(&state.pointee.nesting) }
     if watchesKqueues(inner) || isWatchedByKqueues(outer.pointee.number - 1) { throw Errno(ELOOP) }

@@ -47,6 +47,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   private func isInChain(
     _ record: UnsafeMutablePointer<DescriptorRecord>, _ slot: UnsafeMutablePointer<Slot>
   ) -> Bool {
+    Backend.reach(&state.pointee.lock)
     _ = kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
     return Self.contains(record.pointee.watchers.load(ordering: .acquiring), slot)
@@ -54,6 +55,7 @@ extension KQueueRegistry where Backend: ~Copyable {
 
   /// Calls `body` with each kqueue that stands with a number.
   func forEachWatcher(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
+    Backend.reach(&state.pointee.lock)
     _ = kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
     visitWatchers(number, body)
@@ -112,6 +114,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   private func watchTogether(
     _ record: UnsafeMutablePointer<DescriptorRecord>, _ slot: UnsafeMutablePointer<Slot>
   ) throws(Errno) {
+    Backend.reach(&state.pointee.lock)
     _ = kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
     while true {

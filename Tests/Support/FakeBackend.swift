@@ -25,6 +25,15 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     system.sets.append(kernel)
   }
 
+  public static func reach(_ step: Step) {
+    guard let thread = TurnTaker.current else { return }
+    if case .idle = step { thread.idle() } else { thread.step("\(step)") }
+  }
+
+  public static func reach(_ lock: UnsafeMutablePointer<kq_lock>) {
+    TurnTaker.current?.lock(lock)
+  }
+
   public mutating func renumber(_ number: CInt) throws(Errno) {
     try kernel.system.check(.renumber)
     kernel.number = number
@@ -106,7 +115,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     let key = FakeKey(knotes[index])
     kernel.log(.abandon(key.descriptor, key.filter))
     if !knotes[index].pointee.platform.isAttached { kernel.violate("abandon of a knote that is not attached") }
-    if kernel.entries[key] != nil { kernel.violate("abandon of what was not forgotten") }
+    kernel.abandon(key)
     knotes[index].pointee.platform.isAttached = false
   }
 
@@ -120,10 +129,21 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.forget(number)
   }
 
+  public func origin(of stale: KnoteToken) -> StaleOrigin { kernel.origin(of: stale) }
+
+  public mutating func dismiss(_ number: CInt) -> Bool { kernel.dismiss(number) }
+
+  public mutating func rebuild(
+    _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<FakeReport>, hasWaiters: Bool
+  ) -> CInt {
+    kernel.rebuild(buffer, hasWaiters)
+  }
+
   public mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
     let knote = knotes[index]
     if !knote.pointee.platform.isAttached { kernel.violate("sample of a knote that is not attached") }
-    guard let descriptor = kernel.system.descriptors[knote.pointee.descriptor] else { return .inactive }
+    guard let descriptor = kernel.system.descriptors[knote.pointee.descriptor] else { return .gone }
+    if kernel.entries[FakeKey(knote)] == nil { return .gone }
     if reported == nil { kernel.noteInquiry() }
     if descriptor.isUnsettled { return .unsettled }
     // What was filled in and not drained is what the peer has not taken, and nobody tells when it is.
@@ -272,7 +292,7 @@ public struct FakeReport: BitwiseCopyable {
 
   init(_ source: FakeSource) {
     switch source {
-    case .wake, .entry, .process, .signal: kind = .wake
+    case .wake, .entry, .process, .signal, .ghost: kind = .wake
     case .processes: kind = .processes
     case .timer(.monotonic): kind = .monotonic
     case .timer(.realtime): kind = .realtime

@@ -22,11 +22,15 @@ public final class FakeQueue {
     kernel = system.sets.last!
   }
 
+  /// The number may be another kqueue's once it was closed.
+  private var wasClosed = false
+
   deinit {
-    close()
+    if !wasClosed { close() }
   }
 
   public func close() {
+    wasClosed = true
     if system.registry.letGo(number) { system.registry.endClose(number) }
   }
 
