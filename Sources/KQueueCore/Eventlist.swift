@@ -35,8 +35,17 @@ extension KQueue where Backend: ~Copyable {
       case .nothing: break
       }
     }
-    if let token = stale.takeRepeated() { removeStale(token) }
-    return deliverReady(to: events, after: delivered)
+    return deliverRest(to: events, after: delivered)
+  }
+
+  /// Delivers what is queued, and then sees to what nobody can remove: what is news to a set that is made anew may have
+  /// been delivered in this pass already, and must not stand in one eventlist twice (C-352).
+  @inline(__always)
+  private mutating func deliverRest(to events: Eventlist, after start: Int) -> Int {
+    let delivered = deliverReady(to: events, after: start)
+    guard let token = stale.takeRepeated() else { return delivered }
+    removeStale(token)
+    return delivered > 0 ? delivered : deliverReady(to: events, after: 0)
   }
 
   @inline(__always)

@@ -39,6 +39,8 @@ final class ClosingWorld {
   private var files: [File] = []
   private var additions: [Addition] = []
   private var deliveries: [Delivery] = []
+  private var isDuplicating = false
+  private var duplicates: [Int] = []
   private var fills: [Span] = []
   private var enables: [Span] = []
   private var deletions: [(filter: Int16, span: Span)] = []
@@ -62,8 +64,15 @@ final class ClosingWorld {
 
   // MARK: What a thread can do
 
+  /// Has duplicates keep all files open, whatever becomes of the number.
+  func duplicate() {
+    isDuplicating = true
+    duplicates.append(system.duplicate(number))
+  }
+
   func open() {
     system.reopen(number)
+    if isDuplicating { duplicates.append(system.duplicate(number)) }
     files.append(File(opened: now()))
   }
 
@@ -159,6 +168,7 @@ final class ClosingWorld {
     collect()
     if let failure { throw failure }
     try checkTold()
+    for file in duplicates { system.fillDuplicate(file, 1) }
     let before = deliveries.count
     if system.bytes(number) == 0 { fill() } else { system.fill(number, 1) }
     system.makeRoom(number, 1)

@@ -92,5 +92,11 @@ import Testing
       $0.add()
       $0.add(Entry.writeFilter)
     },
+    { $0.duplicate() },
+    {
+      $0.duplicate()
+      $0.add(Entry.readFilter, [.add, .clear])
+      $0.fill()
+    },
   ]
 }

@@ -28,6 +28,8 @@ public final class FakeEventSet {
   /// Entries that no knote knows of, whose file is open all the same.
   var ghosts: [FakeGhost] = []
   public internal(set) var rebuilds = 0
+  /// How many knotes are attached.
+  var attached = 0
   /// Processes that are watched, and what is still to be told of any.
   var processEntries: [UInt: FakeProcessEntry] = [:]
   var news: [FakeNews] = []

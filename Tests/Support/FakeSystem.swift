@@ -114,9 +114,11 @@ public final class FakeSystem: @unchecked Sendable {
   }
 
   /// Closes a descriptor as a program does whose close() is the library's.
-  public func close(_ number: CInt) {
+  /// - Parameter meanwhile: runs when the library has let go of the number and the system has it still.
+  public func close(_ number: CInt, _ meanwhile: () -> Void = {}) {
     let isKnown = registry.letGo(number)
     TurnTaker.current?.step("close")
+    meanwhile()
     closeUnseen(number)
     TurnTaker.current?.step("closed")
     if isKnown { registry.endClose(number) }
