@@ -142,9 +142,23 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     _ = record.pointee.kqueue.compareExchange(
       expected: DescriptorRecord.closing, desired: 0, ordering: .acquiringAndReleasing)
     Backend.reach(.endedClose)
-    // Whoever watches it now did so while it was being closed, and may have got the file that is gone.
-    guard record.pointee.watchers.load(ordering: .relaxed) != 0 else { return }
-    forEachWatcherIfFree(number) { $0.pointee.closedNumbers.leave(.doubtful(number)) { Backend.reach($0) } }
+    doubt(number)
+  }
+
+  /// After the close of any number, also of one that nothing referred to before: whoever watches it now did so while it
+  /// was being closed, and may have got the file that is gone. Async-signal-safe.
+  @inline(__always)
+  public func doubt(_ number: CInt) {
+    guard number >= 0, let record = state.pointee.descriptors.find(number) else { return }
+    if record.pointee.watchers.load(ordering: .relaxed) != 0 { doubtWatchers(number) }
+  }
+
+  @inline(never)
+  private func doubtWatchers(_ number: CInt) {
+    guard mayLetGo else { return }
+    if visitWatchersIfFree(number, { tell($0, .doubtful(number)) }) { return }
+    // Which kqueues they are is changed in this moment, and a closer does not wait.
+    forEachSlot { if $0.slot.pointee.isInUse.load(ordering: .acquiring) { tell($0.slot, .doubtful(number)) } }
   }
 
   /// Whether a number is a kqueue's that is being closed.

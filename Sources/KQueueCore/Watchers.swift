@@ -61,12 +61,18 @@ extension KQueueRegistry where Backend: ~Copyable {
     visitWatchers(number, body)
   }
 
-  /// The same in a closer, who never waits: nobody is called where another thread changes a chain in this moment.
-  /// Async-signal-safe where `body` is.
-  func forEachWatcherIfFree(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
-    guard kq_lock_try(&state.pointee.lock) else { return }
+  /// The same in a closer, who never waits. Async-signal-safe where `body` is.
+  /// - Returns: false where there are several and another thread changes a chain in this moment: nobody was called.
+  func visitWatchersIfFree(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) -> Bool {
+    let word = state.pointee.descriptors.find(number)?.pointee.watchers.load(ordering: .acquiring) ?? 0
+    if word & 1 == 0 {
+      if let slot = UnsafeMutablePointer<Slot>(bitPattern: word) { body(slot) }
+      return true
+    }
+    guard kq_lock_try(&state.pointee.lock) else { return false }
     defer { kq_lock_drop(&state.pointee.lock) }
     visitWatchers(number, body)
+    return true
   }
 
   /// The lock is held.

@@ -31,7 +31,9 @@ public final class FakeQueue {
 
   public func close() {
     wasClosed = true
-    if system.registry.letGo(number) { system.registry.endClose(number) }
+    let isKnown = system.registry.letGo(number)
+    TurnTaker.current?.step("closed")
+    if isKnown { system.registry.endClose(number) } else { system.registry.doubt(number) }
   }
 
   // MARK: kevent

@@ -121,7 +121,7 @@ public final class FakeSystem: @unchecked Sendable {
     meanwhile()
     closeUnseen(number)
     TurnTaker.current?.step("closed")
-    if isKnown { registry.endClose(number) }
+    if isKnown { registry.endClose(number) } else { registry.doubt(number) }
   }
 
   /// Closes a descriptor behind the kqueues' backs: the system drops it from every set.
