@@ -57,9 +57,8 @@ extension KQueue where Backend: ~Copyable {
     }
     do throws(Errno) {
       if filter.watchesDescriptor {
-        try nest(index)
         Backend.reach(.listed)
-        try track(knotes[index].pointee.descriptor)
+        try track(index)
         Backend.reach(.watched)
       }
       try attach(index, change, filter)
