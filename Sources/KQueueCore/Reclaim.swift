@@ -61,7 +61,7 @@ extension KQueue where Backend: ~Copyable {
     if wasReported { stale.note(token, in: pass) }
   }
 
-  /// Looks at all knotes, where hints were written over.
+  /// Looks at all knotes, where there was no place for a hint.
   private mutating func reclaimAll() {
     var place: UInt32 = 0
     while let index = knotes.next(&place) {

@@ -71,14 +71,14 @@ import Testing
   func two(_ deeds: [Deed]) throws {
     var count = 0
     for beginning in Self.beginnings { count += try explore(deeds, beginning, interruptions: 3) }
-    print("orders:", count, deeds.map(\.testDescription))
+    #expect(count > 5)
   }
 
   @Test("three threads", arguments: threes)
   func three(_ deeds: [Deed]) throws {
     var count = 0
-    for beginning in Self.beginnings { count += try explore(deeds, beginning, interruptions: 2) }
-    print("orders:", count, deeds.map(\.testDescription))
+    for beginning in Self.beginnings { count += try explore(deeds, beginning, interruptions: 1) }
+    #expect(count > 5)
   }
 
   /// What was there before.

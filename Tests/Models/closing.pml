@@ -3,8 +3,8 @@
  * Watchers.swift, ClosedNumbers.swift, Reclaim.swift, and KQueue.create in Changelist.swift.
  *
  * One kqueue, one number, two filters. Files are counted up from 1; every file has a duplicate that keeps it open, so what
- * the system watches under the number goes on reporting it unless it is taken out. Hints have few places, so that they are
- * written over.
+ * the system watches under the number goes on reporting it unless it is taken out. Hints have few places, so that they do
+ * not suffice.
  *
  *   - What is delivered is of no file whose close was over when the call began.
  *   - When all is done and the hints are read, no knote is on a former file.
@@ -51,9 +51,15 @@ byte done;
 
 inline leave(hint) {
     atomic { place = next; next = (next + 1) % PLACES }
-    atomic { old = hints[place]; hints[place] = hint }
+    atomic {
+        isFree = (hints[place] == 0);
+        if
+        :: isFree -> hints[place] = hint
+        :: else
+        fi
+    }
     if
-    :: old != 0 -> hasOverflowed = true
+    :: !isFree -> hasOverflowed = true
     :: else
     fi;
     count++
@@ -68,8 +74,8 @@ inline forget() {
 }
 
 proctype closer() {
-    byte place, old, was, closes;
-    bool had;
+    byte place, was, closes;
+    bool had, isFree;
     for (closes : 1 .. CLOSES) {
         /* letGo */
         takeWatchers(had);
@@ -100,7 +106,8 @@ proctype closer() {
 
 /* Closes other numbers. */
 proctype otherCloser() {
-    byte place, old;
+    byte place;
+    bool isFree;
     leave(OTHER);
     done++
 }
