@@ -11,21 +11,21 @@ import KQueueCore
 @c(close)
 public func exportedClose(_ descriptor: CInt) -> CInt {
   let isKnown = letGo(descriptor)
-  defer { if isKnown { endClose(descriptor) } }
+  defer { endClose(descriptor, isKnown) }
   return kq_next_close(descriptor)
 }
 
 @c(dup2)
 public func exportedDup2(_ old: CInt, _ new: CInt) -> CInt {
   let isKnown = old != new && letGo(new, replacedBy: old)
-  defer { if isKnown { endClose(new) } }
+  defer { endClose(new, isKnown) }
   return kq_next_dup2(old, new)
 }
 
 @c(dup3)
 public func exportedDup3(_ old: CInt, _ new: CInt, _ flags: CInt) -> CInt {
   let isKnown = old != new && flags & ~kq_close_on_exec() == 0 && letGo(new, replacedBy: old)
-  defer { if isKnown { endClose(new) } }
+  defer { endClose(new, isKnown) }
   return kq_next_dup3(old, new, flags)
 }
 
@@ -90,7 +90,7 @@ public func exportedClosedir(_ directory: UnsafeMutableRawPointer?) -> CInt {
 @inline(__always)
 private func closing<Result>(_ number: CInt, _ close: () -> Result) -> Result {
   let isKnown = letGo(number)
-  defer { if isKnown { endClose(number) } }
+  defer { endClose(number, isKnown) }
   return close()
 }
 
@@ -113,10 +113,25 @@ private func letGo(_ number: CInt, replacedBy old: CInt) -> Bool {
   return kq_is_open(old) && kq_is_allowed(number) && registry.letGo(number)
 }
 
+/// After a close. Somebody may have begun to watch the number since `letGo` found nothing that referred to it.
+@inline(__always)
+private func endClose(_ number: CInt, _ wasKnown: Bool) {
+  if wasKnown { return endClose(number) }
+  guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return }
+  doubt(number, registry)
+}
+
 @inline(never)
 private func endClose(_ number: CInt) {
   let error = kq_errno()
   sharedRegistry()?.endClose(number)
+  kq_set_errno(error)
+}
+
+@inline(never)
+private func doubt(_ number: CInt, _ registry: KQueueRegistry<NativeBackend>) {
+  let error = kq_errno()
+  registry.doubt(number)
   kq_set_errno(error)
 }
 

@@ -57,15 +57,19 @@ extension KQueue where Backend: ~Copyable {
     }
     do throws(Errno) {
       if filter.watchesDescriptor {
-        try nest(index)
-        try track(knotes[index].pointee.descriptor)
+        Backend.reach(.listed)
+        try track(index)
+        Backend.reach(.watched)
       }
       try attach(index, change, filter)
     } catch {
       discard(index, filter)
       throw error
     }
-    if filter.watchesDescriptor { try requireWatched(index, filter) }
+    if filter.watchesDescriptor {
+      Backend.reach(.attached)
+      try requireWatched(index, filter)
+    }
     if change.has(EV_FORCEONESHOT) { force(index) }
   }
 

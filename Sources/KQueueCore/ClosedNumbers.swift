@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// A close may happen in a signal handler, so it leaves the number here and no more, as a hint where to look: which
 /// knotes are gone is told by `KQueueRegistry.isWatching`, so hints may be read late and in any order. Where one
-/// writes over another, all knotes are looked at. All-zero bytes: none.
+/// finds its place taken, all knotes are looked at. All-zero bytes: none.
 struct ClosedNumbers: ~Copyable {
   private static var room: UInt { 64 }
 
@@ -15,13 +15,24 @@ struct ClosedNumbers: ~Copyable {
   private let hints: InlineArray<64, Atomic<CInt>>  // see `Hint`; 0 is none
 
   /// Leaves a hint. Async-signal-safe.
-  func leave(_ hint: Hint) {
+  /// - Parameter reach: see `PlatformBackend.reach`.
+  @inline(__always)
+  func leave(_ hint: Hint, _ reach: (Step) -> Void) {
     let place = Int(next.wrappingAdd(1, ordering: .relaxed).oldValue % Self.room)
-    // Of two closers in one place at a time one finds the other's hint.
-    if hints[place].exchange(hint.word, ordering: .acquiringAndReleasing) != 0 {
-      hasOverflowed.store(true, ordering: .releasing)
-    }
+    reach(.reservedPlace)
+    // None is written over: another closer could have returned by then, and his would be missed until this one goes on.
+    let isFree = hints[place].compareExchange(
+      expected: 0, desired: hint.word, ordering: .acquiringAndReleasing
+    ).exchanged
+    if !isFree { hasOverflowed.store(true, ordering: .releasing) }
+    reach(.leftHint)
     count.wrappingAdd(1, ordering: .releasing)
+  }
+
+  /// Has the counters begin elsewhere. Nobody uses them meanwhile.
+  func start(at value: UInt) {
+    count.store(value, ordering: .relaxed)
+    next.store(value, ordering: .relaxed)
   }
 
   /// Calls `body` with each hint that was left, and takes it away.

@@ -18,9 +18,10 @@ extension KQueue where Backend: ~Copyable {
       }
     }
     let count = deliverReady(to: events, after: delivered)
-    // Last: what it finds is for the next call, since it may have been delivered in this one.
-    if let token = stale.takeRepeated() { removeStale(token) }
-    return count
+    guard let token = stale.takeRepeated() else { return count }
+    // Last: what is news to a set that is made anew may have been delivered in this pass already (C-352).
+    removeStale(token)
+    return count > 0 ? count : deliverReady(to: events, after: 0)
   }
 
   /// Queues what the system reported, for the next call.

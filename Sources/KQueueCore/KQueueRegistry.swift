@@ -115,6 +115,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     handle.slot.pointee.isInUse.store(true, ordering: .releasing)
     handle.slot.pointee.copies.store(copies, ordering: .relaxed)
     // A number that still names a kqueue was closed unseen.
+    Backend.reach(.named)
     let stale = record.pointee.kqueue.exchange(UInt(bitPattern: handle.slot), ordering: .acquiringAndReleasing)
     kqueue(of: stale)?.close()
     return number
@@ -137,11 +138,27 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// system has it open. Async-signal-safe.
   public func endClose(_ number: CInt) {
     guard let record = state.pointee.descriptors.find(number) else { return }
+    Backend.reach(.endingClose)
     _ = record.pointee.kqueue.compareExchange(
       expected: DescriptorRecord.closing, desired: 0, ordering: .acquiringAndReleasing)
-    // Whoever watches it now did so while it was being closed, and may have got the file that is gone.
-    guard record.pointee.watchers.load(ordering: .relaxed) != 0 else { return }
-    forEachWatcherIfFree(number) { $0.pointee.closedNumbers.leave(.doubtful(number)) }
+    Backend.reach(.endedClose)
+    doubt(number)
+  }
+
+  /// After the close of any number, also of one that nothing referred to before: whoever watches it now did so while it
+  /// was being closed, and may have got the file that is gone. Async-signal-safe.
+  @inline(__always)
+  public func doubt(_ number: CInt) {
+    guard number >= 0, let record = state.pointee.descriptors.find(number) else { return }
+    if record.pointee.watchers.load(ordering: .relaxed) != 0 { doubtWatchers(number) }
+  }
+
+  @inline(never)
+  private func doubtWatchers(_ number: CInt) {
+    guard mayLetGo else { return }
+    if visitWatchersIfFree(number, { tell($0, .doubtful(number)) }) { return }
+    // Which kqueues they are is changed in this moment, and a closer does not wait.
+    forEachSlot { if $0.slot.pointee.isInUse.load(ordering: .acquiring) { tell($0.slot, .doubtful(number)) } }
   }
 
   /// Whether a number is a kqueue's that is being closed.
@@ -182,10 +199,12 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   }
 
   private func letGo(_ number: CInt, _ record: UnsafeMutablePointer<DescriptorRecord>) {
+    Backend.reach(.lettingGo)
     takeWatchers(record) { slot in
+      Backend.reach(.tookWatchers)
       Backend.forget(number, slot.pointee.watchSets)
-      slot.pointee.closedNumbers.leave(.closed(number))
-      interrupt(slot)
+      Backend.reach(.forgot)
+      tell(slot, .closed(number))
     }
     let word = restingKqueue(record)
     // Of two that close it at once, one does.
@@ -194,6 +213,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
         expected: word, desired: DescriptorRecord.closing, ordering: .acquiringAndReleasing
       ).exchanged
     else { return }
+    Backend.reach(.tookKqueue)
     kq_disown(number)
     handle.close()
   }
@@ -205,6 +225,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   private func restingKqueue(_ record: UnsafeMutablePointer<DescriptorRecord>) -> UInt {
     var word = record.pointee.kqueue.load(ordering: .acquiring)
     while word & DescriptorRecord.moving != 0 {
+      Backend.reach(.idle)
       kq_pause()
       word = record.pointee.kqueue.load(ordering: .acquiring)
     }
@@ -231,6 +252,14 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
       guard outer.slot.pointee.isInUse.load(ordering: .acquiring), isWatching(number, outer.slot) else { return }
       outer.enterAgain(number)
     }
+  }
+
+  /// Tells a kqueue of a number. Async-signal-safe.
+  private func tell(_ slot: UnsafeMutablePointer<Slot>, _ hint: Hint) {
+    slot.pointee.closedNumbers.leave(hint) { Backend.reach($0) }
+    Backend.reach(.told)
+    interrupt(slot)
+    Backend.reach(.interrupted)
   }
 
   /// Wakes a waiter so that it processes the close. Either it finds the close noted before it waits, or it is found to
@@ -279,6 +308,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   }
 
   private func takeSlot() throws(Errno) -> UnsafeMutablePointer<Slot> {
+    Backend.reach(&state.pointee.lock)
     _ = kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
     if let slot = state.pointee.freeSlots.pop() { return slot }

@@ -56,7 +56,9 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   @inline(__always)
   func lock() {
     if isHeldForFork && kq_lock_is_own(&slot.pointee.lock) { return }
+    Backend.reach(&slot.pointee.lock)
     if kq_lock_take(&slot.pointee.lock) { takeOver() }
+    Backend.reach(.locked)
   }
 
   /// Goes on where an earlier call of this thread was jumped out of.
@@ -77,6 +79,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   func unlock() {
     if isHeldForFork { return }
     kq_lock_drop(&slot.pointee.lock)
+    Backend.reach(.unlocked)
     if slot.pointee.closing.load(ordering: .sequentiallyConsistent) { closeIfAsked() }
   }
 
@@ -88,8 +91,10 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     let backend = UnsafePointer(queue)
     slot.pointee.wakers.add(1, ordering: .relaxed)
     unlock()
+    Backend.reach(.waking)
     let woke = backend.pointee.backend.wake()
     if !woke { noteBroken() }
+    Backend.reach(.woke)
     slot.pointee.wakers.subtract(1, ordering: .sequentiallyConsistent)
     if slot.pointee.isLeftover.load(ordering: .sequentiallyConsistent) { freeLeftover() }
   }
@@ -132,6 +137,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     if slot.pointee.closedNumbers.count.load(ordering: .acquiring) != queue.pointee.seenClosed {
       queue.pointee.reclaim(slot.pointee.closedNumbers)
     }
+    Backend.reach(.reclaimed)
   }
 
   /// Whether the number is this kqueue's still. The lock is held.
@@ -143,6 +149,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   /// Asks for the close, and does it unless somebody holds the lock, who then does. Async-signal-safe.
   func close() {
     slot.pointee.closing.store(true, ordering: .sequentiallyConsistent)
+    Backend.reach(.askedToClose)
     closeIfAsked()
   }
 
@@ -188,8 +195,10 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   private func closeIfAsked() {
     // Whoever fails to get the lock leaves the close to its holder, who looks again after dropping it.
     while slot.pointee.closing.load(ordering: .sequentiallyConsistent), kq_lock_try(&slot.pointee.lock) {
+      Backend.reach(.retiring)
       if slot.pointee.closing.exchange(false, ordering: .relaxed) { retire() }
       kq_lock_drop(&slot.pointee.lock)
+      Backend.reach(.unlocked)
     }
   }
 

@@ -6,13 +6,15 @@ import Synchronization
 /// none. So there is no ring (C-107), and no chain of which the outer end would be told nothing.
 extension KQueue where Backend: ~Copyable {
   /// Notes that a new knote on a descriptor is on a kqueue, where it is.
-  /// - Throws: ELOOP.
-  mutating func nest(_ index: UInt32) throws(Errno) {
+  /// - Returns: as `KQueueRegistry.watch`.
+  /// - Throws: ELOOP, ENOMEM.
+  mutating func nest(_ index: UInt32) throws(Errno) -> Bool {
     guard !Backend.refusesRings, let tracking, knotes[index].pointee.kind == .read,
       let inner = tracking.registry.find(knotes[index].pointee.descriptor), inner.slot != tracking.slot
-    else { return }
-    try tracking.registry.nest(inner.slot, in: tracking.slot, knotes[index].pointee.descriptor)
+    else { return false }
+    let isNew = try tracking.registry.nest(inner.slot, in: tracking.slot, knotes[index].pointee.descriptor)
     knotes[index].pointee.status.insert(.nested)
+    return isNew
   }
 
   /// Notes that a knote is no more.
@@ -25,12 +27,14 @@ extension KQueue where Backend: ~Copyable {
 extension KQueueRegistry where Backend: ~Copyable {
   fileprivate func nest(
     _ inner: UnsafeMutablePointer<Slot>, in outer: UnsafeMutablePointer<Slot>, _ number: CInt
-  ) throws(Errno) {
+  ) throws(Errno) -> Bool {
+    Backend.reach(&state.pointee.nesting)
     _ = kq_lock_take(&state.pointee.nesting)
     defer { kq_lock_drop(&state.pointee.nesting) }
     if watchesKqueues(inner) || isWatchedByKqueues(outer.pointee.number - 1) { throw Errno(ELOOP) }
-    try watch(number, outer)
+    let isNew = try watch(number, outer)
     outer.pointee.watchedKqueues.add(1, ordering: .relaxed)
+    return isNew
   }
 
   private func watchesKqueues(_ slot: UnsafeMutablePointer<Slot>) -> Bool {

@@ -18,6 +18,10 @@ public protocol PlatformBackend: ~Copyable {
   /// The filters that this platform serves beside those that the core serves alone.
   static var filters: FilterSet { get }
 
+  /// A thread has come to a step, or is about to take a lock: a test may have other threads go on first.
+  static func reach(_ step: Step)
+  static func reach(_ lock: UnsafeMutablePointer<kq_lock>)
+
   /// Opens the kqueue's own descriptor, the lowest free number (contract C-002).
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   init() throws(Errno)

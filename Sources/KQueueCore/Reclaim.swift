@@ -61,7 +61,7 @@ extension KQueue where Backend: ~Copyable {
     if wasReported { stale.note(token, in: pass) }
   }
 
-  /// Looks at all knotes, where hints were written over.
+  /// Looks at all knotes, where there was no place for a hint.
   private mutating func reclaimAll() {
     var place: UInt32 = 0
     while let index = knotes.next(&place) {
@@ -71,10 +71,15 @@ extension KQueue where Backend: ~Copyable {
 
   // MARK: Tracking
 
-  /// Has closes of a new knote's number told to this kqueue.
-  /// - Throws: ENOMEM.
-  mutating func track(_ number: CInt) throws(Errno) {
-    try tracking?.registry.watch(number, tracking.unsafelyUnwrapped.slot)
+  /// Has closes of a new knote's number told to this kqueue, and removes older knotes where it was closed since it was
+  /// looked at last: from now on the new one's watch would be taken for theirs.
+  /// - Throws: ELOOP, ENOMEM.
+  mutating func track(_ index: UInt32) throws(Errno) {
+    guard let tracking else { return }
+    let wasNested = try nest(index)
+    let isNew = try tracking.registry.watch(knotes[index].pointee.descriptor, tracking.slot)
+    guard wasNested || isNew else { return }
+    while let older = knotes[index].pointee.sibling { abandon(older) }
   }
 
   /// Tells closers what to call `forget` with.

@@ -53,6 +53,7 @@ extension KQueueHandle where Backend: ~Copyable {
       do throws(Errno) {
         guard changes.fits(place) else { throw Errno(EINVAL) }
         let answers = try applyOne(&entry, changes.isExtended ? ext : nil)
+        Backend.reach(.changed)
         guard answers else { continue }
         if written == events.count { return written }
       } catch {
@@ -173,6 +174,7 @@ extension KQueueHandle where Backend: ~Copyable {
     queue.pointee.waiters += 1
     let nanoseconds = announceWait() ? nanoseconds : 0
     let isClogged = queue.pointee.isClogged
+    Backend.reach(.announced)
     flushAndUnlock()
     let reports = withUnsafeMutablePointer(to: &parked) {
       isClogged
@@ -182,6 +184,7 @@ extension KQueueHandle where Backend: ~Copyable {
     }
     lock()
     guard leave(waiter) else { return nil }
+    Backend.reach(.left)
     seeToClosed()
     return reports
   }

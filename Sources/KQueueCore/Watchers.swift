@@ -15,14 +15,15 @@ struct Watcher<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stackable {
 /// in a chain that has no knote on the number any more; that costs the close a system call and nothing else.
 extension KQueueRegistry where Backend: ~Copyable {
   /// Notes that a kqueue has a knote on a number.
+  /// - Returns: whether that was not noted already: it had none, or the number was closed since.
   /// - Throws: ENOMEM.
-  func watch(_ number: CInt, _ slot: UnsafeMutablePointer<Slot>) throws(Errno) {
+  func watch(_ number: CInt, _ slot: UnsafeMutablePointer<Slot>) throws(Errno) -> Bool {
     let record = try state.pointee.descriptors.make(number)
     let own = UInt(bitPattern: slot)
     let swap = record.pointee.watchers.compareExchange(
       expected: 0, desired: own, ordering: .acquiringAndReleasing)
-    if swap.exchanged || swap.original == own { return }
-    try watchTogether(record, slot)
+    if swap.exchanged || swap.original == own { return swap.exchanged }
+    return try watchTogether(record, slot)
   }
 
   /// Notes that a kqueue has no knote on a number any more.
@@ -47,6 +48,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   private func isInChain(
     _ record: UnsafeMutablePointer<DescriptorRecord>, _ slot: UnsafeMutablePointer<Slot>
   ) -> Bool {
+    Backend.reach(&state.pointee.lock)
     _ = kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
     return Self.contains(record.pointee.watchers.load(ordering: .acquiring), slot)
@@ -54,17 +56,24 @@ extension KQueueRegistry where Backend: ~Copyable {
 
   /// Calls `body` with each kqueue that stands with a number.
   func forEachWatcher(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
+    Backend.reach(&state.pointee.lock)
     _ = kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
     visitWatchers(number, body)
   }
 
-  /// The same in a closer, who never waits: nobody is called where another thread changes a chain in this moment.
-  /// Async-signal-safe where `body` is.
-  func forEachWatcherIfFree(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
-    guard kq_lock_try(&state.pointee.lock) else { return }
+  /// The same in a closer, who never waits. Async-signal-safe where `body` is.
+  /// - Returns: false where there are several and another thread changes a chain in this moment: nobody was called.
+  func visitWatchersIfFree(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) -> Bool {
+    let word = state.pointee.descriptors.find(number)?.pointee.watchers.load(ordering: .acquiring) ?? 0
+    if word & 1 == 0 {
+      if let slot = UnsafeMutablePointer<Slot>(bitPattern: word) { body(slot) }
+      return true
+    }
+    guard kq_lock_try(&state.pointee.lock) else { return false }
     defer { kq_lock_drop(&state.pointee.lock) }
     visitWatchers(number, body)
+    return true
   }
 
   /// The lock is held.
@@ -111,16 +120,17 @@ extension KQueueRegistry where Backend: ~Copyable {
 
   private func watchTogether(
     _ record: UnsafeMutablePointer<DescriptorRecord>, _ slot: UnsafeMutablePointer<Slot>
-  ) throws(Errno) {
+  ) throws(Errno) -> Bool {
+    Backend.reach(&state.pointee.lock)
     _ = kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
     while true {
       let word = record.pointee.watchers.load(ordering: .acquiring)
-      if Self.contains(word, slot) { return }
+      if Self.contains(word, slot) { return false }
       let fresh = try link(slot, before: word)
       let swap = record.pointee.watchers.compareExchange(
         expected: word, desired: UInt(bitPattern: fresh) | 1, ordering: .acquiringAndReleasing)
-      if swap.exchanged { return }
+      if swap.exchanged { return true }
       // The number was closed meanwhile; what was linked goes back, and the word is looked at anew.
       if word & 1 == 0, let other = fresh.pointee.next { state.pointee.freeWatchers.push(other) }
       state.pointee.freeWatchers.push(fresh)

@@ -148,4 +148,15 @@ import Testing
     system.close(descriptor)
     #expect(try queue.collect() == [])
   }
+
+  @Test("C-353 a knote that is added while a number that nobody watched is closed does not outlive the file")
+  func addedWhileClosed() throws {
+    let descriptor = system.open()
+    let file = system.duplicate(descriptor)
+    system.close(descriptor) { [queue] in _ = try? queue.change(.read(descriptor, .add, udata: 1)) }
+    system.reopen(descriptor)
+    system.fill(descriptor, 1)
+    system.fillDuplicate(file, 1)
+    #expect(try queue.collect() == [])
+  }
 }

@@ -25,6 +25,15 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     system.sets.append(kernel)
   }
 
+  public static func reach(_ step: Step) {
+    guard let thread = TurnTaker.current else { return }
+    if case .idle = step { thread.idle() } else { thread.step("\(step)") }
+  }
+
+  public static func reach(_ lock: UnsafeMutablePointer<kq_lock>) {
+    TurnTaker.current?.lock(lock)
+  }
+
   public mutating func renumber(_ number: CInt) throws(Errno) {
     try kernel.system.check(.renumber)
     kernel.number = number
@@ -35,7 +44,8 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
   }
 
   public var descriptor: CInt { kernel.number }
-  public var isIdle: Bool { kernel.entries.isEmpty && kernel.processEntries.isEmpty && kernel.signals.isEmpty }
+  /// As the core does, it counts on having been told of what is over: entries that nobody knows of are none.
+  public var isIdle: Bool { kernel.attached == 0 }
 
   // MARK: Descriptors
 
@@ -48,6 +58,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     if knotes[index].pointee.kind == .signal { return try attachSignal(index, knotes) }
     guard let descriptor = kernel.system.descriptors[key.descriptor] else { throw Errno(EBADF) }
     knotes[index].pointee.platform.isAttached = true
+    kernel.attached += 1
     kernel.put(key, FakeEntry(index, knotes[index]))
     return knotes[index].pointee.kind == .empty ? .recorded : descriptor.backing
   }
@@ -68,6 +79,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.log(.detach(key.descriptor, key.filter))
     if !knotes[index].pointee.platform.isAttached { kernel.violate("detach of a knote that is not attached") }
     knotes[index].pointee.platform.isAttached = false
+    kernel.attached -= 1
     if knotes[index].pointee.kind == .proc { return kernel.detachProcess(knotes[index].pointee.ident) }
     if knotes[index].pointee.kind == .signal { return kernel.removeSignal(knotes[index].pointee.ident) }
     defer { kernel.remove(key) }
@@ -80,6 +92,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
       KnoteToken(index: index, generation: knote.pointee.generation), knote.pointee.ident,
       isBorn: knote.pointee.status.contains(.born))
     knote.pointee.platform.isAttached = true
+    kernel.attached += 1
     return backing
   }
 
@@ -87,6 +100,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     let knote = knotes[index]
     guard 1...64 ~= knote.pointee.ident else { throw Errno(EINVAL) }
     knote.pointee.platform.isAttached = true
+    kernel.attached += 1
     kernel.addSignal(KnoteToken(index: index, generation: knote.pointee.generation), knote.pointee)
     return .recorded
   }
@@ -106,8 +120,9 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     let key = FakeKey(knotes[index])
     kernel.log(.abandon(key.descriptor, key.filter))
     if !knotes[index].pointee.platform.isAttached { kernel.violate("abandon of a knote that is not attached") }
-    if kernel.entries[key] != nil { kernel.violate("abandon of what was not forgotten") }
+    kernel.abandon(key)
     knotes[index].pointee.platform.isAttached = false
+    kernel.attached -= 1
   }
 
   public var watchSets: WatchSets {
@@ -120,10 +135,20 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.forget(number)
   }
 
+  public func origin(of stale: KnoteToken) -> StaleOrigin { kernel.origin(of: stale) }
+
+  public mutating func dismiss(_ number: CInt) -> Bool { kernel.dismiss(number) }
+
+  public mutating func rebuild(
+    _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<FakeReport>, hasWaiters: Bool
+  ) -> CInt {
+    kernel.rebuild(buffer, hasWaiters)
+  }
+
   public mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
     let knote = knotes[index]
     if !knote.pointee.platform.isAttached { kernel.violate("sample of a knote that is not attached") }
-    guard let descriptor = kernel.system.descriptors[knote.pointee.descriptor] else { return .inactive }
+    guard let descriptor = kernel.system.descriptors[knote.pointee.descriptor] else { return .gone }
     if reported == nil { kernel.noteInquiry() }
     if descriptor.isUnsettled { return .unsettled }
     // What was filled in and not drained is what the peer has not taken, and nobody tells when it is.
@@ -272,7 +297,7 @@ public struct FakeReport: BitwiseCopyable {
 
   init(_ source: FakeSource) {
     switch source {
-    case .wake, .entry, .process, .signal: kind = .wake
+    case .wake, .entry, .process, .signal, .ghost: kind = .wake
     case .processes: kind = .processes
     case .timer(.monotonic): kind = .monotonic
     case .timer(.realtime): kind = .realtime

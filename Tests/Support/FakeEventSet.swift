@@ -25,6 +25,11 @@ public final class FakeEventSet {
   public private(set) var isClosed = false
 
   var entries: [FakeKey: FakeEntry] = [:]
+  /// Entries that no knote knows of, whose file is open all the same.
+  var ghosts: [FakeGhost] = []
+  public internal(set) var rebuilds = 0
+  /// How many knotes are attached.
+  var attached = 0
   /// Processes that are watched, and what is still to be told of any.
   var processEntries: [UInt: FakeProcessEntry] = [:]
   var news: [FakeNews] = []
@@ -32,7 +37,7 @@ public final class FakeEventSet {
   /// The signals that are watched.
   var signals: [UInt: FakeSignal] = [:]
   /// Sources that have something to report, first come first.
-  private var queue: [FakeSource] = []
+  var queue: [FakeSource] = []
   private var deadlines: [Clock: UInt64] = [:]
   private var preparedTimers: Set<Clock> = []
   private var hasWake = false
@@ -83,6 +88,7 @@ public final class FakeEventSet {
 
   /// Puts an entry in, or changes it; its condition is looked at anew.
   func put(_ key: FakeKey, _ entry: FakeEntry) {
+    ghosts.removeAll { $0.key == key && $0.file == system.descriptors[key.descriptor]?.file }
     entries[key] = entry
     note(key)
   }
@@ -103,6 +109,7 @@ public final class FakeEventSet {
   /// Drops what is watched of a number that is about to be closed.
   func forget(_ number: CInt) {
     calls.append(.forget(number))
+    ghosts.removeAll { $0.key.descriptor == number && $0.file == system.descriptors[number]?.file }
     for filter in FakeKey.filters { remove(FakeKey(descriptor: number, filter: filter.rawValue)) }
   }
 
@@ -202,6 +209,7 @@ public final class FakeEventSet {
     log(.close)
     isClosed = true
     entries = [:]
+    ghosts = []
     if !signals.isEmpty { violate("signals are still watched") }
     queue = []
     deadlines = [:]
@@ -217,8 +225,9 @@ public final class FakeEventSet {
     if !queue.contains(source) { queue.append(source) }
   }
 
-  private func isDue(_ source: FakeSource) -> Bool {
+  func isDue(_ source: FakeSource) -> Bool {
     if case .signal(let number) = source { return signals[number]?.isOff == false }
+    if case .ghost(let token) = source { return isDue(token) }
     guard case .entry(let key) = source else { return true }
     guard let entry = entries[key], !entry.isOff else { return false }
     return system.descriptors[key.descriptor]?.isReady(key.filter) ?? false
@@ -231,7 +240,7 @@ public final class FakeEventSet {
   }
 
   /// Takes reports from the head; what stays true goes to the tail.
-  private func harvest(_ buffer: UnsafeMutableBufferPointer<FakeReport>) -> Int {
+  func harvest(_ buffer: UnsafeMutableBufferPointer<FakeReport>) -> Int {
     var rest = queue
     queue = []
     var stay: [FakeSource] = []
@@ -249,6 +258,7 @@ public final class FakeEventSet {
   private func report(_ source: FakeSource, _ stay: inout [FakeSource]) -> FakeReport {
     if case .process(let process) = source, let entry = processEntries[process] { return FakeReport(entry.token) }
     if case .signal(let number) = source, let signal = signals[number] { return FakeReport(signal.token) }
+    if case .ghost(let token) = source { return reportGhost(token, &stay) }
     guard case .entry(let key) = source, let entry = entries[key] else {
       if source == .wake && isWokenForGood { stay.append(.wake) }
       return FakeReport(source)
@@ -262,6 +272,7 @@ public final class FakeEventSet {
 
   func wait(_ buffer: UnsafeMutableBufferPointer<FakeReport>, _ nanoseconds: Int64?) -> CInt {
     log(.wait(room: buffer.count, nanoseconds: nanoseconds))
+    if let thread = TurnTaker.current { return wait(buffer, nanoseconds, thread) }
     do {
       let result = try sleep(buffer, nanoseconds)
       try beforeReturn.take()?()
@@ -270,6 +281,23 @@ public final class FakeEventSet {
       failure = failure ?? error
       return -EDEADLK
     }
+  }
+
+  /// The same where other threads go on meanwhile.
+  private func wait(
+    _ buffer: UnsafeMutableBufferPointer<FakeReport>, _ nanoseconds: Int64?, _ thread: TurnTaker
+  ) -> CInt {
+    thread.step("wait")
+    var count = harvest(buffer)
+    while count == 0 && nanoseconds != 0 {
+      guard thread.sleep(until: { [self] in isReadable }) else {
+        if let nanoseconds { system.advance(UInt64(nanoseconds)) } else { violate("a wait that nothing ends") }
+        break
+      }
+      count = harvest(buffer)
+    }
+    thread.step("waited")
+    return count == 0 && nanoseconds == nil ? -EDEADLK : CInt(count)
   }
 
   /// Lets time pass until there is something to report.
@@ -324,6 +352,7 @@ enum FakeSource: Equatable {
   case process(UInt)
   case processes
   case signal(UInt)
+  case ghost(KnoteToken)
 }
 
 /// One thing that the core had the system do.

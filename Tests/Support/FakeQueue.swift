@@ -22,12 +22,18 @@ public final class FakeQueue {
     kernel = system.sets.last!
   }
 
+  /// The number may be another kqueue's once it was closed.
+  private var wasClosed = false
+
   deinit {
-    close()
+    if !wasClosed { close() }
   }
 
   public func close() {
-    if system.registry.letGo(number) { system.registry.endClose(number) }
+    wasClosed = true
+    let isKnown = system.registry.letGo(number)
+    TurnTaker.current?.step("closed")
+    if isKnown { system.registry.endClose(number) } else { system.registry.doubt(number) }
   }
 
   // MARK: kevent

@@ -16,10 +16,13 @@ public final class FakeSystem: @unchecked Sendable {
   private(set) var descriptors: [CInt: FakeDescriptor] = [:]
   /// Out of the way of every descriptor that the process really has.
   private var nextDescriptor: CInt = 20_000
+  private var lastFile = 0
   private var agenda: [Appointment] = []
   private var failures: [FakeStep: [CInt]] = [:]
   var sets: [FakeEventSet] = []
   var processes: [UInt: FakeProcess] = [:]
+  /// Files that a duplicate keeps open, whatever becomes of the number.
+  var duplicates: [Int: FakeDescriptor] = [:]
 
   private struct Appointment {
     let time: UInt64
@@ -92,7 +95,7 @@ public final class FakeSystem: @unchecked Sendable {
   public func open(_ backing: Backing = .kernel) -> CInt {
     let number = nextDescriptor
     nextDescriptor += 1
-    descriptors[number] = FakeDescriptor(backing: backing)
+    descriptors[number] = FakeDescriptor(nextFile(), backing)
     return number
   }
 
@@ -111,27 +114,30 @@ public final class FakeSystem: @unchecked Sendable {
   }
 
   /// Closes a descriptor as a program does whose close() is the library's.
-  public func close(_ number: CInt) {
+  /// - Parameter meanwhile: runs when the library has let go of the number and the system has it still.
+  public func close(_ number: CInt, _ meanwhile: () -> Void = {}) {
     let isKnown = registry.letGo(number)
+    TurnTaker.current?.step("close")
+    meanwhile()
     closeUnseen(number)
-    if isKnown { registry.endClose(number) }
+    TurnTaker.current?.step("closed")
+    if isKnown { registry.endClose(number) } else { registry.doubt(number) }
   }
 
   /// Closes a descriptor behind the kqueues' backs: the system drops it from every set.
   public func closeUnseen(_ number: CInt) {
-    descriptors[number] = nil
-    for filter in FakeKey.filters {
-      for set in sets { set.remove(FakeKey(descriptor: number, filter: filter.rawValue)) }
-    }
+    guard let descriptor = descriptors.removeValue(forKey: number) else { return }
+    for set in sets { set.close(number, descriptor.file, stays: duplicates[descriptor.file] != nil) }
   }
 
   /// Gives a number that was closed to something new.
   public func reopen(_ number: CInt) {
-    descriptors[number] = FakeDescriptor(backing: .kernel)
+    descriptors[number] = FakeDescriptor(nextFile(), .kernel)
   }
 
   public func fill(_ number: CInt, _ bytes: Int) {
     descriptors[number]?.bytes += bytes
+    if let file = descriptors[number]?.file { duplicates[file]?.bytes += bytes }
     notify(number, .read)
   }
 
@@ -163,6 +169,11 @@ public final class FakeSystem: @unchecked Sendable {
     for set in sets { set.happen(FakeKey(descriptor: number, filter: Filter.vnode.rawValue), notes.rawValue) }
   }
 
+  private func nextFile() -> Int {
+    lastFile += 1
+    return lastFile
+  }
+
   private func notify(_ number: CInt, _ filter: Filter) {
     for set in sets { set.note(FakeKey(descriptor: number, filter: filter.rawValue)) }
   }
@@ -176,17 +187,21 @@ public enum FakeStep: Hashable, Sendable {
   case update
   case prepareTimer
   case prepareWake
+  case rebuild
 }
 
 /// What a fake descriptor refers to.
 struct FakeDescriptor {
+  /// Which file it is, among all that there ever were.
+  let file: Int
   let backing: Backing
   var bytes = 0
   var room = 0
   var isAtEnd = false
   var isUnsettled = false
 
-  init(backing: Backing) {
+  init(_ file: Int, _ backing: Backing) {
+    self.file = file
     self.backing = backing
   }
 

@@ -1,0 +1,42 @@
+import CKQueueShims
+
+/// Where another thread can come between, one after the other. A test's platform has one come there (see
+/// `PlatformBackend.reach`); elsewhere nothing is left of it.
+public enum Step: Sendable {
+  // A call on a kqueue.
+  case locked
+  case unlocked
+  case reclaimed
+  case changed
+  case listed
+  case watched
+  case attached
+  case announced
+  case waking
+  case woke
+  case left
+  case retiring
+  // A close, of a descriptor or of a kqueue.
+  case lettingGo
+  case tookWatchers
+  case forgot
+  case reservedPlace
+  case leftHint
+  case told
+  case interrupted
+  case tookKqueue
+  case askedToClose
+  case endingClose
+  case endedClose
+  // kqueue().
+  case named
+  /// Looks for another thread to be done: nothing comes of a further look before it goes on.
+  case idle
+}
+
+extension PlatformBackend where Self: ~Copyable {
+  @inline(__always)
+  public static func reach(_ step: Step) {}
+  @inline(__always)
+  public static func reach(_ lock: UnsafeMutablePointer<kq_lock>) {}
+}
