@@ -99,10 +99,14 @@ int kq_inotify_read(int inotify, void *buffer, size_t size) {
     return got == -EAGAIN ? 0 : got;
 }
 
+/* A handler that runs ends it as it does a wait, though there is no waiting. */
 int kq_poll(int descriptor, int events) {
     struct pollfd entry = {.fd = descriptor, .events = (short)events};
-    struct timespec now = {0, 0};
-    long got = syscall(SYS_ppoll, &entry, 1, &now, NULL, 0);
+    long got;
+    do {
+        struct timespec now = {0, 0};
+        got = syscall(SYS_ppoll, &entry, 1, &now, NULL, 0);
+    } while (got < 0 && errno == EINTR);
     if (got < 0)
         return -errno;
     return entry.revents & POLLNVAL ? -EBADF : (unsigned short)entry.revents;

@@ -66,7 +66,7 @@ void require_working(int kq) {
         (void)apply(kq, (uintptr_t)pair[0], EVFILT_READ, EV_DELETE, 0, 0);
     }
     require_silent(kq, 0);
-    require_silent(kq, 5);
+    require_silent(kq, 2);
     close(pair[0]);
     close(pair[1]);
 }

@@ -50,10 +50,10 @@ const struct call calls[] = {
     {"kcmp", SYS_kcmp, ANY, ERRORS(EPERM), .flags = DENIED, .otherwise = "fstat(2)"},
     {"fstatfs", SYS_fstatfs, ANY, ERRORS(ENOMEM, EINTR), .otherwise = "a pipe counts as one with a name"},
 #ifdef SYS_fstat
-    {"fstat", SYS_fstat, ANY, ERRORS(ENOMEM), .otherwise = "ENOMEM"},
+    {"fstat", SYS_fstat, ANY, ERRORS(ENOMEM), .flags = REPEATS, .otherwise = "ENOMEM"},
 #endif
 #ifdef SYS_newfstatat
-    {"newfstatat", SYS_newfstatat, ANY, ERRORS(ENOMEM), .otherwise = "ENOMEM"},
+    {"newfstatat", SYS_newfstatat, ANY, ERRORS(ENOMEM), .flags = REPEATS, .otherwise = "ENOMEM"},
 #endif
     {"statx", SYS_statx, ANY, ERRORS(ENOMEM), .flags = DENIED, .otherwise = "fstat(2)"},
     {"lseek", SYS_lseek, ANY, CANNOT_FAIL, .otherwise = "ESPIPE of what has no offset"},
@@ -65,7 +65,8 @@ const struct call calls[] = {
 
     /* ---- epoll, and what stands in the set ---- */
     {"epoll_create1", SYS_epoll_create1, ANY, ERRORS(EMFILE, ENFILE, ENOMEM), .otherwise = "the same error"},
-    {"epoll_ctl-add", SYS_epoll_ctl, WITH(1, EPOLL_CTL_ADD), ERRORS(ENOMEM, ENOSPC), ANSWERS(ENOMEM), .otherwise = "ENOMEM"},
+    {"epoll_ctl-add", SYS_epoll_ctl, WITH(1, EPOLL_CTL_ADD), ERRORS(ENOMEM, ENOSPC), ANSWERS(ENOMEM),
+     .flags = OF_AN_ENTRY, .otherwise = "ENOMEM"},
     {"epoll_ctl-mod", SYS_epoll_ctl, WITH(1, EPOLL_CTL_MOD), ERRORS(ENOMEM), .otherwise = "ENOMEM"},
     {"epoll_ctl-del", SYS_epoll_ctl, WITH(1, EPOLL_CTL_DEL), CANNOT_FAIL, .otherwise = "ENOENT of what is closed"},
     {"epoll_pwait", SYS_epoll_pwait, ANY, ERRORS(EINTR), ANSWERS(EINTR), .otherwise = "EINTR where a handler ran"},
@@ -104,13 +105,13 @@ const struct call calls[] = {
     {"ioctl-queued", SYS_ioctl, WITH(1, TIOCOUTQ), CANNOT_FAIL, .otherwise = "likewise"},
     {"ioctl-mark", SYS_ioctl, WITH(1, 0x8905 /* SIOCATMARK */), CANNOT_FAIL, .otherwise = "likewise"},
     {"ioctl-terminal", SYS_ioctl, WITH(1, TCGETS), CANNOT_FAIL, .otherwise = "likewise"},
-    {"getsockopt", SYS_getsockopt, ANY, ERRORS(ENOMEM, ENOPROTOOPT), .otherwise = "as of an old system"},
+    {"getsockopt", SYS_getsockopt, ANY, ERRORS(ENOMEM, ENOPROTOOPT), .flags = REPEATS, .otherwise = "as of an old system"},
     {"setsockopt", SYS_setsockopt, ANY, ERRORS(ENOMEM, ENOPROTOOPT), .otherwise = "as of an old system"},
     {"getsockname", SYS_getsockname, ANY, ERRORS(ENOBUFS), .otherwise = "no port"},
-    {"sendto", SYS_sendto, ANY, ERRORS(ENOBUFS, ENOMEM, EAGAIN), .otherwise = "not told"},
-    {"recvfrom", SYS_recvfrom, ANY, ERRORS(ENOMEM, EAGAIN, EINTR), .otherwise = "not told"},
+    {"sendto", SYS_sendto, ANY, ERRORS(ENOBUFS, ENOMEM, EAGAIN), .flags = REPEATS, .otherwise = "not told"},
+    {"recvfrom", SYS_recvfrom, ANY, ERRORS(ENOMEM, EAGAIN, EINTR), .flags = REPEATS, .otherwise = "not told"},
     {"recvmmsg", SYS_recvmmsg, ANY, ERRORS(EINTR), .otherwise = "asked again later"},
-    {"socket", SYS_socket, ANY, ERRORS(EMFILE, ENFILE, ENOMEM, EAFNOSUPPORT, EPROTONOSUPPORT), .flags = DENIED,
+    {"socket", SYS_socket, ANY, ERRORS(EMFILE, ENFILE, ENOMEM, EAFNOSUPPORT, EPROTONOSUPPORT), .flags = DENIED | REPEATS,
      .otherwise = "not told"},
     {"bind", SYS_bind, ANY, ERRORS(EPERM), .otherwise = "not told"},
     {"connect", SYS_connect, ANY, ERRORS(EPERM), .otherwise = "not told"},

@@ -24,6 +24,8 @@ enum {
     /* Flags of a call. */
     IS_MADE = 1,   /* it is made all the same, and only its answer replaced: so close(2) fails */
     LEAKS = 2,     /* what it was to give back is lost with it: munmap(2) */
+    OF_AN_ENTRY = 8, /* it does not fail where what it adds is there */
+    REPEATS = 16,  /* what is known less well is told once more */
     DENIED = 4,    /* filters are known to deny it: EPERM and ENOSYS from the start on */
 };
 

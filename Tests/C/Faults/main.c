@@ -182,12 +182,20 @@ static void print_calls(void) {
         printf("%-28s %s\n", calls[call].name, calls[call].otherwise);
 }
 
+static void print_scenes(void) {
+    for (int i = 0; i < scene_count; i++)
+        puts(scenes[i].name);
+}
+
 int main(int count, char **arguments) {
     char *one = NULL;
+    bool is_listed = false;
     int first = 1;
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     for (; first < count && strncmp(arguments[first], "--", 2) == 0; first++) {
-        if (strcmp(arguments[first], "--all") == 0)
+        if (strcmp(arguments[first], "--list") == 0)
+            is_listed = true;
+        else if (strcmp(arguments[first], "--all") == 0)
             is_thorough = true;
         else if (strcmp(arguments[first], "--verbose") == 0)
             is_verbose = true;
@@ -200,10 +208,12 @@ int main(int count, char **arguments) {
         else
             return 2;
     }
+    find_scenes();
+    if (is_listed)
+        return print_scenes(), 0;
     const char *why = cannot_trace();
     if (why != NULL)
         return printf("skipped: %s\n", why), SKIPPED;
-    find_scenes();
     for (int i = 0; i < scene_count; i++) {
         scene = &scenes[i];
         if (!is_chosen(scene->name, arguments + first, count - first))

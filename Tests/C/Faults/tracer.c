@@ -68,6 +68,23 @@ static void note_unlisted(const struct registers *registers) {
     memcpy(shared->unlisted + 1, registers->arguments, sizeof registers->arguments);
 }
 
+/*
+ * Whether a set has an entry of a number already, and refuses it for that: it does so
+ * before it takes any memory.
+ */
+static bool is_entered(pid_t thread, const struct registers *registers) {
+    char path[64], line[256];
+    int number;
+    bool is_there = false;
+    snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", (int)thread, (int)registers->arguments[0]);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        is_there = is_there || (sscanf(line, "tfd: %d", &number) == 1 && number == (int)registers->arguments[2]);
+    if (file != NULL)
+        fclose(file);
+    return is_there;
+}
+
 /* Whether this use of a call is the one that is to fail. */
 static bool is_to_fail(int call) {
     unsigned use = 0;
@@ -90,6 +107,8 @@ static void see_entry(struct thread *thread, const struct registers *registers) 
         shared->made++;
         if (call < 0)
             note_unlisted(registers);
+        else if ((calls[call].flags & OF_AN_ENTRY) && is_entered(thread->number, registers))
+            return;
         else if (is_to_fail(call)) {
             shared->failed++;
             thread->is_failing = true;
