@@ -224,7 +224,7 @@ int kq_connector(void) {
     if (result == 0)
         return descriptor;
     kq_close_descriptor(descriptor);
-    return result;
+    return result == -ENOBUFS ? -ENOMEM : result;
 }
 
 /* The kernel tells nobody while nobody listens, but before 6.6 it does not notice a listener's close. */

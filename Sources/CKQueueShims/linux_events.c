@@ -40,8 +40,13 @@ int kq_timerfd(clockid_t clock) {
     return own(timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK));
 }
 
+/* A facility that is not there, or that a filter denies, is not available (contract 1.2). */
+static int as_unavailable(int result) {
+    return result == -ENOSYS || result == -EPERM ? -ENOTSUP : result;
+}
+
 int kq_inotify(void) {
-    return own(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    return as_unavailable(own(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)));
 }
 
 int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token) {
@@ -83,7 +88,7 @@ static int watch(int inotify, int descriptor, const char *suffix, uint32_t mask)
 
 int kq_inotify_watch(int inotify, int descriptor, uint32_t mask) {
     int got = watch(inotify, descriptor, "", mask);
-    return got == -ENOENT || got == -ENOTDIR ? -ENOTSUP : got;
+    return got == -ENOENT || got == -ENOTDIR ? -ENOTSUP : as_unavailable(got);
 }
 
 int kq_inotify_watch_parent(int inotify, int descriptor, uint32_t mask) {

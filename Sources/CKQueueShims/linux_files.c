@@ -135,7 +135,7 @@ bool kq_is_nameable(int descriptor, const struct kq_file_status *status) {
     if ((status->mode & S_IFMT) == 0)
         return false; /* what is anonymous has no type */
     if (fstatfs(descriptor, &system) == -1)
-        return false;
+        return true; /* only file systems with names fail, as those of a network do */
     switch ((uint32_t)system.f_type) {
     case PIPES:
     case SOCKETS:

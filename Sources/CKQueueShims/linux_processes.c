@@ -39,6 +39,8 @@ int kq_pidfd_check(int descriptor) {
         return 0;
     if (errno == EBADF)
         return kq_is_open(descriptor) ? -EINVAL : -EBADF;
+    if (errno == ENOSYS)
+        return -ENOTSUP;
     return errno == EINVAL ? 0 : -errno; /* a process out of the namespace's sight */
 }
 

@@ -74,7 +74,7 @@ const struct call calls[] = {
 #ifdef SYS_epoll_wait
     {"epoll_wait", SYS_epoll_wait, ANY, ERRORS(EINTR), ANSWERS(EINTR), .otherwise = "EINTR where a handler ran"},
 #endif
-    {"ppoll", SYS_ppoll, ANY, ERRORS(EINTR, ENOMEM), ANSWERS(EINTR, ENOMEM), .otherwise = "ENOMEM"},
+    {"ppoll", SYS_ppoll, ANY, ERRORS(EINTR), ANSWERS(EINTR), .otherwise = "EINTR where a handler ran in a wait"},
 #ifdef SYS_poll
     {"poll", SYS_poll, ANY, ERRORS(EINTR, ENOMEM), ANSWERS(EINTR, ENOMEM), .otherwise = "ENOMEM"},
 #endif
@@ -89,15 +89,15 @@ const struct call calls[] = {
     {"pipe", SYS_pipe, ANY, ERRORS(EMFILE, ENFILE), .otherwise = "the same error"},
 #endif
     {"read", SYS_read, ANY, ERRORS(EINTR, EAGAIN), .otherwise = "asked again later"},
-    {"write", SYS_write, ANY, ERRORS(EINTR, EAGAIN), .otherwise = "it is readable already"},
+    {"write", SYS_write, ANY, CANNOT_FAIL, .otherwise = "EBADF of what the program closed"},
 
     /* ---- Files ---- */
     {"inotify_init1", SYS_inotify_init1, ANY, ERRORS(EMFILE, ENFILE, ENOMEM), .flags = DENIED, .otherwise = "ENOTSUP",
      ANSWERS(ENOTSUP)},
-    {"inotify_add_watch", SYS_inotify_add_watch, ANY, ERRORS(ENOMEM, ENOSPC), ANSWERS(ENOMEM), .flags = DENIED,
+    {"inotify_add_watch", SYS_inotify_add_watch, ANY, ERRORS(ENOMEM, ENOSPC), ANSWERS(ENOMEM, ENOTSUP), .flags = DENIED,
      .otherwise = "ENOMEM"},
     {"inotify_rm_watch", SYS_inotify_rm_watch, ANY, CANNOT_FAIL, .otherwise = "EINVAL of a watch that ended"},
-    {"openat", SYS_openat, ANY, ERRORS(EMFILE, ENFILE, ENOMEM, EACCES, ENOENT), .otherwise = "told without /proc"},
+    {"openat", SYS_openat, ANY, ERRORS(EMFILE, ENFILE, ENOMEM, EACCES, ENOENT), ANSWERS(EINVAL), .otherwise = "told without /proc"},
     {"getdents64", SYS_getdents64, ANY, ERRORS(ENOENT), .otherwise = "none is found"},
 
     /* ---- What a descriptor holds ---- */
@@ -105,15 +105,20 @@ const struct call calls[] = {
     {"ioctl-queued", SYS_ioctl, WITH(1, TIOCOUTQ), CANNOT_FAIL, .otherwise = "likewise"},
     {"ioctl-mark", SYS_ioctl, WITH(1, 0x8905 /* SIOCATMARK */), CANNOT_FAIL, .otherwise = "likewise"},
     {"ioctl-terminal", SYS_ioctl, WITH(1, TCGETS), CANNOT_FAIL, .otherwise = "likewise"},
+    {"ioctl-process", SYS_ioctl, .argument = 1, .mask = 0xff00, .value = 0xff00, ERRORS(ENOTTY, ESRCH),
+     .otherwise = "the status as /proc has it, or none"},
+    {"ioctl-ring", SYS_ioctl, .argument = 1, .mask = 0xff00, .value = 0x2400, ERRORS(EINVAL), ANSWERS(ENOTSUP),
+     .otherwise = "ENOTSUP"},
+    {"ioctl-number", SYS_ioctl, WITH(1, TIOCGPTN), CANNOT_FAIL, .otherwise = "likewise"},
     {"getsockopt", SYS_getsockopt, ANY, ERRORS(ENOMEM, ENOPROTOOPT), .flags = REPEATS, .otherwise = "as of an old system"},
     {"setsockopt", SYS_setsockopt, ANY, ERRORS(ENOMEM, ENOPROTOOPT), .otherwise = "as of an old system"},
     {"getsockname", SYS_getsockname, ANY, ERRORS(ENOBUFS), .otherwise = "no port"},
-    {"sendto", SYS_sendto, ANY, ERRORS(ENOBUFS, ENOMEM, EAGAIN), .flags = REPEATS, .otherwise = "not told"},
+    {"sendto", SYS_sendto, ANY, ERRORS(ENOBUFS, ENOMEM, EAGAIN), ANSWERS(ENOMEM, ENOTSUP), .flags = REPEATS, .otherwise = "not told"},
     {"recvfrom", SYS_recvfrom, ANY, ERRORS(ENOMEM, EAGAIN, EINTR), .flags = REPEATS, .otherwise = "not told"},
-    {"recvmmsg", SYS_recvmmsg, ANY, ERRORS(EINTR), .otherwise = "asked again later"},
-    {"socket", SYS_socket, ANY, ERRORS(EMFILE, ENFILE, ENOMEM, EAFNOSUPPORT, EPROTONOSUPPORT), .flags = DENIED | REPEATS,
+    {"recvmmsg", SYS_recvmmsg, ANY, ERRORS(EINTR), ANSWERS(ENOTSUP), .otherwise = "asked again later"},
+    {"socket", SYS_socket, ANY, ERRORS(EMFILE, ENFILE, ENOMEM, EAFNOSUPPORT, EPROTONOSUPPORT), ANSWERS(ENOTSUP), .flags = DENIED | REPEATS,
      .otherwise = "not told"},
-    {"bind", SYS_bind, ANY, ERRORS(EPERM), .otherwise = "not told"},
+    {"bind", SYS_bind, ANY, ERRORS(EPERM), ANSWERS(ENOTSUP), .otherwise = "not told"},
     {"connect", SYS_connect, ANY, ERRORS(EPERM), .otherwise = "not told"},
     {"mq_getsetattr", SYS_mq_getsetattr, ANY, CANNOT_FAIL, .flags = DENIED, .otherwise = "not counted"},
 
@@ -129,13 +134,15 @@ const struct call calls[] = {
 #ifdef SYS_fork
     {"fork", SYS_fork, ANY, ERRORS(EAGAIN, ENOMEM), ANSWERS(EAGAIN, ENOMEM), .otherwise = "fork() fails"},
 #endif
+    {"capget", SYS_capget, ANY, ERRORS(EPERM), .otherwise = "no capabilities"},
+    {"capset", SYS_capset, ANY, ERRORS(EPERM), .otherwise = "perf's records instead of the connector"},
     {"unshare", SYS_unshare, ANY, ERRORS(EPERM), .flags = DENIED, .otherwise = "the table of descriptors counts as shared"},
 
     /* ---- Signals ---- */
     {"rt_sigaction", SYS_rt_sigaction, ANY, CANNOT_FAIL, .otherwise = "EINVAL of a signal that is none"},
     {"rt_sigprocmask", SYS_rt_sigprocmask, ANY, CANNOT_FAIL, .otherwise = ""},
     {"rt_sigpending", SYS_rt_sigpending, ANY, CANNOT_FAIL, .otherwise = ""},
-    {"rt_sigtimedwait", SYS_rt_sigtimedwait, ANY, ERRORS(EAGAIN, EINTR), .otherwise = "it is looked at again"},
+    {"rt_sigtimedwait", SYS_rt_sigtimedwait, ANY, CANNOT_FAIL, .otherwise = "EAGAIN where another thread took it"},
     {"rt_sigqueueinfo", SYS_rt_sigqueueinfo, ANY, ERRORS(EAGAIN), .otherwise = "it is sent without its sender"},
     {"rt_tgsigqueueinfo", SYS_rt_tgsigqueueinfo, ANY, ERRORS(EAGAIN), .flags = DENIED, .otherwise = "it is sent without its sender"},
     {"tgkill", SYS_tgkill, ANY, ERRORS(EAGAIN), .otherwise = "lost"},

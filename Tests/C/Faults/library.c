@@ -22,6 +22,8 @@ void mark(enum mark mark, long argument) {
 
 void fail(const char *file, int line, const char *format, ...) {
     const char *name = strrchr(file, '/');
+    if (shared->message[0] != '\0') /* a child's */
+        _exit(1);
     int start = snprintf(shared->message, sizeof shared->message, "%s:%d: ", name != NULL ? name + 1 : file, line);
     va_list arguments;
     va_start(arguments, format);
@@ -96,6 +98,7 @@ int apply(int kq, uintptr_t ident, int filter, int flags, unsigned fflags, intpt
         /* What failed may have been done. */
         if (attempt > 0 && error == ENOENT && (flags & EV_DELETE))
             return 0;
+        REQUIRE(error != EINTR);
         require_allowed(what, error);
         if (fails_always())
             return error;
