@@ -210,10 +210,9 @@ static void make_room(int descriptor) {
 int kq_connector(void) {
     if (kq_environment_says("KQUEUE_NO_CONNECTOR")) /* for the tests */
         return -ENOTSUP;
-    int descriptor = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, CONNECTOR);
+    int descriptor = kq_adopt(socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, CONNECTOR));
     if (descriptor < 0)
-        return -errno;
-    kq_own(descriptor);
+        return descriptor;
     make_room(descriptor);
     pass_answer(descriptor);
     int result = bind_to_group(descriptor);

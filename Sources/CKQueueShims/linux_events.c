@@ -20,24 +20,16 @@ static int result(long value) {
     return value < 0 ? -errno : (int)value;
 }
 
-/* A new descriptor of ours, to be closed in a forked child. */
-static int own(int descriptor) {
-    if (descriptor < 0)
-        return -errno;
-    kq_own(descriptor);
-    return descriptor;
-}
-
 int kq_epoll_create(void) {
-    return own(epoll_create1(EPOLL_CLOEXEC));
+    return kq_adopt(epoll_create1(EPOLL_CLOEXEC));
 }
 
 int kq_eventfd(void) {
-    return own(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    return kq_adopt(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 int kq_timerfd(clockid_t clock) {
-    return own(timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK));
+    return kq_adopt(timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK));
 }
 
 /* A facility that is not there, or that a filter denies, is not available (contract 1.2). */
@@ -46,7 +38,7 @@ static int as_unavailable(int result) {
 }
 
 int kq_inotify(void) {
-    return as_unavailable(own(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)));
+    return as_unavailable(kq_adopt(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)));
 }
 
 int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token) {

@@ -16,8 +16,7 @@ int kq_mounts_open(void) {
     int descriptor = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/mountinfo", O_RDONLY | O_CLOEXEC, 0);
     if (descriptor < 0)
         return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : -EINVAL;
-    kq_own(descriptor);
-    return descriptor;
+    return kq_adopt(descriptor);
 }
 
 void kq_mounts_free(struct kq_mounts *table) {

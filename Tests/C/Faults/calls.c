@@ -88,7 +88,7 @@ const struct call calls[] = {
 #ifdef SYS_pipe
     {"pipe", SYS_pipe, ANY, ERRORS(EMFILE, ENFILE), .otherwise = "the same error"},
 #endif
-    {"read", SYS_read, ANY, ERRORS(EINTR, EAGAIN), .otherwise = "asked again later"},
+    {"read", SYS_read, ANY, ERRORS(EINTR), .otherwise = "asked again later"},
     {"write", SYS_write, ANY, CANNOT_FAIL, .otherwise = "EBADF of what the program closed"},
 
     /* ---- Files ---- */
@@ -155,7 +155,8 @@ const struct call calls[] = {
     {"timer_create", SYS_timer_create, ANY, ERRORS(EAGAIN, ENOMEM), .flags = DENIED, .otherwise = "a child of vfork is not told"},
     {"timer_gettime", SYS_timer_gettime, ANY, CANNOT_FAIL, .otherwise = ""},
     {"timer_delete", SYS_timer_delete, ANY, CANNOT_FAIL, .otherwise = ""},
-    {"futex", SYS_futex, ANY, ERRORS(EINTR, EAGAIN), .otherwise = "tried again"},
+    {"futex-wait", SYS_futex, .argument = 1, .mask = 0x7f, .value = 0, ERRORS(EINTR, EAGAIN), .otherwise = "tried again"},
+    {"futex", SYS_futex, ANY, CANNOT_FAIL, .otherwise = ""},
     {"prlimit64", SYS_prlimit64, ANY, ERRORS(EPERM), .flags = DENIED, .otherwise = "no limit is known"},
     {"getpid", SYS_getpid, ANY, CANNOT_FAIL, .otherwise = ""},
     {"gettid", SYS_gettid, ANY, CANNOT_FAIL, .otherwise = ""},

@@ -200,18 +200,20 @@ static void growth(const struct scene *scene) {
 /* ---- Forking ---- */
 
 /* A child finds no kqueue, or a copy; it makes one of its own. */
-static void in_child(int kq, bool is_copied) {
-    struct wanted wanted = {77, EVFILT_USER, 0, true};
+static void in_child(int kq, bool is_copied, struct bystanders *bystanders) {
+    struct wanted wanted[3] = {{77, EVFILT_USER, 0, true}};
+    int count = 1;
     int own;
-    struct kevent event;
     struct timespec none = {0, 0};
-    int got = LIBRARY(kevent(kq, NULL, 0, &event, 1, &none));
+    int got = LIBRARY(kevent(kq, NULL, 0, NULL, 0, &none));
     if (got < 0 && errno != EBADF)
         require_allowed("a collection in a child", errno);
     if (got < 0 && is_copied && shared->failed == 0)
         fail(__FILE__, __LINE__, "there is no copy");
-    if (got >= 0 && is_copied && apply(kq, 77, EVFILT_USER, EV_ADD | EV_CLEAR, NOTE_TRIGGER, 0) == 0)
-        gather(kq, &wanted, 1);
+    if (got >= 0 && is_copied && apply(kq, 77, EVFILT_USER, EV_ADD | EV_CLEAR, NOTE_TRIGGER, 0) == 0) {
+        count += want_bystanders(bystanders, wanted + 1);
+        gather(kq, wanted, count);
+    }
     if (new_kqueue(&own) == 0) {
         require_working(own);
         close_kqueue(own);
@@ -232,7 +234,7 @@ static void fork_there(const struct scene *scene) {
     trigger_bystanders(&bystanders);
     pid_t child = LIBRARY(fork());
     if (child == 0)
-        in_child(kq, is_copied);
+        in_child(kq, is_copied, &bystanders);
     if (child > 0)
         REQUIRE(waitpid(child, &status, 0) == child && status == 0);
     else
