@@ -48,14 +48,14 @@ const struct call calls[] = {
     {"fcntl-setfl", SYS_fcntl, WITH(1, F_SETFL), CANNOT_FAIL, .otherwise = "likewise"},
     {"fcntl-pipe-size", SYS_fcntl, WITH(1, F_GETPIPE_SZ), CANNOT_FAIL, .otherwise = "room for 1 byte"},
     {"kcmp", SYS_kcmp, ANY, ERRORS(EPERM), .flags = DENIED, .otherwise = "fstat(2)"},
-    {"fstatfs", SYS_fstatfs, ANY, ERRORS(ENOMEM, EINTR), .otherwise = "a pipe counts as one with a name"},
+    {"fstatfs", SYS_fstatfs, ANY, ERRORS(ENOMEM, EINTR), .flags = OF_A_FILE, .otherwise = "a pipe counts as one with a name"},
 #ifdef SYS_fstat
-    {"fstat", SYS_fstat, ANY, ERRORS(ENOMEM), .flags = REPEATS, .otherwise = "ENOMEM"},
+    {"fstat", SYS_fstat, ANY, ERRORS(ENOMEM), .flags = OF_A_FILE, .otherwise = "ENOMEM"},
 #endif
 #ifdef SYS_newfstatat
-    {"newfstatat", SYS_newfstatat, ANY, ERRORS(ENOMEM), .flags = REPEATS, .otherwise = "ENOMEM"},
+    {"newfstatat", SYS_newfstatat, ANY, ERRORS(ENOMEM), .flags = OF_A_FILE, .otherwise = "ENOMEM"},
 #endif
-    {"statx", SYS_statx, ANY, ERRORS(ENOMEM), .flags = DENIED, .otherwise = "fstat(2)"},
+    {"statx", SYS_statx, ANY, ERRORS(ENOMEM), .flags = OF_A_FILE | DENIED, .otherwise = "fstat(2)"},
     {"lseek", SYS_lseek, ANY, CANNOT_FAIL, .otherwise = "ESPIPE of what has no offset"},
     {"readlinkat", SYS_readlinkat, ANY, ERRORS(ENOMEM, EACCES), .otherwise = "an eventfd counts as any other"},
 #ifdef SYS_readlink
@@ -69,6 +69,7 @@ const struct call calls[] = {
      .flags = OF_AN_ENTRY, .otherwise = "ENOMEM"},
     {"epoll_ctl-mod", SYS_epoll_ctl, WITH(1, EPOLL_CTL_MOD), ERRORS(ENOMEM), .otherwise = "ENOMEM"},
     {"epoll_ctl-del", SYS_epoll_ctl, WITH(1, EPOLL_CTL_DEL), CANNOT_FAIL, .otherwise = "ENOENT of what is closed"},
+    {"epoll_pwait-now", SYS_epoll_pwait, WITH(3, 0), CANNOT_FAIL, .otherwise = ""},
     {"epoll_pwait", SYS_epoll_pwait, ANY, ERRORS(EINTR), ANSWERS(EINTR), .otherwise = "EINTR where a handler ran"},
     {"epoll_pwait2", SYS_epoll_pwait2, ANY, ERRORS(EINTR), ANSWERS(EINTR), .flags = DENIED, .otherwise = "epoll_pwait(2)"},
 #ifdef SYS_epoll_wait
@@ -110,7 +111,13 @@ const struct call calls[] = {
     {"ioctl-ring", SYS_ioctl, .argument = 1, .mask = 0xff00, .value = 0x2400, ERRORS(EINVAL), ANSWERS(ENOTSUP),
      .otherwise = "ENOTSUP"},
     {"ioctl-number", SYS_ioctl, WITH(1, TIOCGPTN), CANNOT_FAIL, .otherwise = "likewise"},
-    {"getsockopt", SYS_getsockopt, ANY, ERRORS(ENOMEM, ENOPROTOOPT), .flags = REPEATS, .otherwise = "as of an old system"},
+    {"getsockopt-memory", SYS_getsockopt, WITH(2, 55 /* SO_MEMINFO */), ERRORS(ENOPROTOOPT), .otherwise = "two options"},
+    {"getsockopt-notes", SYS_getsockopt, WITH(2, 60 /* SO_ZEROCOPY */), ERRORS(ENOPROTOOPT), .otherwise = "it has none"},
+    {"getsockopt-tcp", SYS_getsockopt, WITH(2, 11 /* TCP_INFO */), ERRORS(ENOPROTOOPT), .otherwise = "it is no TCP"},
+    {"getsockopt", SYS_getsockopt, ANY, CANNOT_FAIL, .otherwise = "ENOTSOCK of what is no socket"},
+    {"recvmsg", SYS_recvmsg, ANY, ERRORS(ENOMEM), .flags = REPEATS, .otherwise = "not told"},
+    {"pselect6", SYS_pselect6, ANY, ERRORS(EINTR), ANSWERS(EINTR), .otherwise = "EINTR where a handler ran"},
+    {"getpeername", SYS_getpeername, ANY, ERRORS(ENOBUFS), .otherwise = "no peer"},
     {"setsockopt", SYS_setsockopt, ANY, ERRORS(ENOMEM, ENOPROTOOPT), .otherwise = "as of an old system"},
     {"getsockname", SYS_getsockname, ANY, ERRORS(ENOBUFS), .otherwise = "no port"},
     {"sendto", SYS_sendto, ANY, ERRORS(ENOBUFS, ENOMEM, EAGAIN), ANSWERS(ENOMEM, ENOTSUP), .flags = REPEATS, .otherwise = "not told"},

@@ -25,6 +25,7 @@ enum {
     IS_MADE = 1,   /* it is made all the same, and only its answer replaced: so close(2) fails */
     LEAKS = 2,     /* what it was to give back is lost with it: munmap(2) */
     OF_AN_ENTRY = 8, /* it does not fail where what it adds is there */
+    OF_A_FILE = 32,  /* it does not fail of what has no place in a file system: sockets, pipes, eventfds */
     REPEATS = 16,  /* what is known less well is told once more */
     DENIED = 4,    /* filters are known to deny it: EPERM and ENOSYS from the start on */
 };
@@ -72,6 +73,7 @@ struct shared {
 };
 extern struct shared *shared;
 extern struct fault fault;
+extern bool is_posix; /* the platform */
 extern bool is_traced; /* each call of the library's is printed */
 
 /* ---- Tracing (tracer.c, registers.c) ---- */

@@ -246,9 +246,13 @@ static void fork_there(const struct scene *scene) {
 }
 
 const struct scene other_scenes[] = {
-    {"wake", wake, NULL},         {"close-under-waiter", close_under_waiter, NULL},
-    {"sides", sides, NULL},       {"rebuilding", rebuilding, NULL},
-    {"kqueues", kqueues, NULL},   {"growth", growth, NULL},
-    {"fork", fork_there, NULL},   {"fork-copy", fork_there, NULL},
+    {"wake", wake, NULL},
+    {"close-under-waiter", close_under_waiter, NULL},
+    {"sides", sides, NULL},
+    {"rebuilding", rebuilding, NULL},
+    {"kqueues", kqueues, NULL},
+    {"growth", growth, NULL},
+    {"fork", fork_there, NULL},
+    {"fork-copy", fork_there, NULL},
     {NULL, NULL, NULL},
 };

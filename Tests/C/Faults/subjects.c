@@ -274,6 +274,7 @@ static void end_child(void) {
     REQUIRE(waitpid(child, NULL, 0) == child);
 }
 
+#ifdef EVFILT_PROCDESC
 static uintptr_t make_descriptor_of_child(void) {
     (void)make_child();
     pair[0] = (int)syscall(434 /* pidfd_open */, child, 0);
@@ -287,6 +288,7 @@ static void end_descriptor_of_child(void) {
     close_pair();
     end_child();
 }
+#endif
 
 /* ---- Signals, timers, users, file systems ---- */
 
@@ -364,13 +366,15 @@ const struct subject subjects[] = {
     {"tcp", EVFILT_READ, EV_CLEAR, 0, 0, make_tcp, put_byte, drain, close_pair, false, false},
     {"listener", EVFILT_READ, EV_CLEAR, 0, 0, make_listener, connect_once, accept_all, close_pair, false, false},
     {"eventfd", EVFILT_READ, 0, 0, 0, make_eventfd, add_one, drain, close_pair, false, false},
-    {"queue", EVFILT_READ, EV_CLEAR, 0, 0, make_queue, send_message, take_messages, close_pair, false, false},
+    {"queue", EVFILT_READ, EV_CLEAR, 0, 0, make_queue, send_message, take_messages, close_pair, false, true},
     {"file", EVFILT_READ, 0, 0, 0, make_file, write_file, drain, end_file, false, false},
     {"write-pipe", EVFILT_WRITE, 0, 0, 0, make_pipe_to_write, empty, fill, close_pair, false, false},
     {"write-stream", EVFILT_WRITE, EV_CLEAR, 0, 0, make_stream, empty, fill, close_pair, false, false},
     {"write-tcp", EVFILT_WRITE, 0, 0, 0, make_tcp, empty, fill, close_pair, false, false},
     {"except", EVFILT_EXCEPT, 0, NOTE_OOB, 0, make_tcp, send_urgent, take_urgent, close_pair, false, false},
+#ifdef EVFILT_EMPTY
     {"empty", EVFILT_EMPTY, 0, 0, 0, make_stream, empty, fill, close_pair, false, true},
+#endif
     {"vnode", EVFILT_VNODE, EV_CLEAR, NOTE_WRITE | NOTE_ATTRIB, 0, make_file, write_file, NULL, end_file, false, false},
     {"vnode-mode", EVFILT_VNODE, EV_CLEAR, NOTE_ATTRIB, 0, make_file, change_mode, NULL, end_file, false, false},
     {"vnode-links", EVFILT_VNODE, EV_CLEAR, NOTE_RENAME | NOTE_DELETE | NOTE_LINK | NOTE_WRITE, 0, make_file,
@@ -381,8 +385,10 @@ const struct subject subjects[] = {
      true},
     {"process-tree", EVFILT_PROC, EV_CLEAR, NOTE_TRACK | NOTE_EXIT, 0, make_child, let_it_end, NULL, end_child, true,
      true},
+#ifdef EVFILT_PROCDESC
     {"procdesc", EVFILT_PROCDESC, 0, NOTE_EXIT, 0, make_descriptor_of_child, let_it_end, NULL, end_descriptor_of_child,
      true, true},
+#endif
     {"signal", EVFILT_SIGNAL, EV_CLEAR, 0, 0, make_signal, send_signal, NULL, nothing, false, false},
     {"signal-blocked", EVFILT_SIGNAL, EV_CLEAR, 0, 0, make_blocked_signal, send_signal, take_signal,
      end_blocked_signal, false, true},
@@ -390,7 +396,9 @@ const struct subject subjects[] = {
     {"timer-absolute", EVFILT_TIMER, EV_ONESHOT, NOTE_ABSOLUTE | NOTE_SECONDS, 1, make_number, nothing, NULL, nothing,
      true, false},
     {"user", EVFILT_USER, EV_CLEAR, 0, 0, make_number, nothing, NULL, nothing, false, false},
+#ifdef EVFILT_FS
     {"filesystems", EVFILT_FS, EV_CLEAR, VQ_MOUNT | VQ_UNMOUNT, 0, make_number, NULL, NULL, nothing, false, true},
+#endif
     {"kqueue", EVFILT_READ, 0, 0, 0, make_inner, trigger_inner, collect_inner, close_pair, false, false},
     {.name = NULL},
 };

@@ -19,6 +19,7 @@
 
 struct shared *shared;
 struct fault fault;
+bool is_posix;
 bool is_traced;
 
 enum { MOST_THREADS = 64 };
@@ -85,6 +86,17 @@ static bool is_entered(pid_t thread, const struct registers *registers) {
     return is_there;
 }
 
+static bool is_of_file(pid_t thread, const struct registers *registers) {
+    char path[64], target[8] = "";
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)thread, (int)registers->arguments[0]);
+    return readlink(path, target, sizeof target) > 0 && target[0] == '/';
+}
+
+static bool cannot_fail_there(const struct thread *thread, int call, const struct registers *registers) {
+    return ((calls[call].flags & OF_AN_ENTRY) && is_entered(thread->number, registers)) ||
+           ((calls[call].flags & OF_A_FILE) && !is_of_file(thread->number, registers));
+}
+
 /* Whether this use of a call is the one that is to fail. */
 static bool is_to_fail(int call) {
     unsigned use = 0;
@@ -107,7 +119,7 @@ static void see_entry(struct thread *thread, const struct registers *registers) 
         shared->made++;
         if (call < 0)
             note_unlisted(registers);
-        else if ((calls[call].flags & OF_AN_ENTRY) && is_entered(thread->number, registers))
+        else if (cannot_fail_there(thread, call, registers))
             return;
         else if (is_to_fail(call)) {
             shared->failed++;
