@@ -210,10 +210,9 @@ static void make_room(int descriptor) {
 int kq_connector(void) {
     if (kq_environment_says("KQUEUE_NO_CONNECTOR")) /* for the tests */
         return -ENOTSUP;
-    int descriptor = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, CONNECTOR);
+    int descriptor = kq_adopt(socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, CONNECTOR));
     if (descriptor < 0)
-        return -errno;
-    kq_own(descriptor);
+        return descriptor;
     make_room(descriptor);
     pass_answer(descriptor);
     int result = bind_to_group(descriptor);
@@ -224,7 +223,7 @@ int kq_connector(void) {
     if (result == 0)
         return descriptor;
     kq_close_descriptor(descriptor);
-    return result;
+    return result == -ENOBUFS ? -ENOMEM : result;
 }
 
 /* The kernel tells nobody while nobody listens, but before 6.6 it does not notice a listener's close. */

@@ -20,28 +20,25 @@ static int result(long value) {
     return value < 0 ? -errno : (int)value;
 }
 
-/* A new descriptor of ours, to be closed in a forked child. */
-static int own(int descriptor) {
-    if (descriptor < 0)
-        return -errno;
-    kq_own(descriptor);
-    return descriptor;
-}
-
 int kq_epoll_create(void) {
-    return own(epoll_create1(EPOLL_CLOEXEC));
+    return kq_adopt(epoll_create1(EPOLL_CLOEXEC));
 }
 
 int kq_eventfd(void) {
-    return own(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    return kq_adopt(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 int kq_timerfd(clockid_t clock) {
-    return own(timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK));
+    return kq_adopt(timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK));
+}
+
+/* A facility that is not there, or that a filter denies, is not available (contract 1.2). */
+static int as_unavailable(int result) {
+    return result == -ENOSYS || result == -EPERM ? -ENOTSUP : result;
 }
 
 int kq_inotify(void) {
-    return own(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    return as_unavailable(kq_adopt(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)));
 }
 
 int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token) {
@@ -83,7 +80,7 @@ static int watch(int inotify, int descriptor, const char *suffix, uint32_t mask)
 
 int kq_inotify_watch(int inotify, int descriptor, uint32_t mask) {
     int got = watch(inotify, descriptor, "", mask);
-    return got == -ENOENT || got == -ENOTDIR ? -ENOTSUP : got;
+    return got == -ENOENT || got == -ENOTDIR ? -ENOTSUP : as_unavailable(got);
 }
 
 int kq_inotify_watch_new(int inotify, int descriptor) {
@@ -104,10 +101,14 @@ int kq_inotify_read(int inotify, void *buffer, size_t size) {
     return got == -EAGAIN ? 0 : got;
 }
 
+/* A handler that runs ends it as it does a wait, though there is no waiting. */
 int kq_poll(int descriptor, int events) {
     struct pollfd entry = {.fd = descriptor, .events = (short)events};
-    struct timespec now = {0, 0};
-    long got = syscall(SYS_ppoll, &entry, 1, &now, NULL, 0);
+    long got;
+    do {
+        struct timespec now = {0, 0};
+        got = syscall(SYS_ppoll, &entry, 1, &now, NULL, 0);
+    } while (got < 0 && errno == EINTR);
     if (got < 0)
         return -errno;
     return entry.revents & POLLNVAL ? -EBADF : (unsigned short)entry.revents;

@@ -109,7 +109,7 @@ int kq_status_of(int descriptor, struct kq_file_status *status) {
 int kq_short_identity(int descriptor) {
     struct stat got;
     if (fstat(descriptor, &got) == -1)
-        return -1;
+        return -errno;
     uint64_t sum = ((uint64_t)got.st_dev * 31 + (uint64_t)got.st_ino) * 31 + (got.st_mode & S_IFMT);
     sum = (sum * 31 + (uint64_t)got.st_rdev) * UINT64_C(0x9e3779b97f4a7c15);
     return (int)(sum >> 33);
@@ -121,10 +121,9 @@ int kq_short_identity(int descriptor) {
  */
 static bool is_memory(const struct kq_file_status *status) {
     struct kq_file_status other;
-    int descriptor = (int)syscall(SYS_memfd_create, "", MFD_CLOEXEC);
+    int descriptor = kq_adopt((int)syscall(SYS_memfd_create, "", MFD_CLOEXEC));
     if (descriptor < 0)
         return false;
-    kq_own(descriptor);
     bool is_same = kq_status_of(descriptor, &other) == 0 && other.device == status->device;
     kq_close_descriptor(descriptor);
     return is_same;
@@ -135,7 +134,7 @@ bool kq_is_nameable(int descriptor, const struct kq_file_status *status) {
     if ((status->mode & S_IFMT) == 0)
         return false; /* what is anonymous has no type */
     if (fstatfs(descriptor, &system) == -1)
-        return false;
+        return true; /* only file systems with names fail, as those of a network do */
     switch ((uint32_t)system.f_type) {
     case PIPES:
     case SOCKETS:

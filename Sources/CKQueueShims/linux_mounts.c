@@ -15,9 +15,8 @@
 int kq_mounts_open(void) {
     int descriptor = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/mountinfo", O_RDONLY | O_CLOEXEC, 0);
     if (descriptor < 0)
-        return errno == ENOENT || errno == ENOTDIR ? -EINVAL : -errno;
-    kq_own(descriptor);
-    return descriptor;
+        return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : -EINVAL;
+    return kq_adopt(descriptor);
 }
 
 void kq_mounts_free(struct kq_mounts *table) {
@@ -76,6 +75,8 @@ static int read_all(struct kq_mounts *table, int descriptor) {
     if (lseek(descriptor, 0, SEEK_SET) == -1)
         return -errno;
     for (ssize_t got; (got = syscall(SYS_read, descriptor, text, sizeof text)) != 0;) {
+        if (got < 0 && errno == EINTR)
+            continue;
         if (got < 0)
             return -errno;
         for (ssize_t i = 0; i < got; i++)

@@ -56,11 +56,8 @@ static int event(int thread, int processor, uint64_t flags) {
     struct attributes attributes = {
         .type = SOFTWARE, .size = sizeof attributes, .config = DUMMY, .wakeup_watermark = 1,
         .flags = flags | EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR | WATERMARK};
-    long descriptor = syscall(SYS_perf_event_open, &attributes, thread, processor, -1, CLOSE_ON_EXEC);
-    if (descriptor < 0)
-        return -errno;
-    kq_own((int)descriptor);
-    return kq_move_high((int)descriptor);
+    return kq_move_high(
+        kq_adopt((int)syscall(SYS_perf_event_open, &attributes, thread, processor, -1, CLOSE_ON_EXEC)));
 }
 
 int kq_processors(void) {

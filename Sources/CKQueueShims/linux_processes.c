@@ -26,11 +26,7 @@
 #endif
 
 int kq_pidfd_open(int process) {
-    long descriptor = syscall(SYS_pidfd_open, process, 0);
-    if (descriptor < 0)
-        return -errno;
-    kq_own((int)descriptor);
-    return (int)descriptor;
+    return kq_adopt((int)syscall(SYS_pidfd_open, process, 0));
 }
 
 /* Signal 0 asks whether a process could be sent one; of another descriptor, that is no question. */
@@ -39,6 +35,8 @@ int kq_pidfd_check(int descriptor) {
         return 0;
     if (errno == EBADF)
         return kq_is_open(descriptor) ? -EINVAL : -EBADF;
+    if (errno == ENOSYS)
+        return -ENOTSUP;
     return errno == EINVAL ? 0 : -errno; /* a process out of the namespace's sight */
 }
 

@@ -162,10 +162,8 @@ int kq_signalfd(int descriptor, struct kq_signal_numbers numbers) {
         if ((number < 64 ? numbers.low >> number : numbers.high >> (number - 64)) & 1)
             sigaddset(&mask, number);
     int result = signalfd(descriptor, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (result < 0)
-        return -errno;
-    if (descriptor < 0)
-        kq_own(result);
-    return result;
+    if (result < 0) /* a facility that a filter denies is not available */
+        return errno == EPERM || errno == ENOSYS ? -ENOTSUP : -errno;
+    return descriptor < 0 ? kq_adopt(result) : result;
 }
 #endif

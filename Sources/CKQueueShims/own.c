@@ -28,10 +28,12 @@ enum {
 
 typedef _Atomic uint64_t word;
 
-static _Atomic(word *) pages[PAGES];
+/* The first page takes no memory that might be lacking: most programs need no other. */
+static word first_page[PAGE_WORDS];
+static _Atomic(word *) pages[PAGES] = {first_page};
 static atomic_int owner;         /* the process whose descriptors these are */
 static atomic_int forking;       /* the process that forks at present */
-static atomic_int highest_page = -1;
+static atomic_int highest_page;
 
 static word *page_of(int descriptor, bool make) {
     _Atomic(word *) *place = &pages[descriptor / PAGE_BITS];
@@ -41,7 +43,7 @@ static word *page_of(int descriptor, bool make) {
     word *fresh = mmap(NULL, PAGE_WORDS * sizeof(word), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (fresh == MAP_FAILED)
-        return NULL; /* then the child keeps a descriptor that exec closes */
+        return NULL;
     if (!atomic_compare_exchange_strong(place, &page, fresh)) {
         munmap((void *)fresh, PAGE_WORDS * sizeof(word));
         return page;
@@ -62,23 +64,34 @@ static uint64_t bit_of(int descriptor) {
     return UINT64_C(1) << descriptor % WORD_BITS;
 }
 
-void kq_own(int descriptor) {
+bool kq_own(int descriptor) {
     word *word = word_of(descriptor, true);
     if (word != NULL)
         atomic_fetch_or(word, bit_of(descriptor));
+    return word != NULL;
+}
+
+/* One that is not noted would be left open in a child, and not be closed with its kqueue. */
+int kq_adopt(int descriptor) {
+    if (descriptor < 0)
+        return -errno;
+    if (kq_own(descriptor))
+        return descriptor;
+    kq_close_descriptor(descriptor);
+    return -ENOMEM;
 }
 
 static atomic_int lowest_inside = INT_MAX;
 static atomic_uint lost;
 
-void kq_own_inside(int descriptor) {
+static int own_inside(int descriptor) {
     int lowest = atomic_load(&lowest_inside);
     while (descriptor < lowest &&
            !atomic_compare_exchange_weak(&lowest_inside, &lowest, descriptor))
         continue;
     if (kq_owns(descriptor))
         kq_lose(descriptor); /* it was another's, and closed unseen */
-    kq_own(descriptor);
+    return kq_adopt(descriptor);
 }
 
 bool kq_is_inside(int descriptor) {
@@ -250,11 +263,9 @@ int kq_move_high(int descriptor) {
     if (descriptor < 0)
         return descriptor;
     int high = descriptor < HIGHEST_BASE ? duplicate_high(descriptor) : descriptor;
-    kq_own_inside(high < 0 ? descriptor : high);
-    if (high == descriptor)
-        return descriptor;
-    if (high < 0)
-        return descriptor; /* the upper half is full: a low number serves as well */
+    if (high == descriptor || high < 0)
+        return own_inside(descriptor); /* the upper half may be full: a low number serves as well */
+    high = own_inside(high);
     kq_close_descriptor(descriptor);
     return high;
 }
@@ -265,6 +276,5 @@ int kq_duplicate_inside(int descriptor) {
         duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0); /* the upper half is full */
     if (duplicate < 0)
         return -errno;
-    kq_own_inside(duplicate);
-    return duplicate;
+    return own_inside(duplicate);
 }

@@ -14,8 +14,7 @@ static int prepare(int descriptor) {
     if (flags == -1 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == -1 ||
         fcntl(descriptor, F_SETFD, FD_CLOEXEC) == -1)
         return -errno;
-    kq_own(descriptor);
-    return 0;
+    return kq_own(descriptor) ? 0 : -ENOMEM;
 }
 
 int kq_pipe(int ends[2]) {

@@ -160,6 +160,9 @@ extension KQueueHandle where Backend: ~Copyable {
     return delivered
   }
 
+  /// How long a thread sleeps at a time, in ns, where nobody could wake it: it looks for a close by itself.
+  private static var unwokenInterval: Int64 { 50_000_000 }
+
   /// How long a thread sleeps, in ns, where a wait would end at once for what nobody can remove as yet.
   private static var cloggedInterval: Int64 { 10_000_000 }
 
@@ -168,11 +171,12 @@ extension KQueueHandle where Backend: ~Copyable {
   private func park(
     _ parked: inout Parked<Backend>, _ nanoseconds: Int64?, _ room: Int, _ cancelled: CancelHandler?
   ) throws(Errno) -> CInt? {
-    try? queue.pointee.backend.prepareWake()  // for close(kq) to wake us; without it all else works
+    // For close(kq) to wake us; without it all else works.
+    let left = (try? queue.pointee.backend.prepareWake()) != nil ? nanoseconds : min(nanoseconds ?? .max, Self.unwokenInterval)
     let waiter = try enter(&parked)
     let buffer = UnsafeMutableBufferPointer(rebasing: parked.buffer[..<room])
     queue.pointee.waiters += 1
-    let nanoseconds = announceWait() ? nanoseconds : 0
+    let nanoseconds = announceWait() ? left : 0
     let isClogged = queue.pointee.isClogged
     Backend.reach(.announced)
     flushAndUnlock()

@@ -13,10 +13,16 @@ extension LinuxBackend {
     switch knote.pointee.platform.place {
     case .main, .firstSide, .secondSide, .thirdSide: return set(of: knote).unsafelyUnwrapped.holds(descriptor)
     case .file: return files.isSame(knote)
-    case .always: return kq_short_identity(descriptor) == knote.pointee.platform.watch
+    case .always: return Self.mayBeSame(kq_short_identity(descriptor), knote.pointee.platform.watch)
     case .facility: return kq_is_open(descriptor)
     case .none: return false
     }
+  }
+
+  /// Whether short identities can be one file's. Where fstat(2) fails of an open file, for lack of memory or of a
+  /// server, nothing is known, and a knote stays.
+  private static func mayBeSame(_ now: CInt, _ before: CInt) -> Bool {
+    now == before || now != -EBADF && before != -EBADF && (now < 0 || before < 0)
   }
 
   public mutating func isOnSameFile(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {

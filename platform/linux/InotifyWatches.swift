@@ -67,10 +67,15 @@ struct InotifyWatches: ~Copyable {
     narrow(place, knotes)
   }
 
-  /// Whether a knote's number names the file that it was registered for.
+  /// Whether a knote's number names the file that it was registered for; it is believed to, where an open file's status
+  /// cannot be had.
   func isSame(_ knote: LinuxKnotePointer) -> Bool {
-    guard let status = try? FileStatus(of: knote.pointee.descriptor) else { return false }
-    return isSame(status, knote.pointee.fileWatch) && (!LinuxBackend.closesGoUnseen || isWatched(knote, status))
+    do throws(Errno) {
+      let status = try FileStatus(of: knote.pointee.descriptor)
+      return isSame(status, knote.pointee.fileWatch) && (!LinuxBackend.closesGoUnseen || isWatched(knote, status))
+    } catch {
+      return error.code != EBADF
+    }
   }
 
   /// Whether a status is of a watched file. One that lost its last name, which ends its watch, gets no other; what has
@@ -98,9 +103,12 @@ struct InotifyWatches: ~Copyable {
   private mutating func watch(_ number: CInt, _ events: FileEvents) throws(Errno) -> UInt32 {
     let watch = try Self.check(kq_inotify_watch(descriptor, number, events.rawValue | UInt32(IN_MASK_ADD)))
     // Looked at when the watch is there, so that nothing falls between.
-    guard let status = try? FileStatus(of: number) else {
+    let status: FileStatus
+    do throws(Errno) {
+      status = try FileStatus(of: number)
+    } catch {
       if table.find(watch) == nil { kq_inotify_remove(descriptor, watch) }
-      throw Errno(EBADF)
+      throw error
     }
     let place = table.find(watch) ?? table.insert(watch, status)
     let record = table[place]

@@ -72,7 +72,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   public mutating func renumber(_ number: CInt) throws(Errno) {
     if number == own.descriptor { return }
     try own.replace(EpollSet(descriptor: number))
-    kq_own(number)
+    _ = kq_own(number)
     own = EpollSet(descriptor: number)
   }
 

@@ -90,10 +90,13 @@ public struct LinuxKnote: BitwiseCopyable {
 
   /// What the descriptor is; asked for when first needed.
   mutating func kind(of descriptor: CInt) -> kq_kind {
-    if kindValue == 0 {
-      let kind = kq_kind(descriptor)
-      kindValue = kind < 0 ? UInt8(KQ_KIND_OTHER.rawValue) : UInt8(kind)
-    }
+    (try? findKind(of: descriptor)) ?? KQ_KIND_OTHER
+  }
+
+  /// Likewise; what cannot be told now is asked again.
+  /// - Throws: EBADF, ENOMEM, and what else fstat(2) fails with.
+  mutating func findKind(of descriptor: CInt) throws(Errno) -> kq_kind {
+    if kindValue == 0 { kindValue = UInt8(try Errno.check(kq_kind(descriptor))) }
     return kq_kind(UInt32(kindValue))
   }
 }

@@ -67,13 +67,14 @@ extension LinuxBackend {
     let descriptor = kq_move_high(kq_pidfd_open(number))
     switch descriptor {
     case 0...: break
-    case -ENOSYS: throw Errno(ENOTSUP)
+    // Absent, or denied by a filter.
+    case -ENOSYS, -EPERM: throw Errno(ENOTSUP)
     // A thread that is not its process's first has no descriptor of this kind.
     case -EINVAL, -ENOENT: throw Errno(ESRCH)
     default: throw Errno(-descriptor)
     }
     // One that has ended has nothing to tell but that (C-255).
-    if knote.pointee.fflags & NOTE_EXIT == 0 && kq_poll(descriptor, POLLIN) != 0 {
+    if knote.pointee.fflags & NOTE_EXIT == 0 && kq_poll(descriptor, POLLIN) > 0 {
       kq_close_descriptor(descriptor)
       throw Errno(ESRCH)
     }

@@ -107,7 +107,8 @@ extension LinuxBackend {
     let kind = knote.pointee.platform.kind(of: knote.pointee.descriptor)
     guard kind == KQ_KIND_FILE || kind == KQ_KIND_DIRECTORY else { return Readiness(data: 0) }
     var remaining: Int64 = 0
-    guard kq_file_remaining(knote.pointee.descriptor, &remaining) == 0 else { return .inactive }
+    let result = kq_file_remaining(knote.pointee.descriptor, &remaining)
+    guard result == 0 else { return result == -EBADF ? .inactive : .unsettled }
     let always = knote.pointee.fflags & UInt32(NOTE_FILE_POLL) != 0
     if remaining == 0 && knote.pointee.fflags & UInt32(NOTE_EOF) != 0 { return sampleEndOfFile(knote) }
     knote.pointee.platform.isEndTold = false

@@ -207,7 +207,7 @@ extension LinuxBackend {
   /// What epoll refuses: files and directories, which inotify watches, and devices that are always ready.
   private mutating func attachUnpollable(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
-    let kind = knote.pointee.platform.kind(of: knote.pointee.descriptor)
+    let kind = try knote.pointee.platform.findKind(of: knote.pointee.descriptor)
     switch kind {
     case _ where knote.pointee.kind == .except: throw Errno(EINVAL)
     case KQ_KIND_FILE, KQ_KIND_DIRECTORY:

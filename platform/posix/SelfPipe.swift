@@ -30,7 +30,7 @@ struct SelfPipe: BitwiseCopyable {
     guard number != reading else { return }
     try Errno.check(kq_renumber(reading, number))
     kq_close_descriptor(reading)
-    kq_own(number)
+    _ = kq_own(number)
     reading = number
   }
 

@@ -28,15 +28,12 @@ bool kq_wipes(void);
 /* Zeroed memory that a forked child inherits. */
 void *kq_map_inherited(size_t bytes);
 
-/* The descriptors that are ours: noted, forgotten, asked for. */
-void kq_own(int descriptor);
+/* The descriptors that are ours: noted, where there is memory for that, forgotten, asked for. */
+bool kq_own(int descriptor);
 void kq_disown(int descriptor);
 bool kq_owns(int descriptor);
-/*
- * Those inside a kqueue, which a program knows nothing of but may close all the
- * same; how often that happened.
- */
-void kq_own_inside(int descriptor);
+/* A new descriptor, noted, or a negative errno: what a system call failed with, or -ENOMEM with the descriptor closed. */
+int kq_adopt(int descriptor);
 /* Moves a descriptor of ours out of the low numbers, which are the program's; passes a negative errno on. */
 int kq_move_high(int descriptor);
 bool kq_is_inside(int descriptor);

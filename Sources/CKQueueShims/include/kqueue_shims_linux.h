@@ -221,7 +221,7 @@ long kq_socket_room(int descriptor);
 /* SO_RCVBUF, SO_RCVLOWAT. */
 long kq_socket_receive_buffer(int descriptor);
 long kq_socket_low_water(int descriptor);
-/* A short form of the file that a number names; -1 where it is closed. */
+/* A short form of the file that a number names; a negative errno where it cannot be told. */
 int kq_short_identity(int descriptor);
 /* A socket's own port, or 0. */
 unsigned kq_socket_port(int descriptor);
