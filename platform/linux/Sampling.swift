@@ -30,7 +30,9 @@ extension LinuxBackend {
     guard let bits = reported ?? polled(knote) else { return .gone }
     var readiness = sampleCondition(knote, bits)
     if knote.pointee.has(EV_CLEAR) { readiness = news(knote, readiness, wasReported: reported != nil) }
-    if reported != nil && mayBeGone(knote, readiness) && !isSameFile(knote) { return .gone }
+    // Of what was reported in an earlier pass nobody knows any more whose file it was (C-123, C-126).
+    let isDoubtful = reported == nil ? readiness.isActive : mayBeGone(knote, readiness)
+    if isDoubtful && !isSameFile(knote) { return .gone }
     followUp(index, knote, wasReported: reported != nil, isActive: readiness.isActive)
     return readiness
   }
