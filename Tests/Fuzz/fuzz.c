@@ -170,6 +170,8 @@ static struct change decode_change(const uint8_t *record) {
     change.ident = decode_ident(change.filter, record[3]);
     change.fflags = decode_fflags(change.filter, record[4]);
     change.data = decode_data(change.filter, record[5]);
+    if (is_posix && change.filter == EVFILT_PROC)
+        change.fflags |= NOTE_EXIT; /* that a process has ended is found out later there */
     change.udata = ++stamp;
     change.extension = stamp * 7;
     bool has_urgency = change.filter == EVFILT_READ || change.filter == EVFILT_EXCEPT;
@@ -406,14 +408,23 @@ static int count_of(int queue, enum news least) {
     return count;
 }
 
+static void say_what_must(int queue) {
+    for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + KNOTES; knote++)
+        if (knote->is_live && model_expect(queue, knote).news == MUST)
+            say("must be told: %s ident %#jx flags %#x fflags %#x data %jd", name_of(knote->filter),
+                (uintmax_t)knote->ident, knote->flags, knote->fflags, (intmax_t)knote->data);
+}
+
 static void check_events(struct call *call) {
     int must = count_of(call->queue, MUST), may = count_of(call->queue, MAY);
     if (call->result < 0)
         mismatch("1.2: errno %d", call->code);
     if (call->result > may)
         mismatch("3.2: %d events, of at most %d", call->result, may);
-    if (call->room >= KNOTES ? call->result < must : must > 0 && call->result == 0)
+    if (call->room >= KNOTES ? call->result < must : must > 0 && call->result == 0) {
+        say_what_must(call->queue);
         mismatch("C-079, C-146: %d events, of at least %d", call->result, must);
+    }
     check_once(call);
     for (int place = 0; place < call->result; place++)
         check_event(call, &call->events[place]);

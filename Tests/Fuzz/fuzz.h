@@ -79,6 +79,7 @@ struct knote {
     enum news news;
     unsigned must, may;      /* VNODE: what happened */
     long count;              /* SIGNAL */
+    long told;               /* READ: how many bytes there were when it was delivered */
 };
 
 struct queue {

@@ -336,7 +336,7 @@ static struct expectation read_of_queue(int inner) {
 }
 
 static struct expectation empty_of(const struct object *object) {
-    struct expectation expected = {.news = MAY, .end = 2, .any_notes = true};
+    struct expectation expected = {.news = MAY, .end = 2, .any_notes = true, .any_data = true};
     if (object->kind == UNIX && !object->is_doubtful && object->peer >= 0 && world.objects[object->peer].references > 0 &&
         world.objects[object->peer].bytes > 0 && !object->write_over)
         expected.news = NONE; /* C-209 */
@@ -394,11 +394,13 @@ struct expectation model_expect(int queue, const struct knote *knote) {
     bool is_condition = watches_descriptor(knote->filter) && knote->filter != EVFILT_VNODE;
     struct expectation expected = is_condition ? condition_of(knote) : occurrence_of(knote);
     bool is_file = is_condition && object_of(knote->ident) != NULL && object_of(knote->ident)->kind == REGULAR;
-    if (is_condition && (knote->flags & EV_CLEAR || (is_file && knote->filter == EVFILT_READ)))
+    bool is_always = knote->fflags & NOTE_LOWAT && knote->data <= 0; /* always enough: any edge may tell it */
+    if (is_condition && !is_always && (knote->flags & EV_CLEAR || (is_file && knote->filter == EVFILT_READ)))
         expected.news = lesser(expected.news, knote->news); /* C-147, C-187; a file: 6.1 */
+    if (is_condition && is_always && knote->flags & EV_CLEAR && expected.news == MUST && knote->news != MUST)
+        expected.news = MAY;
     if (knote->is_forced) { /* C-078 */
-        if (expected.news != MUST || (is_condition && knote->flags & EV_CLEAR))
-            expected.any_data = expected.any_notes = true, expected.end = expected.end == 1 ? 1 : 2;
+        expected.any_data = expected.any_notes = true, expected.end = 2;
         expected.news = MUST;
     }
     if (!knote->is_enabled)
@@ -487,7 +489,7 @@ static void create(int queue, const struct change *change) {
     bool is_plain = change->filter == EVFILT_READ || change->filter == EVFILT_WRITE;
     if (watches_descriptor(change->filter) && (object == NULL || object->kind == REGULAR || !is_plain))
         queues[queue].is_vague = true;
-    if (change->filter == EVFILT_SIGNAL)
+    if (change->filter == EVFILT_SIGNAL || change->filter == EVFILT_PROC || change->filter == EVFILT_FS)
         queues[queue].is_vague = true; /* counted while it is disabled, and by whichever kqueue reads it first */
     if (change->flags & EV_FORCEONESHOT) {
         knote->is_forced = true;
@@ -547,9 +549,12 @@ void model_deliver(int queue, struct knote *knote) {
         knote->is_live = false; /* C-075 */
         return;
     }
+    struct object *object = watches_descriptor(knote->filter) ? object_of(knote->ident) : NULL;
+    knote->told = object ? object->bytes : 0;
     bool is_short_timer = knote->filter == EVFILT_TIMER && knote->news == MAY;
     if (knote->flags & EV_CLEAR && !is_short_timer) {
-        bool is_vague = knote->filter == EVFILT_EMPTY || knote->filter == EVFILT_EXCEPT ||
+        /* POSIX tells again what it cannot tell from news. */
+        bool is_vague = knote->filter == EVFILT_EMPTY || (is_posix && watches_descriptor(knote->filter)) || knote->filter == EVFILT_EXCEPT ||
                         (watches_descriptor(knote->filter) && queue_of(knote->ident) >= 0);
         knote->news = is_vague ? MAY : NONE;
         knote->must = knote->may = 0; /* C-235 */
@@ -573,6 +578,10 @@ static void for_knotes_of(int object, void (*body)(struct knote *, int), int arg
 static void raise_news(struct knote *knote, int filter_and_news) {
     int filter = filter_and_news >> 2;
     enum news news = (enum news)(filter_and_news & 3);
+    struct object *object = object_of(knote->ident);
+    bool looks_same = object->kind == EVENTFD || object->bytes <= knote->told;
+    if (is_posix && news == MUST && filter == EVFILT_READ && !object->read_over && looks_same)
+        news = MAY; /* POSIX compares what there is with what there was: 6.14 */
     if (knote->filter == filter && news > knote->news)
         knote->news = news;
 }
@@ -631,8 +640,10 @@ void model_wrote_file(int object, unsigned notes) {
 void model_closed(uintptr_t ident) {
     for (int queue = 0; queue < QUEUES; queue++)
         for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + KNOTES; knote++)
-            if (watches_descriptor(knote->filter) && knote->ident == ident)
+            if (knote->is_live && watches_descriptor(knote->filter) && knote->ident == ident) {
                 knote->is_live = false; /* C-118 to C-127 */
+                queues[queue].is_doubtful = true; /* what was queued is dropped by the next call */
+            }
 }
 
 void model_signal(int number) {

@@ -30,9 +30,9 @@ extension LinuxBackend {
     guard let bits = reported ?? polled(knote) else { return .gone }
     var readiness = sampleCondition(knote, bits)
     if knote.pointee.has(EV_CLEAR) { readiness = news(knote, readiness, wasReported: reported != nil) }
-    // Of what was reported in an earlier pass nobody knows any more whose file it was (C-123, C-126).
-    let isDoubtful = reported == nil ? readiness.isActive : mayBeGone(knote, readiness)
-    if isDoubtful && !isSameFile(knote) { return .gone }
+    // A close by a raw system call, which nobody sees, leaves a report of the file that was there, or a condition of the
+    // one that is there now (C-119, C-123, C-126).
+    if !isSameFile(knote) { return .gone }
     followUp(index, knote, wasReported: reported != nil, isActive: readiness.isActive)
     return readiness
   }
@@ -70,16 +70,6 @@ extension LinuxBackend {
     var detail = knote.pointee.isRead ? readiness.data : 0
     if detail == 0 && readiness.fflags != 0 { detail = Int(kq_socket_port(knote.pointee.descriptor)) }
     return kind | UInt8(truncatingIfNeeded: detail) << 2
-  }
-
-  /// Whether to look for a close by a raw system call, which nobody sees: where there is nothing left to tell,
-  /// and always but on sockets, of which a server has too many events for a call each.
-  private func mayBeGone(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Bool {
-    guard readiness.isActive else { return true }
-    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
-    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM: return !kq_is_open(knote.pointee.descriptor)
-    default: return true
-    }
   }
 
   /// The bits that the descriptor has now, or nil where it is closed.
