@@ -202,6 +202,8 @@ struct results model_results(int queue, const struct change *change) {
     bool is_except = change->filter == EVFILT_EXCEPT && redefines(change) && change->fflags != NOTE_OOB;
     if (is_except && !(flags & EV_DELETE && model_find(queue, change->filter, change->ident) != NULL))
         add_result(&results, EINVAL); /* 6.3 */
+    else if (is_except)
+        add_result(&results, EINVAL), add_result(&results, 0); /* whether it says what to watch for is not said */
     if (watches_descriptor(change->filter) && queue_of(change->ident) < 0 && object_of(change->ident) == NULL) {
         add_result(&results, EBADF); /* C-048, C-049, C-118 */
         return results;
@@ -376,6 +378,7 @@ static struct expectation occurrence_of(const struct knote *knote) {
             break;
         case EVFILT_PROC: /* C-249, C-254 */
             if (knote->is_over) {
+                expected.any_notes = !knote->has_extension; /* a mask that was changed after the end */
                 expected.notes = (NOTE_EXIT | NOTE_EXITSTATUS) & knote->fflags;
                 expected.least = expected.most = 64 << 8;
                 expected.end = 1;

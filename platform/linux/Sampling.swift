@@ -19,8 +19,7 @@ extension LinuxBackend {
   private func sampleClosely(_ index: UInt32, _ knote: LinuxKnotePointer, _ reported: UInt32?) -> Readiness {
     if validates && knote.pointee.platform.place != .always && !isSameFile(knote) { return .gone }
     switch knote.pointee.platform.place {
-    case .file: return sampleUnpollable(knote)
-    case .always:
+    case .file, .always:
       // Nothing else would tell that another file has the number.
       if !isSameFile(knote) { return .gone }
       return knote.pointee.kind == .empty ? sampleEmpty(knote) : sampleUnpollable(knote)
