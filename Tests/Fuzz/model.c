@@ -250,6 +250,8 @@ static struct expectation read_of_stream(const struct object *object, const stru
     }
     if (object->bytes < limit && !object->read_over)
         expected.news = NONE; /* C-148, C-149, C-167 */
+    else if (expected.end == 2 && object->bytes < limit)
+        expected.news = MAY;
     if (has_limit && (!is_socket(object) || limit <= 0))
         expected.news = object->bytes > 0 || object->read_over ? MUST : MAY; /* a limit of nothing: 6.1 */
     if (has_limit && !is_socket(object) && expected.news == MUST)
