@@ -16,11 +16,7 @@ extension KQueue where Backend: ~Copyable {
     }
     if filter == .except { try requireUrgency(change) }
     guard let index = table.find(filter, change.ident, knotes) else { return try create(change, filter) }
-    if change.has(EV_DELETE) {
-      try remove(index, filter)
-      if filter.watchesDescriptor { leaveAlone(CInt(truncatingIfNeeded: change.ident)) }
-      return
-    }
+    if change.has(EV_DELETE) { return try delete(index, change, filter) }
     do throws(Errno) {
       try modify(index, change, filter)
     } catch {
@@ -134,6 +130,17 @@ extension KQueue where Backend: ~Copyable {
     knotes[index].pointee.flags |= UInt16(EV_ONESHOT)
     knotes[index].pointee.status.insert(.forced)
     activate(index)
+  }
+
+  private mutating func delete(_ index: UInt32, _ change: Kevent, _ filter: Filter) throws(Errno) {
+    do throws(Errno) {
+      try remove(index, filter)
+    } catch {
+      // It was gone with its number's former file, so that EV_ADD makes one (C-045, C-124).
+      guard filter.watchesDescriptor && change.has(EV_ADD) else { throw error }
+      return try create(change, filter)
+    }
+    if filter.watchesDescriptor { leaveAlone(CInt(truncatingIfNeeded: change.ident)) }
   }
 
   private func isOpen(_ ident: UInt) -> Bool {

@@ -1,7 +1,8 @@
 import CKQueueShims
 import Support
 
-/// What the contract says of USER and READ knotes, written down as plainly as can be (3.1, 3.2, 3.4, 6.10).
+/// What the contract says of USER, READ, SIGNAL and one-shot TIMER knotes, written down as plainly as can be (3.1, 3.2,
+/// 3.4, 6.8 to 6.10).
 struct ReferenceModel {
   struct Name: Hashable {
     let filter: Int16
@@ -15,11 +16,17 @@ struct ReferenceModel {
     /// USER: triggered. READ under EV_CLEAR: something happened since the last delivery.
     var hasNews = false
     var bits: UInt32 = 0
+    /// USER: its value. SIGNAL: how many came. TIMER: when it is due, by its clock; `Int.max` is never again.
     var data = 0
+    /// TIMER: by the wall clock.
+    var isAbsolute = false
   }
 
   private(set) var knotes: [Name: Knote] = [:]
   var bytes: [UInt: Int] = [:]
+  /// Monotonic time and the wall clock's, in ns.
+  var monotonic = 0
+  var realtime = 0
 
   private func isUser(_ name: Name) -> Bool {
     name.filter == -11
@@ -42,7 +49,12 @@ struct ReferenceModel {
     if change.flags.contains(.enable) { knote.isEnabled = true }
     if change.flags.contains(.disable) { knote.isEnabled = false }
     if !change.flags.contains(.keepUdata) { knote.udata = change.udata }
-    if isUser(name) { modifyUser(&knote, change) } else { knote.hasNews = bytes[change.ident] ?? 0 > 0 }
+    switch name.filter {
+    case -11: modifyUser(&knote, change)
+    case -7: if change.flags.contains(.add) { start(&knote, change) }
+    case -6: break
+    default: knote.hasNews = bytes[change.ident] ?? 0 > 0
+    }
     knotes[name] = knote
     return 0
   }
@@ -51,6 +63,16 @@ struct ReferenceModel {
     var knote = Knote(
       flags: change.flags.intersection([.add, .clear, .oneshot, .dispatch, .receipt]),
       isEnabled: !change.flags.contains(.disable), udata: change.udata)
+    switch name.filter {
+    case -7:
+      knote.flags.insert(.clear)
+      start(&knote, change)
+      return knote
+    case -6:
+      knote.flags.insert(.clear)
+      return knote
+    default: break
+    }
     knote.data = change.data
     knote.bits = change.notes.rawValue & 0xff_ffff
     knote.hasNews = isUser(name) ? change.notes.contains(.trigger) : bytes[change.ident] ?? 0 > 0
@@ -72,7 +94,26 @@ struct ReferenceModel {
     if triggers { knote.hasNews = true } else if change.flags.contains(.clear) { knote.hasNews = false }
   }
 
-  // MARK: Descriptors
+  /// An interval in ms from now, or a time of the wall clock in ms (6.9).
+  private func start(_ knote: inout Knote, _ change: Entry) {
+    knote.isAbsolute = change.notes.contains(.absolute)
+    knote.data = change.data * 1_000_000 + (knote.isAbsolute ? 0 : monotonic)
+  }
+
+  private func isDue(_ knote: Knote) -> Bool {
+    knote.data <= (knote.isAbsolute ? realtime : monotonic)
+  }
+
+  // MARK: Descriptors, signals, time
+
+  mutating func raise(_ ident: UInt) {
+    knotes[Name(filter: -6, ident: ident)]?.data += 1
+  }
+
+  mutating func advance(_ nanoseconds: Int) {
+    monotonic += nanoseconds
+    realtime += nanoseconds
+  }
 
   mutating func fill(_ ident: UInt, _ count: Int) {
     bytes[ident, default: 0] += count
@@ -90,14 +131,24 @@ struct ReferenceModel {
     var events: [Name: Entry] = [:]
     for (name, knote) in knotes where knote.isEnabled && holds(name, knote) {
       let notes = isUser(name) ? Notes.bits(knote.bits) : []
-      let data = isUser(name) ? knote.data : bytes[name.ident] ?? 0
+      let data =
+        switch name.filter {
+        case -11, -6: knote.data
+        case -7: 1
+        default: bytes[name.ident] ?? 0
+        }
       events[name] = Entry(name.filter, name.ident, knote.flags, notes, data: data, udata: knote.udata)
     }
     return events
   }
 
   private func holds(_ name: Name, _ knote: Knote) -> Bool {
-    if isUser(name) { return knote.hasNews }
+    switch name.filter {
+    case -11: return knote.hasNews
+    case -7: return isDue(knote)
+    case -6: return knote.data > 0
+    default: break
+    }
     return bytes[name.ident] ?? 0 > 0 && (knote.hasNews || !knote.flags.contains(.clear))
   }
 
@@ -108,6 +159,8 @@ struct ReferenceModel {
       knotes[name] = nil
       return
     }
+    if name.filter == -6 { knotes[name]?.data = 0 }
+    if name.filter == -7 { knotes[name]?.data = .max }
     if flags.contains(.clear) { knotes[name]?.hasNews = false }
     if flags.contains(.dispatch) { knotes[name]?.isEnabled = false }
   }

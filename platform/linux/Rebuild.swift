@@ -27,6 +27,8 @@ extension LinuxBackend {
   ) -> CInt {
     let (oldMain, oldSides) = (main, sides)
     do throws(Errno) {
+      // Stands in the old set, by which the kqueue's number is known for its own when it takes the new one.
+      try prepareWake()
       main = try EpollSet(high: ())
       sides = SideSets()
       try enterAll(knotes, oldMain, oldSides)

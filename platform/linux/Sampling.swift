@@ -19,8 +19,7 @@ extension LinuxBackend {
   private func sampleClosely(_ index: UInt32, _ knote: LinuxKnotePointer, _ reported: UInt32?) -> Readiness {
     if validates && knote.pointee.platform.place != .always && !isSameFile(knote) { return .gone }
     switch knote.pointee.platform.place {
-    case .file: return sampleUnpollable(knote)
-    case .always:
+    case .file, .always:
       // Nothing else would tell that another file has the number.
       if !isSameFile(knote) { return .gone }
       return knote.pointee.kind == .empty ? sampleEmpty(knote) : sampleUnpollable(knote)
@@ -30,7 +29,9 @@ extension LinuxBackend {
     guard let bits = reported ?? polled(knote) else { return .gone }
     var readiness = sampleCondition(knote, bits)
     if knote.pointee.has(EV_CLEAR) { readiness = news(knote, readiness, wasReported: reported != nil) }
-    if reported != nil && mayBeGone(knote, readiness) && !isSameFile(knote) { return .gone }
+    // A close by a raw system call, which nobody sees, leaves a report of the file that was there, or a condition of the
+    // one that is there now (C-119, C-123, C-126).
+    if !isSameFile(knote) { return .gone }
     followUp(index, knote, wasReported: reported != nil, isActive: readiness.isActive)
     return readiness
   }
@@ -68,16 +69,6 @@ extension LinuxBackend {
     var detail = knote.pointee.isRead ? readiness.data : 0
     if detail == 0 && readiness.fflags != 0 { detail = Int(kq_socket_port(knote.pointee.descriptor)) }
     return kind | UInt8(truncatingIfNeeded: detail) << 2
-  }
-
-  /// Whether to look for a close by a raw system call, which nobody sees: where there is nothing left to tell,
-  /// and always but on sockets, of which a server has too many events for a call each.
-  private func mayBeGone(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Bool {
-    guard readiness.isActive else { return true }
-    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
-    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM: return !kq_is_open(knote.pointee.descriptor)
-    default: return true
-    }
   }
 
   /// The bits that the descriptor has now, or nil where it is closed.

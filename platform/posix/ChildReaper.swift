@@ -72,6 +72,7 @@ extension POSIXBackend {
   }
 
   mutating func detachProcess(_ index: UInt32, _ knotes: borrowing Knotes) {
+    mayTellGone = true
     let position = knotes[index].pointee.platform.position
     kq_child_unwatch(reaper.children[Int(position)].place)
     if let moved = reaper.children.remove(position) { knotes[moved.index].pointee.platform.position = position }

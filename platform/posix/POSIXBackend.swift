@@ -28,6 +28,8 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var filesDue: UInt64 = 0
   var areFilesLeft = false
   /// The pipe stays readable for all who sleep, and its number may be the program's by now.
+  /// The pipe may be readable for what is not watched any more: the next to ask drains it (C-351).
+  var mayTellGone = false
   private var isClosing = false
   /// A round of `gather` did not end, as there was no room.
   private var isGathering = false
@@ -75,7 +77,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   }
 
   public var descriptor: CInt { pipe.reading }
-  public var isIdle: Bool { polled == 0 && !hasUntold }
+  public var isIdle: Bool { polled == 0 && !hasUntold && !mayTellGone }
   public var isAlive: Bool { pipe.isAlive }
   public var isReplaced: Bool { !pipe.isAlive }
   public var isIntact: Bool { pipe.isIntact }
@@ -190,6 +192,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     if outdated > 0 && Int32(bitPattern: sleeper.version &- newest) < 0 { outdated -= 1 }
     let told = sleeper.list.told
     if told.contains(.wake) && !isClosing && outdated == 0 { drain() }
+    mayTellGone = false
     // A time that was reported is over; the core asks for the next.
     if told.contains(.monotonic) && deadlines.monotonic == sleeper.monotonic { deadlines.monotonic = 0 }
     if told.contains(.realtime) && deadlines.realtime == sleeper.realtime { deadlines.realtime = 0 }

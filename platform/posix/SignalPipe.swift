@@ -36,6 +36,7 @@ extension POSIXBackend {
     let position = knotes[index].pointee.platform.position
     let number = signals[Int(position)].number
     if let moved = signals.remove(position) { knotes[moved.index].pointee.platform.position = position }
+    mayTellGone = true
     listener.unlisten(to: number, isWanted: number == kq_child_signal() && reaper.children.count > 0)
   }
 

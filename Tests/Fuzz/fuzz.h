@@ -1,0 +1,148 @@
+/*
+ * Calls coded in bytes, against a model of the contract: what the parts share.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef FUZZ_H
+#define FUZZ_H
+
+#include <sys/event.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef EVFILT_PROCDESC
+#define EVFILT_PROCDESC (-8)
+#define FUZZ_NO_PROCDESC
+#endif
+#ifndef EVFILT_FS
+#define EVFILT_FS (-9)
+#define FUZZ_NO_FS
+#endif
+#ifndef EVFILT_EMPTY
+#define EVFILT_EMPTY (-13)
+#define FUZZ_NO_EMPTY
+#endif
+#ifndef EVFILT_EXCEPT
+#define EVFILT_EXCEPT (-15)
+#define FUZZ_NO_EXCEPT
+#endif
+
+enum { QUEUES = 3, SLOTS = 8, FIRST_NUMBER = 100, KNOTES = 64, OBJECTS = 64, RECORD = 8 };
+
+/* ---- What descriptors refer to (world.c) ---- */
+
+enum kind { NOTHING, PIPE_READ, PIPE_WRITE, UNIX, TCP, EVENTFD, REGULAR };
+
+/* An open file description. Ends of one channel know each other. */
+struct object {
+    enum kind kind;
+    int peer;            /* the other end; -1: none */
+    int references;      /* how many slots have it; 0: closed for good */
+    long bytes;          /* to be read; an eventfd's counter; a file's size */
+    long offset;         /* of a file */
+    bool read_over;      /* nothing more will come */
+    bool write_over;     /* nothing more can be sent */
+    bool is_doubtful;    /* its end may have an error, or is told by the network in its own time */
+};
+
+struct world {
+    struct object objects[OBJECTS];
+    int used;
+    int slots[SLOTS];          /* the object of each number; -1: closed */
+    uint64_t former[SLOTS];    /* objects that were there when the number was closed unseen */
+};
+
+extern struct world world;
+
+void world_begin(void);
+void world_end(void);
+void world_step(const uint8_t *record);
+/* The slot of a number, or -1. */
+int slot_of(uintptr_t ident);
+struct object *object_of(uintptr_t ident);
+
+/* ---- The model (model.c) ---- */
+
+enum news { NONE, MAY, MUST };
+
+struct knote {
+    short filter;
+    unsigned short flags;    /* as events show them */
+    bool is_live, is_enabled, is_forced, is_over;
+    bool has_extension;
+    uintptr_t ident;
+    uint64_t udata, extension;
+    unsigned fflags;         /* what it watches for; USER: its bits */
+    intptr_t data;
+    enum news news;
+    unsigned must, may;      /* VNODE: what happened */
+    long count;              /* SIGNAL */
+    long told;               /* READ: how many bytes there were when it was delivered */
+};
+
+struct queue {
+    int number;              /* -1: closed */
+    bool is_doubtful;        /* something was closed unseen: it may be readable once or twice with nothing to get */
+    bool is_vague;           /* it had a knote on something of which the system does not tell all: a file, an inner kqueue */
+    struct knote knotes[KNOTES];
+};
+
+extern struct queue queues[QUEUES];
+
+/* A change, and what came of it. */
+struct change {
+    uintptr_t ident;
+    short filter;
+    unsigned short flags;
+    unsigned fflags;
+    intptr_t data;
+    uint64_t udata, extension;
+    bool is_extended;
+};
+
+/* Which results are right: a set of errnos. 0 is in it where the change may succeed. */
+struct results {
+    int codes[8];
+    int count;
+};
+
+struct expectation {
+    enum news news;
+    int end;                 /* EV_EOF: 0 no, 1 yes, 2 either */
+    bool any_notes, any_data;
+    unsigned notes;
+    intptr_t least, most;    /* data */
+};
+
+struct results model_results(int queue, const struct change *change);
+void model_apply(int queue, const struct change *change);
+struct expectation model_expect(int queue, const struct knote *knote);
+struct knote *model_find(int queue, short filter, uintptr_t ident);
+bool model_is_vague(int queue);
+void model_deliver(int queue, struct knote *knote);
+/* What happened to an object. */
+void model_arrived(int object);
+void model_ended(int object, short filter);
+void model_perhaps(int object, short filter);
+void model_moved(int object);
+void model_drained(int object);
+void model_wrote_file(int object, unsigned notes);
+/* A number was closed. */
+void model_closed(uintptr_t ident);
+void model_signal(int number);
+
+/* ---- The calls (fuzz.c) ---- */
+
+extern bool closes_are_seen, is_posix;
+extern int zombie;             /* a child that ended with 64, and is not waited for */
+extern uint64_t calls;         /* of kevent and kevent64, that were compared */
+
+int fuzz_signal(int choice);
+_Noreturn void mismatch(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+
+#endif
