@@ -16,7 +16,7 @@ set(COMPILER "@compiler@")
 set(SWIFTC "@KQUEUE_SWIFTC@")
 set(LIBRARY_OPTIONS "@build_LIBRARY@")
 set(HEADERS "@build_HEADERS@")
-set(PROGRAMS contract stress faults prefork-test daemon-test churn bench)
+set(PROGRAMS contract stress faults fuzz-replay prefork-test daemon-test churn bench)
 ]] @ONLY)
   add_fixture(${name}.build ${name}_built
     ${CMAKE_COMMAND} -DSETTINGS=${work}.cmake -DCONFIG=$<CONFIG> -P ${scripts}/other-build.cmake)
