@@ -205,6 +205,7 @@ static void *run_waiter(void *argument) {
                             waiter->milliseconds < 0 ? NULL : &timeout);
     waiter->code = waiter->result == -1 ? errno : 0;
     waiter->ended = now_ms();
+    waiter->has_ended = true;
     return NULL;
 }
 

@@ -1,0 +1,283 @@
+/*
+ * Threads that open, add, write, collect and close at the same time, and what
+ * long use leaves.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "contract.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+static void add(int kq, int fd, int filter, int flags, intptr_t mark) {
+    change(kq, (uintptr_t)fd, filter, EV_ADD | flags, 0, 0, (void *)mark);
+}
+
+/* ---- C-352 ---- */
+
+enum { SIBLINGS = 5 };
+
+/* What is left behind is reported again and again, among others that are ready. */
+static void among_what_nobody_removes(int flags) {
+    for (int kind = 0; kind < 2; kind++) {
+        int kq = new_kqueue(), pair[2], others[SIBLINGS][2];
+        struct kevent events[16];
+        kind ? new_pipe(pair) : unix_pair(pair);
+        for (int i = 0; i < SIBLINGS; i++) {
+            unix_pair(others[i]);
+            put(others[i][1], "y");
+            add(kq, others[i][0], EVFILT_READ, 0, 0);
+        }
+        add(kq, pair[0], EVFILT_READ, flags, 0);
+        int copy = dup(pair[0]);
+        REQUIRE(copy != -1);
+        REQUIRE_EQ(syscall(SYS_close, pair[0]), 0);
+        for (int round = 0; round < 6; round++) {
+            put(pair[1], "x");
+            int got = collect(kq, events, 16, 0);
+            REQUIRE_EQ(got, SIBLINGS);
+            for (int i = 0; i < got; i++)
+                for (int j = 0; j < i; j++)
+                    REQUIRE(events[i].ident != events[j].ident);
+        }
+        close(copy);
+        close(kq);
+    }
+}
+
+static void nothing_twice_by_level(void) {
+    among_what_nobody_removes(0);
+}
+
+static void nothing_twice_by_edge(void) {
+    among_what_nobody_removes(EV_CLEAR);
+}
+
+/* ---- C-353, C-355 ---- */
+
+struct churn {
+    int kq, flags;
+    atomic_bool done;
+};
+
+/* Opens, adds and closes numbers of its own, all the while. */
+static void *churn_numbers(void *argument) {
+    struct churn *churn = argument;
+    while (!churn->done) {
+        int pair[2];
+        new_pipe(pair);
+        add(churn->kq, pair[0], EVFILT_READ, churn->flags | EV_DISABLE, -1);
+        add(churn->kq, pair[1], EVFILT_WRITE, churn->flags | EV_DISABLE, -1);
+        close(pair[0]);
+        close(pair[1]);
+    }
+    return NULL;
+}
+
+static void require_told_once(int kq, int fd, intptr_t mark) {
+    struct kevent events[4];
+    REQUIRE_EQ(collect(kq, events, 4, 5000), 1);
+    REQUIRE_EQ(events[0].ident, fd);
+    REQUIRE_EQ((intptr_t)events[0].udata, mark);
+    REQUIRE_EQ(collect(kq, events, 4, 0), 0);
+}
+
+static void each_news_is_told_once(void) {
+    struct churn churn = {.kq = new_kqueue(), .flags = EV_CLEAR};
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++)
+        threads[i] = start_thread(churn_numbers, &churn);
+    for (int round = 1; round <= 3000; round++) {
+        int pair[2];
+        unix_pair(pair);
+        put(pair[1], "x");
+        add(churn.kq, pair[0], EVFILT_READ, EV_CLEAR, round);
+        require_told_once(churn.kq, pair[0], round);
+        put(pair[1], "x");
+        require_told_once(churn.kq, pair[0], round);
+        close(pair[0]);
+        close(pair[1]);
+    }
+    churn.done = true;
+    for (int i = 0; i < 2; i++)
+        join_thread(threads[i]);
+}
+
+static void those_of_the_former_file_go(void) {
+    int kq = new_kqueue(), pair[2], next[2];
+    for (int round = 0; round < 100; round++) {
+        unix_pair(pair);
+        put(pair[1], "x");
+        add(kq, pair[0], EVFILT_READ, round % 2 ? EV_CLEAR : 0, 1);
+        int copy = round % 4 < 2 ? dup(pair[0]) : -1;
+        unix_pair(next);
+        REQUIRE_EQ(dup2(next[0], pair[0]), pair[0]);
+        add(kq, pair[0], EVFILT_WRITE, 0, 2);
+        struct kevent event = next_event(kq);
+        REQUIRE_EQ(event.filter, EVFILT_WRITE);
+        REQUIRE_EQ((intptr_t)event.udata, 2);
+        REQUIRE_EQ(change_errno(kq, (uintptr_t)pair[0], EVFILT_READ, EV_DELETE, 0, 0, NULL), ENOENT);
+        if (copy != -1)
+            close(copy);
+        close(pair[0]);
+        close(pair[1]);
+        close(next[0]);
+        close(next[1]);
+        require_silent(kq);
+        if (round >= 8)
+            break;
+    }
+}
+
+/* ---- C-354 ---- */
+
+static void the_next_kqueue_is_untouched(void) {
+    for (int round = 0; round < 100; round++) {
+        struct waiter waiter;
+        int kq = new_kqueue();
+        start_waiter(&waiter, kq, 1, -1);
+        if (round % 2)
+            park_waiter(&waiter);
+        else
+            while (waiter.tid == 0)
+                sched_yield();
+        close(kq);
+        int next = new_kqueue();
+        /* Whoever had not begun yet is in the next one, and rightly. */
+        if (round % 2) {
+            join_waiter(&waiter);
+            REQUIRE_EQ(waiter.result, -1);
+            REQUIRE_EQ(waiter.code, EBADF);
+            add_triggered(next, 7, EV_CLEAR);
+            REQUIRE_EQ(next_event(next).ident, 7);
+        } else {
+            add_user(next, 7, 0);
+            trigger(next, 7);
+            join_waiter(&waiter);
+            REQUIRE(waiter.result == 1 || (waiter.result == -1 && waiter.code == EBADF));
+            REQUIRE_EQ(next_event(next).ident, 7);
+        }
+        close(next);
+    }
+}
+
+/* ---- C-357 ---- */
+
+static long address_space(void) {
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%ld", &pages) != 1)
+        contract_skip("no /proc/self/statm");
+    fclose(file);
+    return pages * sysconf(_SC_PAGESIZE) >> 20;
+}
+
+static void numbers_that_are_not_open(void) {
+    static const int numbers[] = {INT_MAX, INT_MAX - 1, 1 << 30, 123456789, 1 << 24, 1 << 20};
+    static const int filters[] = {EVFILT_READ, EVFILT_WRITE, EVFILT_VNODE};
+    int kq = new_kqueue();
+    change_errno(kq, 9999, EVFILT_READ, EV_ADD, 0, 0, NULL);
+    long before = address_space();
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        for (size_t j = 0; j < sizeof filters / sizeof *filters; j++)
+            REQUIRE_EQ(change_errno(kq, (uintptr_t)numbers[i], filters[j], EV_ADD | EV_CLEAR,
+                                    filters[j] == EVFILT_VNODE ? NOTE_WRITE : 0, 0, NULL), EBADF);
+    if (!sanitized())
+        REQUIRE(address_space() - before < 32);
+}
+
+/* ---- C-359 ---- */
+
+enum { TIMERS = 700 };
+
+static void timers_to_and_fro(void) {
+    int kq = new_kqueue();
+    struct kevent event;
+    for (int i = 0; i < TIMERS; i++)
+        change(kq, (uintptr_t)i, EVFILT_TIMER, EV_ADD | EV_DISABLE, 0, 1 + i % 3, NULL);
+    sleep_ms(20);
+    for (int i = 0; i < TIMERS; i++)
+        change(kq, (uintptr_t)i, EVFILT_TIMER, EV_ADD | (i % 2 ? EV_DISABLE : 0), 0, 3600000, NULL);
+    for (int i = 0; i < TIMERS; i++)
+        change(kq, (uintptr_t)i, EVFILT_TIMER, EV_ENABLE, 0, 0, NULL);
+    REQUIRE_EQ(collect(kq, &event, 1, 50), 0);
+    for (int i = 0; i < TIMERS; i += 3)
+        change(kq, (uintptr_t)i, EVFILT_TIMER, EV_ADD, 0, 1, NULL);
+    for (int i = 0; i < 1000; i++)
+        REQUIRE(collect(kq, &event, 1, 5000) == 1 && event.ident % 3 == 0);
+    for (int i = 0; i < TIMERS; i++)
+        REQUIRE(delete_knote(kq, (uintptr_t)i, EVFILT_TIMER));
+    REQUIRE_EQ(collect(kq, &event, 1, 0), 0);
+}
+
+/* ---- C-360 ---- */
+
+static void long_use(void) {
+    int kq = new_kqueue(), kept[2];
+    new_pipe(kept);
+    add(kq, kept[0], EVFILT_READ, EV_CLEAR, 3);
+    for (int round = 0; round < 70000; round++) {
+        int pair[2];
+        new_pipe(pair);
+        add(kq, pair[0], EVFILT_READ, 0, 1);
+        add(kq, pair[1], EVFILT_WRITE, EV_DISABLE, 1);
+        close(pair[0]);
+        close(pair[1]);
+    }
+    put(kept[1], "x");
+    require_told_once(kq, kept[0], 3);
+}
+
+/* ---- C-361 ---- */
+
+static void note_cleanup(void *argument) {
+    *(atomic_int *)argument += 1;
+}
+
+static int cancelled_kq;
+static atomic_int cleanups;
+
+static void *wait_to_be_cancelled(void *argument) {
+    struct kevent event;
+    *(_Atomic pid_t *)argument = thread_number();
+    pthread_cleanup_push(note_cleanup, &cleanups);
+    pthread_cleanup_push(note_cleanup, &cleanups);
+    kevent(cancelled_kq, NULL, 0, &event, 1, NULL);
+    pthread_cleanup_pop(0);
+    pthread_cleanup_pop(0);
+    return NULL;
+}
+
+static void cancelled_threads_clean_up(void) {
+    cancelled_kq = new_kqueue();
+    for (int round = 0; round < 20; round++) {
+        _Atomic pid_t number = 0;
+        void *result;
+        cleanups = 0;
+        pthread_t thread = start_thread(wait_to_be_cancelled, &number);
+        while (number == 0)
+            sleep_ms(1);
+        if (round % 2)
+            await_sleep(number);
+        REQUIRE_EQ(pthread_cancel(thread), 0);
+        REQUIRE_EQ(pthread_join(thread, &result), 0);
+        REQUIRE(result == PTHREAD_CANCELED);
+        REQUIRE_EQ(cleanups, 2);
+        add_triggered(cancelled_kq, 1, EV_ONESHOT);
+        REQUIRE_EQ(next_event(cancelled_kq).ident, 1);
+    }
+}
+
+const struct contract_case concurrent_cases[] = {
+    {"C-352", "level knotes stand once in a list while an unseen close's entry comes again", nothing_twice_by_level, 30},
+    {"C-352", "so they do where it comes by edges", nothing_twice_by_edge, 30},
+    {"C-353", "each news under EV_CLEAR is told once while others add and close", each_news_is_told_once, 60},
+    {"C-355", "knotes on the former file go, those since stay", those_of_the_former_file_go, 30},
+    {"C-354", "a kqueue that gets the number is untouched", the_next_kqueue_is_untouched, 60},
+    {"C-357", "EV_ADD of numbers that are not open takes no memory", numbers_that_are_not_open, 0},
+    {"C-359", "timers are disabled, enabled and added again", timers_to_and_fro, 30},
+    {"C-360", "tens of thousands of closes between two calls", long_use, 60},
+    {"C-361", "a cancelled thread runs its cleanup handlers", cancelled_threads_clean_up, 30},
+    {NULL, NULL, NULL, 0},
+};
