@@ -118,7 +118,7 @@ const struct call calls[] = {
     {"recvmsg", SYS_recvmsg, ANY, ERRORS(ENOMEM), .flags = REPEATS, .otherwise = "not told"},
     {"pselect6", SYS_pselect6, ANY, ERRORS(EINTR), ANSWERS(EINTR), .otherwise = "EINTR where a handler ran"},
     {"getpeername", SYS_getpeername, ANY, ERRORS(ENOBUFS), .otherwise = "no peer"},
-    {"setsockopt", SYS_setsockopt, ANY, ERRORS(ENOMEM, ENOPROTOOPT), .otherwise = "as of an old system"},
+    {"setsockopt", SYS_setsockopt, ANY, ERRORS(ENOMEM, ENOPROTOOPT), ANSWERS(ENOTSUP), .otherwise = "as of an old system"},
     {"getsockname", SYS_getsockname, ANY, ERRORS(ENOBUFS), .otherwise = "no port"},
     {"sendto", SYS_sendto, ANY, ERRORS(ENOBUFS, ENOMEM, EAGAIN), ANSWERS(ENOMEM, ENOTSUP), .flags = REPEATS, .otherwise = "not told"},
     {"recvfrom", SYS_recvfrom, ANY, ERRORS(ENOMEM, EAGAIN, EINTR), .flags = REPEATS, .otherwise = "not told"},
