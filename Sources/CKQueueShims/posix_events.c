@@ -67,7 +67,10 @@ int kq_identity(int descriptor, struct kq_identity *identity) {
 
 int kq_poll_now(struct pollfd *list, size_t count) {
     int state = hold_cancellation();
-    int got = poll(list, (nfds_t)count, 0);
+    int got;
+    do /* a handler that runs ends it as it does a wait, though there is no waiting */
+        got = poll(list, (nfds_t)count, 0);
+    while (got == -1 && errno == EINTR);
     int result = got == -1 ? -errno : got;
     release_cancellation(state);
     return result;

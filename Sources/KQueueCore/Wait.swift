@@ -172,7 +172,8 @@ extension KQueueHandle where Backend: ~Copyable {
     _ parked: inout Parked<Backend>, _ nanoseconds: Int64?, _ room: Int, _ cancelled: CancelHandler?
   ) throws(Errno) -> CInt? {
     // For close(kq) to wake us; without it all else works.
-    let left = (try? queue.pointee.backend.prepareWake()) != nil ? nanoseconds : min(nanoseconds ?? .max, Self.unwokenInterval)
+    let canBeWoken = (try? queue.pointee.backend.prepareWake()) != nil
+    let left = canBeWoken ? nanoseconds : min(nanoseconds ?? .max, Self.unwokenInterval)
     let waiter = try enter(&parked)
     let buffer = UnsafeMutableBufferPointer(rebasing: parked.buffer[..<room])
     queue.pointee.waiters += 1

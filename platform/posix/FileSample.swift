@@ -8,7 +8,7 @@ public struct FileSample: BitwiseCopyable {
 
   init() {}
 
-  /// - Throws: EBADF.
+  /// - Throws: EBADF, ENOMEM, and what else fstat(2) fails with.
   init(of descriptor: CInt) throws(Errno) {
     try Errno.check(kq_take_sample(descriptor, &values))
   }

@@ -33,8 +33,8 @@ extension POSIXBackend {
     knotes[index].pointee.kind == .vnode && !isSameFile(knotes[index])
   }
 
-  func isSameSampledFile(_ knote: POSIXKnotePointer) -> Bool {
-    guard let now = try? FileSample(of: knote.pointee.descriptor) else { return false }
+  func isSameSampledFile(_ knote: POSIXKnotePointer) throws(Errno) -> Bool {
+    let now = try FileSample(of: knote.pointee.descriptor)
     return files[Int(knote.pointee.platform.position)].sample.isSameFile(as: now)
   }
 

@@ -17,7 +17,7 @@ extension POSIXBackend {
   private mutating func attachCondition(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     let knote = knotes[index]
     let kind = try Errno.check(kq_posix_kind(knote.pointee.descriptor))
-    knote.pointee.platform.identity = identity(of: knote.pointee.descriptor)
+    knote.pointee.platform.identity = try identity(of: knote.pointee.descriptor)
     switch kq_posix_kind(UInt32(kind)) {
     case KQ_POSIX_FILE, KQ_POSIX_DIRECTORY:
       if knote.pointee.kind == .except { throw Errno(EINVAL) }
@@ -119,9 +119,10 @@ extension POSIXBackend {
   // MARK: What a number names
 
   /// A short form of the file that a number names.
-  private func identity(of descriptor: CInt) -> UInt32 {
+  /// - Throws: EBADF, ENOMEM, and what else fstat(2) fails with.
+  private func identity(of descriptor: CInt) throws(Errno) -> UInt32 {
     var identity = kq_identity()
-    guard kq_identity(descriptor, &identity) == 0 else { return 0 }
+    try Errno.check(kq_identity(descriptor, &identity))
     return UInt32(truncatingIfNeeded: HashIndex.hash(UInt(identity.device &* 31 &+ identity.number)))
   }
 
@@ -133,10 +134,13 @@ extension POSIXBackend {
     isSameFile(knotes[index])
   }
 
+  /// Where fstat(2) fails of an open file, for lack of memory or of a server, nothing is known, and a knote stays.
   func isSameFile(_ knote: POSIXKnotePointer) -> Bool {
-    switch knote.pointee.platform.place {
-    case .sampled: isSameSampledFile(knote)
-    default: identity(of: knote.pointee.descriptor) == knote.pointee.platform.identity
+    do throws(Errno) {
+      if knote.pointee.platform.place == .sampled { return try isSameSampledFile(knote) }
+      return try identity(of: knote.pointee.descriptor) == knote.pointee.platform.identity
+    } catch {
+      return error.code != EBADF
     }
   }
 

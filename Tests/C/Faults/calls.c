@@ -50,16 +50,16 @@ const struct call calls[] = {
     {"kcmp", SYS_kcmp, ANY, ERRORS(EPERM), .flags = DENIED, .otherwise = "fstat(2)"},
     {"fstatfs", SYS_fstatfs, ANY, ERRORS(ENOMEM, EINTR), .flags = OF_A_FILE, .otherwise = "a pipe counts as one with a name"},
 #ifdef SYS_fstat
-    {"fstat", SYS_fstat, ANY, ERRORS(ENOMEM), .flags = OF_A_FILE, .otherwise = "ENOMEM"},
+    {"fstat", SYS_fstat, ANY, ERRORS(ENOMEM), .flags = LEAVES | OF_A_FILE, .otherwise = "ENOMEM"},
 #endif
 #ifdef SYS_newfstatat
-    {"newfstatat", SYS_newfstatat, ANY, ERRORS(ENOMEM), .flags = OF_A_FILE, .otherwise = "ENOMEM"},
+    {"newfstatat", SYS_newfstatat, ANY, ERRORS(ENOMEM), .flags = LEAVES | OF_A_FILE, .otherwise = "ENOMEM"},
 #endif
     {"statx", SYS_statx, ANY, ERRORS(ENOMEM), .flags = OF_A_FILE | DENIED, .otherwise = "fstat(2)"},
     {"lseek", SYS_lseek, ANY, CANNOT_FAIL, .otherwise = "ESPIPE of what has no offset"},
     {"readlinkat", SYS_readlinkat, ANY, ERRORS(ENOMEM, EACCES), .otherwise = "an eventfd counts as any other"},
 #ifdef SYS_readlink
-    {"readlink", SYS_readlink, ANY, ERRORS(ENOMEM, EACCES), .otherwise = "an eventfd counts as any other"},
+    {"readlink", SYS_readlink, ANY, ERRORS(ENOMEM, EACCES), .flags = LEAVES, .otherwise = "an eventfd counts as any other"},
 #endif
     {"memfd_create", SYS_memfd_create, ANY, ERRORS(EMFILE, ENFILE, ENOMEM), .flags = DENIED, .otherwise = "seen otherwise"},
 
@@ -118,7 +118,7 @@ const struct call calls[] = {
     {"recvmsg", SYS_recvmsg, ANY, ERRORS(ENOMEM), .flags = REPEATS, .otherwise = "not told"},
     {"pselect6", SYS_pselect6, ANY, ERRORS(EINTR), ANSWERS(EINTR), .otherwise = "EINTR where a handler ran"},
     {"getpeername", SYS_getpeername, ANY, ERRORS(ENOBUFS), .otherwise = "no peer"},
-    {"setsockopt", SYS_setsockopt, ANY, ERRORS(ENOMEM, ENOPROTOOPT), .otherwise = "as of an old system"},
+    {"setsockopt", SYS_setsockopt, ANY, ERRORS(ENOMEM, ENOPROTOOPT), ANSWERS(ENOTSUP), .otherwise = "as of an old system"},
     {"getsockname", SYS_getsockname, ANY, ERRORS(ENOBUFS), .otherwise = "no port"},
     {"sendto", SYS_sendto, ANY, ERRORS(ENOBUFS, ENOMEM, EAGAIN), ANSWERS(ENOMEM, ENOTSUP), .flags = REPEATS, .otherwise = "not told"},
     {"recvfrom", SYS_recvfrom, ANY, ERRORS(ENOMEM, EAGAIN, EINTR), .flags = REPEATS, .otherwise = "not told"},
@@ -132,7 +132,7 @@ const struct call calls[] = {
     /* ---- Processes ---- */
     {"pidfd_open", 434, ANY, ERRORS(EMFILE, ENFILE, ENOMEM), .flags = DENIED, ANSWERS(ENOTSUP), .otherwise = "ENOTSUP"},
     {"pidfd_send_signal", 424, ANY, ERRORS(EPERM), .flags = DENIED, ANSWERS(ENOTSUP, EINVAL), .otherwise = "fdinfo"},
-    {"waitid", SYS_waitid, ANY, ERRORS(EINTR, ECHILD), .otherwise = "no status"},
+    {"waitid", SYS_waitid, ANY, CANNOT_FAIL, .otherwise = "ECHILD of one that is no child, or was waited for"},
     {"kill", SYS_kill, ANY, ERRORS(EPERM), ANSWERS(EACCES), .otherwise = "EACCES"},
     {"perf_event_open", SYS_perf_event_open, ANY, ERRORS(EMFILE, ENFILE, ENOMEM, EACCES), ANSWERS(ENOTSUP), .flags = DENIED,
      .otherwise = "ENOTSUP"},
@@ -153,6 +153,7 @@ const struct call calls[] = {
     {"rt_sigqueueinfo", SYS_rt_sigqueueinfo, ANY, ERRORS(EAGAIN), .otherwise = "it is sent without its sender"},
     {"rt_tgsigqueueinfo", SYS_rt_tgsigqueueinfo, ANY, ERRORS(EAGAIN), .flags = DENIED, .otherwise = "it is sent without its sender"},
     {"tgkill", SYS_tgkill, ANY, ERRORS(EAGAIN), .otherwise = "lost"},
+    {"rt_sigreturn", SYS_rt_sigreturn, ANY, CANNOT_FAIL, .otherwise = "libc's own"},
     {"sigaltstack", SYS_sigaltstack, ANY, CANNOT_FAIL, .otherwise = ""},
 
     /* ---- Time, threads, limits ---- */

@@ -26,6 +26,7 @@ enum {
     LEAKS = 2,     /* what it was to give back is lost with it: munmap(2) */
     OF_AN_ENTRY = 8, /* it does not fail where what it adds is there */
     OF_A_FILE = 32,  /* it does not fail of what has no place in a file system: sockets, pipes, eventfds */
+    LEAVES = 64,   /* what cannot be told to be the library's is left open, where closes go unseen */
     REPEATS = 16,  /* what is known less well is told once more */
     DENIED = 4,    /* filters are known to deny it: EPERM and ENOSYS from the start on */
 };

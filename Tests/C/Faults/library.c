@@ -107,7 +107,7 @@ int apply(int kq, uintptr_t ident, int filter, int flags, unsigned fflags, intpt
 }
 
 static void require_few_calls(unsigned before, const char *what) {
-    enum { FEW = 400 };
+    enum { FEW = 5000 }; /* a busy system makes some hundred for NOTE_TRACK; who spins makes far more */
     unsigned made = shared->made - before;
     if (made > FEW)
         fail(__FILE__, __LINE__, "%s makes %u system calls", what, made);

@@ -182,6 +182,7 @@ static void name_files(void) {
     snprintf(folder, sizeof folder, "/tmp/kqueue-faults-%d", (int)getpid());
     snprintf(path, sizeof path, "%s/file", folder);
     mkdir(folder, 0700);
+    unlink(path); /* left by another of that number, which failed */
 }
 
 static uintptr_t make_file(void) {
