@@ -576,6 +576,7 @@ static void close_queue(int queue, int how) {
         mismatch("C-001: close: errno %d", errno);
     queues[queue].number = -1;
     model_closed((uintptr_t)number); /* C-117 */
+    world.has_lost_queue |= is_raw || !closes_are_seen;
     if (is_raw || !closes_are_seen)
         for (int other = 0; other < QUEUES; other++)
             queues[other].is_doubtful = true;
@@ -625,7 +626,11 @@ static void settle(int queue, struct pollfd *one) {
     }
     if (one->revents)
         mismatch("C-351: kqueue %d stays readable with nothing to get", one->fd);
-    queues[queue].is_doubtful = false;
+    /* What was closed unseen, and has a copy, may be reported anew. */
+    bool is_sure = !world.has_lost_queue;
+    for (int slot = 0; slot < SLOTS; slot++)
+        is_sure &= world.former[slot] == 0;
+    queues[queue].is_doubtful &= !is_sure;
 }
 
 static void check_readable(void) {
