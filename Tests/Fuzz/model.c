@@ -601,7 +601,15 @@ void model_arrived(int object) {
         tell(object, EVFILT_WRITE, MAY);
 }
 
+static void lower_news(struct knote *knote, int unused) {
+    (void)unused;
+    if (knote->filter == EVFILT_READ && knote->flags & EV_CLEAR && knote->news == MUST)
+        knote->news = MAY;
+}
+
 void model_drained(int object) {
+    if (is_posix) /* what comes next may look as what was told */
+        for_knotes_of(object, lower_news, 0);
     int peer = world.objects[object].peer;
     if (peer >= 0)
         tell(peer, EVFILT_WRITE, MAY); /* 6.2: on each freeing */
