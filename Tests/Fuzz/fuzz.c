@@ -311,6 +311,8 @@ static const char *text(const struct results *results) {
     return line;
 }
 
+static bool is_lost; /* what was applied cannot be known: the input ends here */
+
 /* Follows the changes of a call. Returns how many entries answer them; -1: the call failed, -2: it stopped. */
 static int follow_changes(struct call *call) {
     int written = 0;
@@ -328,7 +330,7 @@ static int follow_changes(struct call *call) {
                 return -1;
             }
             if (call->result == -1 && results.count > 1 && allows(&results, call->code)) {
-                queues[call->queue].is_vague = true;
+                is_lost = true;
                 return -1; /* which of two it was cannot be seen */
             }
             if (!allows(&results, 0))
@@ -576,6 +578,7 @@ static void close_queue(int queue, int how) {
         mismatch("C-001: close: errno %d", errno);
     queues[queue].number = -1;
     model_closed((uintptr_t)number); /* C-117 */
+    world.has_lost_queue |= is_raw || !closes_are_seen;
     if (is_raw || !closes_are_seen)
         for (int other = 0; other < QUEUES; other++)
             queues[other].is_doubtful = true;
@@ -625,7 +628,11 @@ static void settle(int queue, struct pollfd *one) {
     }
     if (one->revents)
         mismatch("C-351: kqueue %d stays readable with nothing to get", one->fd);
-    queues[queue].is_doubtful = false;
+    /* What was closed unseen, and has a copy, may be reported anew. */
+    bool is_sure = !world.has_lost_queue;
+    for (int slot = 0; slot < SLOTS; slot++)
+        is_sure &= world.former[slot] == 0;
+    queues[queue].is_doubtful &= !is_sure;
 }
 
 static void check_readable(void) {
@@ -705,7 +712,8 @@ static size_t step(const uint8_t *record, size_t records) {
         case 7: signal_step(record); break;
         default: used = do_call(record, records);
     }
-    check_readable();
+    if (!is_lost)
+        check_readable();
     return used;
 }
 
@@ -718,7 +726,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     world_begin();
     for (int queue = 0; queue < QUEUES; queue++)
         open_queue(queue, count > 0 ? bytes[0] + queue : 0);
-    for (size_t place = 0; place + RECORD <= count;)
+    is_lost = false;
+    for (size_t place = 0; place + RECORD <= count && !is_lost;)
         place += RECORD * step(bytes + place, (count - place) / RECORD);
     for (int queue = 0; queue < QUEUES; queue++)
         if (queues[queue].number >= 0)

@@ -51,6 +51,7 @@ struct world {
     struct object objects[OBJECTS];
     int used;
     int slots[SLOTS];          /* the object of each number; -1: closed */
+    bool has_lost_queue;       /* a kqueue was closed unseen */
     uint64_t former[SLOTS];    /* objects that were there when the number was closed unseen */
 };
 
@@ -128,6 +129,7 @@ void model_ended(int object, short filter);
 void model_perhaps(int object, short filter);
 void model_moved(int object);
 void model_drained(int object);
+void model_cut_file(int object, unsigned notes);
 void model_wrote_file(int object, unsigned notes);
 /* A number was closed. */
 void model_closed(uintptr_t ident);

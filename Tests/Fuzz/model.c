@@ -492,7 +492,7 @@ static void create(int queue, const struct change *change) {
     }
     struct object *object = watches_descriptor(change->filter) ? object_of(change->ident) : NULL;
     bool is_plain = change->filter == EVFILT_READ || change->filter == EVFILT_WRITE;
-    if (watches_descriptor(change->filter) && (object == NULL || object->kind == REGULAR || !is_plain))
+    if (watches_descriptor(change->filter) && (object == NULL || object->kind == REGULAR || !is_plain || is_posix))
         queues[queue].is_vague = true;
     if (change->filter == EVFILT_SIGNAL || change->filter == EVFILT_PROC || change->filter == EVFILT_FS)
         queues[queue].is_vague = true; /* counted while it is disabled, and by whichever kqueue reads it first */
@@ -601,7 +601,15 @@ void model_arrived(int object) {
         tell(object, EVFILT_WRITE, MAY);
 }
 
+static void lower_news(struct knote *knote, int unused) {
+    (void)unused;
+    if (knote->filter == EVFILT_READ && knote->flags & EV_CLEAR && knote->news == MUST)
+        knote->news = MAY;
+}
+
 void model_drained(int object) {
+    if (is_posix) /* what comes next may look as what was told */
+        for_knotes_of(object, lower_news, 0);
     int peer = world.objects[object].peer;
     if (peer >= 0)
         tell(peer, EVFILT_WRITE, MAY); /* 6.2: on each freeing */
@@ -636,6 +644,19 @@ static void happen(struct knote *knote, int notes) {
     knote->may |= wanted | (wanted & NOTE_WRITE ? (unsigned)notes & NOTE_EXTEND : 0u); /* C-213 */
     if (knote->must)
         knote->news = is_posix ? MAY : MUST; /* 6.14: POSIX samples */
+}
+
+static void perhaps_happen(struct knote *knote, int notes) {
+    if (knote->filter != EVFILT_VNODE)
+        return;
+    knote->may |= (unsigned)notes & knote->fflags;
+    if (knote->may && knote->news == NONE)
+        knote->news = MAY;
+}
+
+/* A file that was cut and written again before anybody looked was written, for all that can be told (6.5). */
+void model_cut_file(int object, unsigned notes) {
+    for_knotes_of(object, perhaps_happen, (int)notes);
 }
 
 void model_wrote_file(int object, unsigned notes) {

@@ -370,7 +370,7 @@ static void use_file(int slot, int how) {
         object->bytes = 4;
         need(ftruncate(number, 4) == 0, "ftruncate");
         model_moved(index);
-        model_wrote_file(index, NOTE_TRUNCATE | NOTE_ATTRIB | NOTE_WRITE);
+        model_cut_file(index, NOTE_TRUNCATE | NOTE_ATTRIB | NOTE_WRITE);
     }
 }
 

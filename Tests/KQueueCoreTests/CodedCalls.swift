@@ -1,4 +1,5 @@
 import CKQueueShims
+import Foundation
 import Support
 import Testing
 
@@ -130,5 +131,16 @@ final class CodedCalls {
   func random(seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
     try CodedCalls().run((0..<2000).map { _ in UInt8.random(in: 0...255, using: &generator) })
+  }
+
+  /// The inputs that are kept: Tests/Fuzz/corpus-core.
+  @Test("3.1 to 3.4, 6.8 to 6.10 inputs that are kept", arguments: try inputs())
+  func kept(input: URL) throws {
+    try CodedCalls().run([UInt8](Data(contentsOf: input)))
+  }
+
+  private static func inputs() throws -> [URL] {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../Fuzz/corpus-core")
+    return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
   }
 }

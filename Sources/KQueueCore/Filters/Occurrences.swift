@@ -78,8 +78,9 @@ extension KQueue where Backend: ~Copyable {
 
   mutating func sampleOccurrences(_ index: UInt32) -> Readiness {
     let knote = knotes[index]
-    guard knote.pointee.status.contains(.active) else { return .inactive }
+    guard !knote.pointee.status.isDisjoint(with: KnoteStatus.active.union(.forced)) else { return .inactive }
     if knote.pointee.kind.watchesDescriptor && backend.isGone(index, knotes) { return .gone }
+    guard knote.pointee.status.contains(.active) else { return .inactive }
     switch knote.pointee.kind {
     case .vnode: return sampleFile(knote.pointee)
     case .proc, .procdesc: return sampleProcess(index)
