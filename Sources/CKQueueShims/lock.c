@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #ifdef __linux__
-#include <linux/futex.h>
 #include <sys/syscall.h>
+
+/* Of <linux/futex.h>, which not every C library's compiler finds. */
+enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
 
 static void sleep_until_turn(struct kq_lock *lock, uint32_t turn) {
     (void)syscall(SYS_futex, &lock->turns, FUTEX_WAIT_PRIVATE, turn, NULL, NULL, 0);

@@ -21,7 +21,6 @@ int kq_process(void) {
 }
 
 #ifdef __linux__
-#include <linux/kcmp.h>
 #include <sched.h>
 #include <sys/stat.h>
 
@@ -78,6 +77,8 @@ static bool is_separate(int thread) {
             return true;
     return false;
 }
+
+enum { KCMP_VM = 1, KCMP_FILES = 2 }; /* of <linux/kcmp.h> */
 
 /* Whether a thread shares what `type` names with the process's first; -1 where the kernel does not tell. */
 static int shares(int process, int thread, int type) {

@@ -444,3 +444,10 @@ public struct Readiness: BitwiseCopyable, Equatable {
     @inline(__always) get { Readiness(isActive: false) }
   }
 }
+
+extension PlatformBackend where Self: ~Copyable {
+  @inline(__always)
+  public static func reach(_ step: Step) {}
+  @inline(__always)
+  public static func reach(_ lock: UnsafeMutablePointer<kq_lock>) {}
+}

@@ -18,8 +18,7 @@ extension KQueue where Backend: ~Copyable {
       let reports = Int(backend.poll(knotes, buffer))
       queueReports(max(reports, 0), of: buffer, asked: asked)
       if let token = stale.takeRepeated() { removeStale(token) }
-      // All there is was reported, and what did not come again never will.
-      if reports < buffer.count && !stale.isFresh { stale = StaleReports() }
+      if reports < buffer.count && !stale.isFresh { stale.age(pass) }
     }
     stale.settle()
   }

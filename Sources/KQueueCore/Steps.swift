@@ -33,10 +33,3 @@ public enum Step: Sendable {
   /// Looks for another thread to be done: nothing comes of a further look before it goes on.
   case idle
 }
-
-extension PlatformBackend where Self: ~Copyable {
-  @inline(__always)
-  public static func reach(_ step: Step) {}
-  @inline(__always)
-  public static func reach(_ lock: UnsafeMutablePointer<kq_lock>) {}
-}
