@@ -50,8 +50,10 @@ gcc -fsanitize=thread -std=c11 -D_GNU_SOURCE -O1 -g -w -I"$source/Sources/CKQueu
 # To close a descriptor that another thread waits on is a race to the sanitizer, and the subject of these cases.
 echo 'race:kq_next_close' >suppressions
 
+# Nor is C-028: a thread that is cancelled inside epoll_wait(2) or poll(2) leaves the runtime's interceptor by unwinding,
+# and is taken for one that synchronises with nobody from then on; every report is of its cleanup.
 status=0
-for statements in C-02 C-09 C-107 C-11 C-129 C-133 C-278 C-279 C-282 C-287 C-315 C-331 F23; do
+for statements in C-020 C-021 C-022 C-023 C-024 C-025 C-026 C-027 C-029 C-09 C-107 C-11 C-129 C-133 C-278 C-279 C-282 C-287 C-315 C-331 F23; do
   TSAN_OPTIONS="exitcode=66 suppressions=$PWD/suppressions ${TSAN_OPTIONS-}" ./contract "$statements" || status=1
 done
 exit $status
