@@ -30,14 +30,19 @@ typedef _Atomic uint64_t word;
 
 /* The first page takes no memory that might be lacking: most programs need no other. */
 static word first_page[PAGE_WORDS];
-static _Atomic(word *) pages[PAGES] = {first_page};
+static _Atomic(word *) pages[PAGES]; /* but the first; see page_at() */
 static atomic_int owner;         /* the process whose descriptors these are */
 static atomic_int forking;       /* the process that forks at present */
 static atomic_int highest_page;
 
+/* The first is there without a pointer, which would have the whole list of pointers take room in the file. */
+static word *page_at(int number) {
+    return number == 0 ? first_page : atomic_load(&pages[number]);
+}
+
 static word *page_of(int descriptor, bool make) {
     _Atomic(word *) *place = &pages[descriptor / PAGE_BITS];
-    word *page = atomic_load(place);
+    word *page = page_at(descriptor / PAGE_BITS);
     if (page != NULL || !make)
         return page;
     word *fresh = mmap(NULL, PAGE_WORDS * sizeof(word), PROT_READ | PROT_WRITE,
@@ -108,7 +113,7 @@ void kq_lose(int descriptor) {
 void kq_lose_range(int first, int last) {
     int lowest = atomic_load(&lowest_inside);
     for (int p = (first > lowest ? first : lowest) / PAGE_BITS; p <= atomic_load(&highest_page); p++)
-        for (int d = p * PAGE_BITS; atomic_load(&pages[p]) != NULL && d < (p + 1) * PAGE_BITS; d++)
+        for (int d = p * PAGE_BITS; page_at(p) != NULL && d < (p + 1) * PAGE_BITS; d++)
             if (d >= first && d <= last && kq_is_inside(d))
                 kq_lose(d);
 }
@@ -213,7 +218,7 @@ static void close_in_child(int descriptor) {
 
 static void take_all(void (*each)(int)) {
     for (int p = 0; p <= atomic_load(&highest_page); p++) {
-        word *page = atomic_load(&pages[p]);
+        word *page = page_at(p);
         for (int w = 0; page != NULL && w < PAGE_WORDS; w++) {
             uint64_t bits = atomic_exchange(&page[w], 0);
             for (; bits != 0 && each != NULL; bits &= bits - 1)

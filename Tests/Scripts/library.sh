@@ -75,7 +75,8 @@ check_size() {
   strip -o stripped "$library"
   size=$(wc -c <stripped)
   echo "$size bytes"
-  [ "$size" -lt 204800 ] || fail "200 KiB or more"
+  # Unwind tables (C-361) are a tenth of it.
+  [ "$size" -lt 256000 ] || fail "250 KiB or more"
 }
 
 # All of ours has the marks; the shared library has them where the C library's start-up files do, too.
