@@ -16,7 +16,7 @@ extension LinuxBackend {
     let isLook = knote.pointee.status.contains(.again) && knote.pointee.platform.past.contains(.marked)
     let news = comparedWithMark(knote, readiness, isLook, wasReported)
     guard news.isActive, isOldNews(knote, news), !isLook else { return news }
-    return news.isLeft ? .polled : .inactive
+    return news.isLeft ? .polled : lookAgain(knote, news)
   }
 
   private func comparedWithMark(

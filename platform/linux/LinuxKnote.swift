@@ -44,11 +44,15 @@ public struct LinuxKnote: BitwiseCopyable {
   /// The entry reports changes only, because what it reported by level was nothing to deliver.
   var isMuted: Bool
   /// The end or error that was delivered last; an edge that says it again is nothing new to EV_CLEAR.
-  var toldEnd: UInt8
+  var toldEnd: ToldEnd {
+    get { ToldEnd(rawValue: toldValue & 3).unsafelyUnwrapped }
+    set { toldValue = newValue.rawValue }
+  }
+  private var toldValue: UInt8
   /// EMPTY under EV_CLEAR: delivered, and nothing was sent since.
   var isEmptyTold: Bool {
-    get { toldEnd != 0 }
-    set { toldEnd = newValue ? 1 : 0 }
+    get { toldValue != 0 }
+    set { toldValue = newValue ? 1 : 0 }
   }
   /// A socket of which SO_RCVLOWAT was seen to be its default.
   var isPlain: Bool
@@ -79,8 +83,8 @@ public struct LinuxKnote: BitwiseCopyable {
 
   /// PROC: what it wants to hear of from `ProcessFamilies`; in the byte that only conditions need else.
   var familyInterest: FamilyInterest {
-    get { FamilyInterest(rawValue: toldEnd).unsafelyUnwrapped }
-    set { toldEnd = newValue.rawValue }
+    get { FamilyInterest(rawValue: toldValue).unsafelyUnwrapped }
+    set { toldValue = newValue.rawValue }
   }
 
   var place: Place {

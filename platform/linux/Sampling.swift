@@ -44,33 +44,6 @@ extension LinuxBackend {
     }
   }
 
-  /// Whether an edge tells an end that was told before: the acknowledgement of a FIN (C-153), or one of the steps in
-  /// which a terminal is hung up (C-179).
-  func isOldNews(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Bool {
-    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
-    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: if knote.pointee.wantsUrgent { return false }
-    // The other side of a master can come back, unnoticed, and end anew.
-    case KQ_KIND_TTY: if kq_tty_is_master(knote.pointee.descriptor) { return false }
-    default: return false
-    }
-    let end = toldEnd(knote, readiness)
-    let before = knote.pointee.platform.toldEnd
-    knote.pointee.platform.toldEnd = end
-    let isSameEnd = end & 3 != 0 && end & 3 == before & 3
-    // More bytes behind an end are news, as after an own SHUT_RD; and so is the failure of another connect().
-    return isSameEnd && (end >> 2 == before >> 2 || end >> 2 == 0)
-  }
-
-  /// What is kept of an end that is told: whether it is one, whether it has an error, and something of what it came
-  /// with: how many bytes, or the port that the connection which failed had.
-  private func toldEnd(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> UInt8 {
-    let kind: UInt8 = (readiness.flags & endOfFile != 0 ? 1 : 0) | (readiness.fflags != 0 ? 2 : 0)
-    if kind == 0 { return 0 }
-    var detail = knote.pointee.isRead ? readiness.data : 0
-    if detail == 0 && readiness.fflags != 0 { detail = Int(kq_socket_port(knote.pointee.descriptor)) }
-    return kind | UInt8(truncatingIfNeeded: detail) << 2
-  }
-
   /// The bits that the descriptor has now, or nil where it is closed.
   private func polled(_ knote: LinuxKnotePointer) -> UInt32? {
     let bits = kq_poll(knote.pointee.descriptor, CInt(bitPattern: knote.pointee.interest))

@@ -48,7 +48,7 @@ extension LinuxBackend {
     if knote.pointee.kind == .proc { return try updateProcess(index, knotes) }
     if knote.pointee.kind == .signal { return try updateSignal(index, knote) }
     knote.pointee.platform.isPlain = false
-    knote.pointee.platform.toldEnd = 0
+    knote.pointee.platform.toldEnd = .none
     if knote.pointee.platform.place.isInSet { knote.pointee.platform.forgetTold() }
     if knote.pointee.platform.place == .none { return try refuseGone(knote.pointee.descriptor) }
     if knote.pointee.platform.place == .file { return try files.update(index, knotes) }

@@ -210,20 +210,42 @@ static void bytes_behind_an_own_end(void) {
     REQUIRE_EQ(event.data, 3);
 }
 
-static void a_second_connect_fails(void) {
+/* A port of a socket that does not listen. */
+static int idle_port(void) { return bound_port(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
+
+static void connect_in_vain(int kq, int fd, struct sockaddr_in *address) {
+    while (connect(fd, (struct sockaddr *)address, sizeof *address) == -1 && errno != EINPROGRESS)
+        REQUIRE(errno == ECONNABORTED || errno == ECONNREFUSED);
+    struct kevent event = next_event(kq);
+    REQUIRE_EQ(event.flags & EV_EOF, EV_EOF);
+    REQUIRE_EQ(event.fflags, ECONNREFUSED);
+    REQUIRE_EQ(socket_error(fd), ECONNREFUSED);
+}
+
+/* Many, since two ports may be alike in part. */
+static void further_connects_fail(void) {
     posix_lacks("a connection that failed as the one before looks the same");
-    int kq = new_kqueue(), gone = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = loopback(bound_port(gone)); /* nobody listens there */
+    int kq = new_kqueue(), fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = loopback(idle_port());
     add_write(kq, fd, EV_CLEAR);
-    for (int round = 0; round < 2; round++) {
-        while (connect(fd, (struct sockaddr *)&address, sizeof address) == -1 && errno != EINPROGRESS)
-            REQUIRE(errno == ECONNABORTED || errno == ECONNREFUSED);
-        struct kevent event = next_event(kq);
-        REQUIRE_EQ(event.flags & EV_EOF, EV_EOF);
-        REQUIRE_EQ(event.fflags, ECONNREFUSED);
-        REQUIRE_EQ(socket_error(fd), ECONNREFUSED);
+    for (int round = 0; round < 500; round++)
+        connect_in_vain(kq, fd, &address);
+}
+
+static void further_connects_fail_from_one_port(void) {
+    posix_lacks("a connection that failed as the one before looks the same");
+    int kq = new_kqueue(), fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = loopback(idle_port());
+    int chosen = idle_port(), one = 1;
+    for (int round = 0; round < 3; round++) {
+        struct sockaddr_in own = loopback(chosen);
+        REQUIRE(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0);
+        bind(fd, (struct sockaddr *)&own, sizeof own);
+        if (round == 0)
+            add_write(kq, fd, EV_CLEAR);
+        connect_in_vain(kq, fd, &address);
     }
+    require_silent(kq);
 }
 
 /* Notes of what was sent wait in the error queue, and are no error. */
@@ -340,7 +362,8 @@ const struct contract_case corner_cases[] = {
     {"C-209", "EMPTY of a connection that is over", empty_of_a_connection_that_is_over, 0},
     {"C-188", "room above the mark comes", room_above_the_mark_comes, 0},
     {"C-147", "bytes behind an own end", bytes_behind_an_own_end, 0},
-    {"C-191", "a second connect of a socket fails", a_second_connect_fails, 0},
+    {"C-191", "further connects of a socket fail", further_connects_fail, 0},
+    {"C-191", "further connects fail from one port", further_connects_fail_from_one_port, 0},
     {"C-155", "notes in the error queue are no error", notes_in_the_error_queue, 0},
     {"C-190", "a local socket connects while one waits", local_connect_while_one_waits, 0},
     {"C-189", "a local listener that was shut", local_listener_that_was_shut, 0},

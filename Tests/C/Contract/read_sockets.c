@@ -165,6 +165,21 @@ static void bytes_after_own_shutdown_keep_eof(void) {
     }
 }
 
+/* Numbers of bytes that are alike in part. */
+static void more_bytes_after_own_shutdown_are_news(void) {
+    int pair[2], kq = new_kqueue();
+    char bytes[256] = {0};
+    const struct { size_t size; long sum; } steps[] = {{1, 1}, {64, 65}, {256, 321}};
+    tcp_pair(pair);
+    add_read(kq, pair[0], EV_CLEAR);
+    shut_read(pair[0]);
+    EXPECT(kq, pair[0], EV_ADD | EV_EOF | EV_CLEAR, 0, 0);
+    for (int i = 0; i < 3; i++) {
+        REQUIRE_EQ(send(pair[1], bytes, steps[i].size, 0), steps[i].size);
+        EXPECT(kq, pair[0], EV_ADD | EV_EOF | EV_CLEAR, 0, steps[i].sum);
+    }
+}
+
 static void unconnected_is_silent(void) {
     const int domains[] = {AF_INET, AF_UNIX};
     for (int i = 0; i < 2; i++) {
@@ -388,6 +403,7 @@ const struct contract_case read_socket_cases[] = {
     {"C-156", "a datagram socket's error is left for recv", datagram_error_is_left_for_recv, 0},
     {"C-157", "an own SHUT_RD is EV_EOF", own_shutdown_is_eof, 0},
     {"C-157", "bytes after an own SHUT_RD", bytes_after_own_shutdown_keep_eof, 0},
+    {"C-157", "more bytes after an own SHUT_RD under EV_CLEAR", more_bytes_after_own_shutdown_are_news, 0},
     {"C-158", "an unconnected socket is silent", unconnected_is_silent, 0},
     {"C-158", "connect() after EV_ADD takes effect", connecting_after_add_takes_effect, 0},
     {"C-159", "listen() after EV_ADD takes effect", listening_after_add_takes_effect, 0},

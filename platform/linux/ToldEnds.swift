@@ -1,0 +1,67 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// Ends and errors of what epoll tells by edges. One that is told stays, and further edges come while it does: the
+/// acknowledgement of a FIN (C-153), the steps in which a terminal is hung up (C-179) or a connection is reset.
+extension LinuxBackend {
+  /// Whether a readiness says an end that was told before. It is the one to compare with from now on.
+  func isOldNews(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Bool {
+    guard comparesEnds(knote) else { return false }
+    let (end, before) = (ToldEnd(readiness), knote.pointee.platform.toldEnd)
+    knote.pointee.platform.toldEnd = end
+    guard end != .none else { return false }
+    // Items are compared by a mark of their own; no more come behind an end.
+    if readiness.isLeft { return end == before }
+    let (detail, detailBefore) = (detail(knote, readiness), knote.pointee.platform.mark)
+    knote.pointee.platform.past.remove(.marked)
+    knote.pointee.platform.mark = detail
+    // More bytes behind an end are news, as after an own SHUT_RD; and so is the failure of another connect().
+    return end == before && (detail == detailBefore || detail == 0)
+  }
+
+  private func comparesEnds(_ knote: LinuxKnotePointer) -> Bool {
+    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
+    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return !knote.pointee.wantsUrgent
+    // The other side of a master can come back, unnoticed, and end anew.
+    case KQ_KIND_TTY: return !kq_tty_is_master(knote.pointee.descriptor)
+    default: return false
+    }
+  }
+
+  /// What an end came with: how many bytes, or the port that the connection which failed had. It takes the place of
+  /// the mark, which no end is compared by.
+  private func detail(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> UInt32 {
+    if knote.pointee.isRead && readiness.data != 0 { return UInt32(truncatingIfNeeded: readiness.data) }
+    return readiness.fflags != 0 ? UInt32(kq_socket_port(knote.pointee.descriptor)) : 0
+  }
+
+  /// What becomes of an edge that looks like the failure that was told. From a port that the program has chosen every
+  /// attempt fails alike, so a failure that has not been taken by the next look is told: the same one again, at worst.
+  func lookAgain(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Readiness {
+    switch CInt(bitPattern: readiness.fflags) {
+    case ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT:
+      knote.pointee.platform.remember(knote.pointee.platform.mark, isVague: true)
+      return .polled
+    default: return .inactive
+    }
+  }
+}
+
+/// What is kept of an end that was told.
+enum ToldEnd: UInt8 {
+  case none
+  case end
+  case error
+  case endByError
+
+  init(_ readiness: Readiness) {
+    let isEnd = readiness.flags & endOfFile != 0
+    switch (isEnd, readiness.fflags != 0) {
+    case (false, false): self = .none
+    case (true, false): self = .end
+    case (false, true): self = .error
+    case (true, true): self = .endByError
+    }
+  }
+}
