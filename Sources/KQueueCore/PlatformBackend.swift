@@ -123,6 +123,10 @@ public protocol PlatformBackend: ~Copyable {
   /// where waits keep files, and `watchSets` is read anew at each begin and end of a wait. Async-signal-safe.
   static func interrupt(_ watchSets: WatchSets)
 
+  /// How many bytes an event for the knote would tell now, where a report says nothing but that there are some; 0 where
+  /// `sample` is to be asked. A short way for what a busy server sees nearly always.
+  func plainBytes(_ knote: UnsafeMutablePointer<Knote<KnoteState>>, reported: UInt32) -> Int
+
   /// What an event for the knote would say now.
   /// - Parameter reported: what `decode` gave in this pass, or nil where the descriptor must be asked.
   mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness
@@ -254,6 +258,8 @@ extension PlatformBackend where Self: ~Copyable {
   /// See `reportsAgain`.
   public static var againSlack: Int { 65 }
   public static var closesGoUnseen: Bool { false }
+  @inline(__always)
+  public func plainBytes(_ knote: UnsafeMutablePointer<Knote<KnoteState>>, reported: UInt32) -> Int { 0 }
   public var validates: Bool { Self.closesGoUnseen }
   public var isAlive: Bool { true }
   public var isReplaced: Bool { false }

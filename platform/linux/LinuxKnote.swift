@@ -105,7 +105,7 @@ public struct LinuxKnote: BitwiseCopyable {
   }
 }
 
-typealias LinuxKnotePointer = UnsafeMutablePointer<Knote<LinuxKnote>>
+public typealias LinuxKnotePointer = UnsafeMutablePointer<Knote<LinuxKnote>>
 
 extension Knote<LinuxKnote> {
   var isRead: Bool {

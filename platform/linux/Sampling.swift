@@ -7,12 +7,17 @@ extension LinuxBackend {
   @inline(__always)
   public mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
     let knote = knotes[index]
-    // What a busy server sees nearly always: bytes, and nothing else to tell.
-    if reported == EPOLLIN.rawValue, knote.pointee.platform.isPlain, !knote.pointee.platform.isMuted {
-      let bytes = kq_readable_bytes(knote.pointee.descriptor)
-      if bytes > 0 && !isSuspicious(knote, bytes) { return Readiness(data: bytes) }
-    }
+    let bytes = plainBytes(knote, reported: reported ?? 0)
+    if bytes > 0 && !isSuspicious(knote, bytes) { return Readiness(data: bytes) }
     return sampleClosely(index, knote, reported)
+  }
+
+  @inline(__always)
+  public func plainBytes(_ knote: LinuxKnotePointer, reported: UInt32) -> Int {
+    guard reported == EPOLLIN.rawValue && knote.pointee.platform.isPlain && !knote.pointee.platform.isMuted else {
+      return 0
+    }
+    return kq_readable_bytes(knote.pointee.descriptor)
   }
 
   @inline(never)

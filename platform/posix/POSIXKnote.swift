@@ -66,7 +66,7 @@ public struct POSIXKnote: BitwiseCopyable {
   }
 }
 
-typealias POSIXKnotePointer = UnsafeMutablePointer<Knote<POSIXKnote>>
+public typealias POSIXKnotePointer = UnsafeMutablePointer<Knote<POSIXKnote>>
 
 extension Knote<POSIXKnote> {
   /// The bits of poll(2) that the filter is about.

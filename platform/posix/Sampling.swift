@@ -6,13 +6,15 @@ import KQueueCore
 extension POSIXBackend {
   public mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
     let knote = knotes[index]
-    // What a busy server sees nearly always: bytes, and nothing else to tell.
-    if reported == UInt32(POLLIN), knote.pointee.platform.plainLooks > 0 {
-      knote.pointee.platform.plainLooks -= 1
-      let bytes = kq_bytes(knote.pointee.descriptor)
-      if bytes > 0 { return Readiness(data: bytes) }
-    }
-    return sampleClosely(index, knotes, reported)
+    let bytes = plainBytes(knote, reported: reported ?? 0)
+    return bytes > 0 ? Readiness(data: bytes) : sampleClosely(index, knotes, reported)
+  }
+
+  @inline(__always)
+  public func plainBytes(_ knote: POSIXKnotePointer, reported: UInt32) -> Int {
+    guard reported == UInt32(POLLIN) && knote.pointee.platform.plainLooks > 0 else { return 0 }
+    knote.pointee.platform.plainLooks -= 1
+    return kq_bytes(knote.pointee.descriptor)
   }
 
   private mutating func sampleClosely(_ index: UInt32, _ knotes: borrowing Knotes, _ reported: UInt32?) -> Readiness {
