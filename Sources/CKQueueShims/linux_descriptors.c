@@ -207,7 +207,14 @@ bool kq_socket_send_shut(int descriptor, enum kq_protocol protocol) {
     static const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     if (protocol == KQ_PROTOCOL_TCP)
         return kq_tcp_sender(descriptor).is_shut;
-    return syscall(SYS_sendto, descriptor, "", 0, flags, NULL, 0) == -1 && errno == EPIPE;
+    /* Another thread may give the number to a socket of datagrams, to which nothing at all is one. */
+    int same = kq_duplicate_inside(descriptor);
+    if (same < 0)
+        return false;
+    bool is_shut = kq_socket_option(same, SO_TYPE, SOCK_DGRAM) == SOCK_STREAM &&
+                   syscall(SYS_sendto, same, "", 0, flags, NULL, 0) == -1 && errno == EPIPE;
+    kq_close_temporary(same);
+    return is_shut;
 }
 
 long kq_pipe_room(int descriptor) {

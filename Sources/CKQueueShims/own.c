@@ -211,6 +211,11 @@ void kq_close_own(int descriptor) {
         kq_disown(descriptor);
 }
 
+void kq_close_temporary(int descriptor) {
+    if (kq_owns(descriptor))
+        kq_close_descriptor(descriptor);
+}
+
 static void close_in_child(int descriptor) {
     if (is_our_kind(descriptor))
         kq_close_descriptor(descriptor);

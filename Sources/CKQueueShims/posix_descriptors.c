@@ -118,9 +118,16 @@ int kq_is_receive_shut(int descriptor) {
 
 /* A stream answers a send of nothing with EPIPE. */
 bool kq_is_send_shut(int descriptor) {
-    int state;
+    int state, type = 0;
+    socklen_t size = sizeof type;
+    /* Another thread may give the number to a socket of datagrams, to which nothing at all is one. */
+    int same = kq_duplicate_inside(descriptor);
+    if (same < 0)
+        return false;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-    bool answer = send(descriptor, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) == -1 && errno == EPIPE;
+    bool answer = getsockopt(same, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM &&
+                  send(same, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) == -1 && errno == EPIPE;
     pthread_setcancelstate(state, &state);
+    kq_close_temporary(same);
     return answer;
 }

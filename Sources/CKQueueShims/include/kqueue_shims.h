@@ -41,6 +41,8 @@ bool kq_is_inside(int descriptor);
 bool kq_is_still_own(int descriptor);
 /* Closes it if so; otherwise the number is somebody else's. */
 void kq_close_own(int descriptor);
+/* Likewise one of any kind, which was opened in the same call. */
+void kq_close_temporary(int descriptor);
 void kq_lose(int descriptor);
 void kq_lose_range(int first, int last);
 unsigned kq_lost(void);
