@@ -284,10 +284,19 @@ extension KQueue where Backend: ~Copyable {
     if ready.isEmpty {
       guard poll && !isQuiet else { return (0, isQuiet) }
       armTimers()
-      return (harvest(events, buffer, room: min(events.count, buffer.count)), true)
     }
     let room = ready.held > 0 ? buffer.count : min(events.count, buffer.count)
-    return (harvest(events, buffer, room: room), true)
+    let delivered = harvest(events, buffer, room: room)
+    return (delivered == 0 && poll ? deliverLooks(events) : delivered, true)
+  }
+
+  /// Looks at some knotes of which nobody tells, in a call that has nothing else: what is over is not to make the kqueue
+  /// readable later (C-351).
+  @inline(__always)
+  private mutating func deliverLooks(_ events: Eventlist) -> Int {
+    guard !polled.isEmpty else { return 0 }
+    lookAtSome()
+    return deliverReady(to: events, after: 0)
   }
 
   /// Whether the system has nothing that it could report but our own wake.

@@ -43,15 +43,18 @@ extension LinuxBackend {
 
   /// Bytes behind an urgent one that was not taken can be read, but are not counted.
   private func hasBytesBehindMark(_ descriptor: CInt) -> Bool {
-    kq_socket_at_mark(descriptor)
-      && UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLIN.rawValue)), 0)).has(EPOLLIN)
+    kq_socket_at_mark(descriptor) && isReadable(descriptor)
+  }
+
+  private func isReadable(_ descriptor: CInt) -> Bool {
+    UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLIN.rawValue)), 0)).has(EPOLLIN)
   }
 
   /// Whether as many bytes wait as the knote, or else the socket, asks for.
   private func isEnough(_ available: Int, _ knote: LinuxKnotePointer) -> Bool {
     if knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 {
       // More than the buffer holds would never come together.
-      return available >= min(knote.pointee.data, Int(kq_socket_receive_buffer(knote.pointee.descriptor)))
+      return Int64(available) >= min(knote.pointee.data, Int64(kq_socket_receive_buffer(knote.pointee.descriptor)))
     }
     let least = Int(kq_socket_low_water(knote.pointee.descriptor))
     let isPacket = knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_KIND_PACKET_STREAM
@@ -81,6 +84,8 @@ extension LinuxBackend {
     let failed = hasFailed(knote, bits)
     let ended = bits.has(EPOLLRDHUP)
     guard bits.has(EPOLLIN) || failed || ended else { return .inactive }
+    // Another thread may have taken it since it was reported.
+    if bytes == 0 && !failed && !ended && !isReadable(descriptor) { return .inactive }
     // A datagram may be empty; where sizes are not told there is at least one byte.
     return Readiness(
       data: bytes < 0 ? 1 : Int(bytes), fflags: failed ? UInt32(kq_socket_pending_error(descriptor)) : 0,
@@ -111,8 +116,7 @@ extension LinuxBackend {
   private func sampleTerminal(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
     let readiness = sampleBytes(descriptor, bits)
     guard !readiness.isActive && bits.has(EPOLLIN) else { return readiness }
-    let now = UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLIN.rawValue)), 0))
-    return now.has(EPOLLIN) ? Readiness(data: 0) : .inactive
+    return isReadable(descriptor) ? Readiness(data: 0) : .inactive
   }
 
   private func sampleCounter(_ descriptor: CInt, _ bits: UInt32) -> Readiness {

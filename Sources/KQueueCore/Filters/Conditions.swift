@@ -30,7 +30,7 @@ extension KQueue where Backend: ~Copyable {
   mutating func modifyCondition(_ index: UInt32, _ change: Kevent) throws(Errno) {
     if change.redefines {
       knotes[index].pointee.fflags = change.watchedFor
-      knotes[index].pointee.data = change.data
+      knotes[index].pointee.data = Int64(change.data)
     }
     try backend.update(index, knotes)
     if knotes[index].pointee.status.contains(.recorded) { activate(index) }
@@ -54,6 +54,13 @@ extension KQueue where Backend: ~Copyable {
   mutating func look() {
     while let index = polled.popFirst(knotes) { queueAgain(index) }
     lookAtTold()
+  }
+
+  /// Queues a few of them, in turn.
+  mutating func lookAtSome() {
+    for _ in 0..<min(polled.count, 8) {
+      if let index = polled.popFirst(knotes) { queueAgain(index) }
+    }
   }
 
   // MARK: What a reader left

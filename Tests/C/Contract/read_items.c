@@ -263,6 +263,27 @@ static void poller_sees_what_is_left(void) {
     REQUIRE_EQ(poll(&entry, 1, 200), 0);
 }
 
+/* Once a call has found nothing, no clock makes the kqueue readable for what is gone. */
+static void poller_is_not_told_of_what_was_read(void) {
+    struct kevent event;
+    posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
+    for (int i = 0; i < KINDS; i++) {
+        struct source source;
+        int kq = new_kqueue();
+        datagrams[i](&source);
+        add_read(kq, source.reader, EV_CLEAR);
+        put_datagram(&source, 4);
+        put_datagram(&source, 4);
+        next_event(kq);
+        REQUIRE_EQ(collect(kq, &event, 1, 0), 0); /* nobody has touched them */
+        take_datagram(&source);
+        take_datagram(&source);
+        REQUIRE_EQ(collect(kq, &event, 1, 0), 0);
+        struct pollfd entry = {.fd = kq, .events = POLLIN};
+        REQUIRE_EQ(poll(&entry, 1, 100), 0);
+    }
+}
+
 /* EV_DISPATCH asks anew by itself, and EV_ONESHOT ends. */
 static void other_flags_go_on_as_ever(void) {
     struct source source;
@@ -531,6 +552,7 @@ const struct contract_case read_item_cases[] = {
     {"C-346", "EV_CLEAR: what is left in many sockets", many_sockets_at_once, 20},
     {"C-346", "EV_CLEAR: a sleeper hears what another thread leaves", sleeper_hears_what_another_thread_leaves, 0},
     {"C-346", "EV_CLEAR: the kqueue is readable for what is left", poller_sees_what_is_left, 0},
+    {"C-351", "EV_CLEAR: nor for what was read", poller_is_not_told_of_what_was_read, 0},
     {"C-346", "EV_DISPATCH and EV_ONESHOT with something left", other_flags_go_on_as_ever, 0},
     {"C-346", "a knote that goes while something is left", closed_or_deleted_while_something_is_left, 0},
     {"C-346", "a local server's datagrams of strangers", strangers_datagrams_come_in_the_end, 0},

@@ -31,6 +31,7 @@ struct source {
     int kq;
     uintptr_t ident;
     bool late;    /* may become ready by itself, or some time after the act */
+    bool lingers; /* what a reader leaves is looked at by a clock, once more after the last of it was read */
     bool retired; /* the owner has given it up: a call that began before may still tell of it */
     pthread_mutex_t lock;
     _Atomic uint64_t gone; /* the load's clock when its knotes were gone for certain; 0 before */
@@ -68,6 +69,7 @@ struct load {
     int outer_kq, outer_epoll; /* watch the others; -1 where pollers are not told of all */
     atomic_bool late;          /* has had a source that is late */
     bool looked_at;            /* has a kind that is looked at */
+    atomic_uint lingering;     /* the kqueues that have had a source that lingers, a bit each */
     bool prompt_only;          /* no source that is late, so pollers must agree exactly */
     int slot_count, producer_count, collector_count, acts;
     unsigned wait_ms;          /* of collectors; 0: without limit */
@@ -104,6 +106,7 @@ extern const struct kind stream_kind, duplex_kind, witness_kind, passing_kind, t
 
 enum { ARENA_SIZE = 256 << 20 };
 
+unsigned load_bit_of(const struct load *load, int kq);
 /* Makes the next source of a slot and adds its knotes. */
 void load_open_source(struct slot *slot, struct random *random);
 

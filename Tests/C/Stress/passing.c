@@ -19,6 +19,7 @@ static void open_passing(struct source *source, struct random *random) {
     open_transport(random_below(random, 3), passing->pair); /* pipe, AF_UNIX */
     source->ident = (uintptr_t)passing->pair[0];
     passing->mode = random_mode(random);
+    source->lingers = (passing->mode & EV_CLEAR) != 0; /* AF_UNIX may be of messages */
     passing->ways = random_below(random, 1 << 16);
     SOURCE_CHANGE(source, source->kq, EVFILT_READ, EV_ADD | passing->mode, 0, 0);
     passing->armed = 1;

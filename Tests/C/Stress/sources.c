@@ -26,6 +26,8 @@ void load_open_source(struct slot *slot, struct random *random) {
     slot->kind->open(source, random);
     if (source->late)
         slot->load->late = true;
+    if (source->lingers)
+        slot->load->lingering |= load_bit_of(slot->load, source->kq);
     slot->source = source;
     pthread_mutex_unlock(&source->lock);
 }
@@ -51,6 +53,7 @@ struct source *source_replace(struct source *source) {
     struct source *next = new_source(source->slot);
     next->ident = source->ident;
     next->late = source->late;
+    next->lingers = source->lingers;
     return next;
 }
 

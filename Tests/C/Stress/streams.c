@@ -67,6 +67,7 @@ static void open_stream(struct source *source, struct random *random) {
         stream->mark = random_between(random, 2, MARK_MAX);
     if (random_chance(random, 30))
         put_some(stream, random);
+    source->lingers = (stream->mode & EV_CLEAR) != 0 && keeps_messages_apart(transport);
     add_reader(stream, 0);
 }
 
@@ -75,6 +76,7 @@ static void open_duplex(struct source *source, struct random *random) {
     open_pair(stream, random_chance(random, 50) || source->load->prompt_only ? UNIX_STREAM : TCP);
     stream->mode = random_mode(random);
     stream->duplex = true;
+    source->lingers = true;
     bool reader_first = random_chance(random, 50);
     if (reader_first)
         add_reader(stream, 0);
@@ -172,8 +174,10 @@ static ssize_t read_once(struct stream *stream, uint8_t *bytes, size_t size) {
     do
         got = read(stream->reader, bytes, size);
     while (got == -1 && errno == EINTR);
-    if (got <= 0)
-        REQUIRE(got == -1 && errno == EAGAIN);
+    if (got == 0)
+        FAIL("descriptor %d, transport %d, of which the writer is open: an end was read", stream->reader, stream->transport);
+    if (got < 0)
+        REQUIRE_EQ(errno, EAGAIN);
     return got;
 }
 

@@ -22,6 +22,7 @@ static void open_witness(struct source *source, struct random *random) {
     open_transport(witness->transport, witness->pair);
     source->ident = (uintptr_t)witness->pair[0];
     source->late = arrives_late(witness->transport);
+    source->lingers = keeps_messages_apart(witness->transport);
     witness->opened = now_ns();
     REQUIRE_EQ(write(witness->pair[1], &one, sizeof one), sizeof one);
     SOURCE_CHANGE(source, source->kq, EVFILT_READ, EV_ADD | EV_CLEAR, 0, 0);
