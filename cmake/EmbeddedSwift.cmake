@@ -9,11 +9,32 @@ find_program(KQUEUE_SWIFTC swiftc DOC "Swift compiler, 6.2 or later" REQUIRED)
 
 set(KQUEUE_SWIFT_FLAGS "" CACHE STRING "More flags for the Swift compiler")
 
+include(SwiftTarget)
+
+# Marks for control-flow enforcement; the library has them where all its objects have. C's and Swift's flag.
+set(KQUEUE_BRANCH_PROTECTION "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  set(KQUEUE_BRANCH_PROTECTION -fcf-protection=full)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+  set(KQUEUE_BRANCH_PROTECTION -mbranch-protection=standard)
+endif()
+
+# Sizes of files have 64 bits on each system, and time_t has as many as C's flags say: Swift has to read the same.
+include(CheckTypeSize)
+set(KQUEUE_SIZES "")
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+  list(APPEND KQUEUE_SIZES -D_FILE_OFFSET_BITS=64)
+  check_type_size(time_t KQUEUE_TIME_SIZE)
+  if(KQUEUE_TIME_SIZE EQUAL 8)
+    list(APPEND KQUEUE_SIZES -D_TIME_BITS=64)
+  endif()
+endif()
+
 # Swift reads the C library's headers of its own system; the program is linked with the C compiler's.
 include(CheckSymbolExists)
 check_symbol_exists(__GLIBC__ features.h KQUEUE_GLIBC)
 set(KQUEUE_SWIFT_HEADERS "")
-if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT KQUEUE_GLIBC)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND (CMAKE_CROSSCOMPILING OR NOT KQUEUE_GLIBC))
   list(APPEND KQUEUE_SWIFT_HEADERS -Xcc -nostdlibinc)
   foreach(folder IN LISTS CMAKE_C_IMPLICIT_INCLUDE_DIRECTORIES)
     # Not the C compiler's own, of which Swift has others.
@@ -51,11 +72,10 @@ function(add_embedded_swift_module name)
   set(reproducible
     -module-cache-path ${folder}/cache -file-prefix-map ${CMAKE_CURRENT_BINARY_DIR}=.
     -file-prefix-map ${CMAKE_CURRENT_SOURCE_DIR}=. -Xfrontend -no-clang-module-breadcrumbs)
-  # Only x86 has control-flow marks that are asked for here; elsewhere they come with the ABI.
-  set(hardening "")
-  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
-    set(hardening -Xcc -fcf-protection=full)
-  endif()
+  set(c_flags "")
+  foreach(flag IN LISTS KQUEUE_BRANCH_PROTECTION KQUEUE_SIZES)
+    list(APPEND c_flags -Xcc ${flag})
+  endforeach()
   separate_arguments(more NATIVE_COMMAND "${KQUEUE_SWIFT_FLAGS}")
 
   # Embedded Swift calls every function one that nothing unwinds through, and leaves it without unwind tables; but a
@@ -65,9 +85,10 @@ function(add_embedded_swift_module name)
   file(MAKE_DIRECTORY ${folder})
   add_custom_command(
     OUTPUT ${products}
-    COMMAND ${KQUEUE_SWIFTC} -enable-experimental-feature Embedded -swift-version 6 -wmo
+    COMMAND ${KQUEUE_SWIFTC} ${KQUEUE_SWIFT_TARGET} -enable-experimental-feature Embedded -swift-version 6 -wmo
       $<IF:$<CONFIG:Debug>,-Onone,-O> $<$<CONFIG:Debug>:-gline-tables-only> $<$<CONFIG:RelWithDebInfo>:-g>
-      -Xllvm -force-remove-attribute=nounwind -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE ${hardening} ${KQUEUE_SWIFT_HEADERS}
+      -Xllvm -force-remove-attribute=nounwind -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE
+      ${c_flags} ${KQUEUE_SWIFT_HEADERS}
       ${reproducible} ${module_FLAGS} ${more}
       -I ${folder} ${includes} -module-name ${name} ${kind} -c -o ${object} ${module_SOURCES}
     COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash ${object}

@@ -15,7 +15,7 @@
 typedef void (*handler)(void);
 
 static _Atomic(handler) before, after, in_child;
-static atomic_bool is_registered;
+static atomic_int is_registered; /* not atomic_bool: see settings */
 /* The thread whose fork is under way and was prepared for; handlers may be given in between. */
 static atomic_uintptr_t prepared;
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 _Static_assert(sizeof(struct kq_epoll_event) == sizeof(struct epoll_event), "epoll_event");
+_Static_assert(offsetof(struct kq_epoll_event, token) == offsetof(struct epoll_event, data), "epoll_event.data");
 
 static int result(long value) {
     return value < 0 ? -errno : (int)value;

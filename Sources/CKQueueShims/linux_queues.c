@@ -83,17 +83,17 @@ struct answer {
 
 static int ask(struct answer *answer, const void *request, size_t size) {
     struct kernel_address kernel = {.family = AF_NETLINK};
-    int asker = (int)syscall(SYS_socket, AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, SOCK_DIAG);
+    int asker = kq_move_high((int)syscall(SYS_socket, AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, SOCK_DIAG));
     if (asker < 0)
-        return -errno;
+        return -ENOTSUP;
     long got = syscall(SYS_sendto, asker, request, size, 0, &kernel, sizeof kernel);
     if (got >= 0)
         got = syscall(SYS_recvfrom, asker, answer->bytes, sizeof answer->bytes, 0, NULL, NULL);
     answer->length = got;
     int result = got < 0 ? -errno : 0;
-    syscall(SYS_close, asker);
+    kq_close_temporary(asker);
     const struct head *head = (const struct head *)answer->bytes;
-    if (result == 0 && (got < (long)sizeof *head || head->length > got || head->type != BY_FAMILY))
+    if (result == 0 && (got < (long)sizeof *head || head->length > (size_t)got || head->type != BY_FAMILY))
         result = -ENOENT;
     return result;
 }

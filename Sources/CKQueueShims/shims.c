@@ -156,7 +156,8 @@ const char *kq_version_text(void) {
     return DOTTED(LIBKQUEUE_VERSION_MAJOR, LIBKQUEUE_VERSION_MINOR, LIBKQUEUE_VERSION_PATCH);
 }
 
-static atomic_bool settings[] = {
+/* Not atomic_bool: some machines exchange no single bytes without a library. */
+static atomic_int settings[] = {
     [KQ_SETTING_THREAD_SAFE] = true, [KQ_SETTING_FORK_CLEANUP] = true, [KQ_SETTING_DEBUG] = false};
 
 bool kq_exchange_setting(enum kq_setting setting, bool value) {

@@ -164,7 +164,7 @@ void kq_signal_withhold(int number) {
 /* ---- Where signals cannot be sent again as they were ---- */
 
 #ifndef __linux__
-static atomic_bool is_known[SIGNALS];
+static atomic_int is_known[SIGNALS]; /* not atomic_bool: see settings */
 
 void kq_mark_pending(struct kq_marking *marking) {
     marking->fresh = !atomic_exchange(&is_known[marking->number], true);

@@ -173,7 +173,7 @@ extension Knote {
     self.filter = change.filter
     flags = change.flags & UInt16(EV_ADD | EV_CLEAR | EV_ONESHOT | EV_DISPATCH | EV_RECEIPT) | filter.impliedFlags
     fflags = change.watchedFor
-    data = change.data
+    data = Int64(change.data)
     udata = change.udata
     if change.has(EV_DISABLE) { status.insert(.disabled) }
   }

@@ -42,13 +42,10 @@ struct DescriptorTable: ~Copyable {
 
   /// Calls `body` with each number of a range that has a record. Async-signal-safe where `body` is.
   func forEach(from first: CInt, through last: CInt, _ body: (CInt) -> Void) {
-    var number = Int(first)
-    while number <= Int(last) {
-      let end = (number >> Self.pageBits + 1) << Self.pageBits
-      if page(number >> Self.pageBits) != nil {
-        for each in number..<min(end, Int(last) + 1) { body(CInt(each)) }
-      }
-      number = end
+    guard first <= last else { return }
+    for place in Int(first) >> Self.pageBits...Int(last) >> Self.pageBits where page(place) != nil {
+      let start = CInt(place << Self.pageBits)
+      for number in max(start, first)...min(start + CInt(Self.pageSize - 1), last) { body(number) }
     }
   }
 

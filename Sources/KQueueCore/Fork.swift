@@ -197,8 +197,9 @@ extension KQueue where Backend: ~Copyable {
     let time = filter == .timer ? NOTE_NSECONDS.bits : 0
     try create(
       Kevent(
-        ident: old.ident, filter: old.filter, flags: old.flags | disable, fflags: old.fflags | time, data: old.data,
-        udata: old.udata), filter, as: old.status.intersection(KnoteStatus.born.union(.ended)))
+        ident: old.ident, filter: old.filter, flags: old.flags | disable, fflags: old.fflags | time,
+        data: Int(clamping: old.data), udata: old.udata),
+      filter, as: old.status.intersection(KnoteStatus.born.union(.ended)))
     guard let index = table.find(filter, old.ident, knotes) else { return }
     extensions.set(index, ext, knotes)
     if filter == .timer { restoreTimer(index, from: old) }

@@ -18,8 +18,8 @@ public struct HashIndex: ~Copyable {
   /// Spreads a key over all bits.
   @inline(__always)
   public static func hash(_ key: UInt) -> UInt {
-    let product = key &* 0x9e37_79b9_7f4a_7c15
-    return product ^ (product >> 32)
+    let product = UInt64(key) &* 0x9e37_79b9_7f4a_7c15
+    return UInt(truncatingIfNeeded: product ^ (product >> 32))
   }
 
   /// The first value of this hash for which `matches` holds.

@@ -156,7 +156,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     let isRead = knote.pointee.filter == Filter.read.rawValue
     let amount = isRead ? descriptor.bytes : descriptor.room
     let ends = isRead && descriptor.isAtEnd
-    let enough = knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 ? knote.pointee.data : 1
+    let enough = knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 ? Int(knote.pointee.data) : 1
     // What was reported in this pass is taken on trust, as a platform does that saves the question.
     guard amount >= enough || ends || reported != nil && enough == 1 else {
       kernel.rearm(FakeKey(knote))

@@ -165,7 +165,8 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
 
   @inline(__always)
   public static func decode(_ event: EpollReport) -> Report {
-    let (low, high) = event.event.token
+    let token = unsafeBitCast(event.event.token, to: UInt64.self)
+    let (low, high) = (UInt32(truncatingIfNeeded: token), UInt32(truncatingIfNeeded: token >> 32))
     if high & EpollToken.own == 0 { return .knote(KnoteToken(index: low, generation: high), event.event.events) }
     switch EpollSource(rawValue: low) {
     case .wake: return .wake

@@ -63,7 +63,7 @@ extension LinuxBackend {
     if kind == KQ_KIND_STREAM && kq_socket_send_shut(descriptor, knote.pointee.platform.transport(of: descriptor)) {
       return Readiness(data: room, flags: endOfFile)
     }
-    let asksForMore = knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 && room < knote.pointee.data
+    let asksForMore = knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 && Int64(room) < knote.pointee.data
     guard asksForMore else { return Readiness(data: max(room, 1)) }
     // TCP wakes nobody for more room once there is some.
     let isLocal = knote.pointee.platform.transport(of: descriptor) == KQ_PROTOCOL_LOCAL

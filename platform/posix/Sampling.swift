@@ -153,7 +153,7 @@ extension POSIXBackend {
     guard knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 else {
       return Int(kq_receive_low_water(knote.pointee.descriptor))
     }
-    return min(knote.pointee.data, Int(kq_receive_buffer(knote.pointee.descriptor)))
+    return Int(min(knote.pointee.data, Int64(kq_receive_buffer(knote.pointee.descriptor))))
   }
 
   private func sampleBytes(_ now: Glance) -> Readiness {
@@ -210,7 +210,7 @@ extension POSIXBackend {
   }
 
   private func sampleEnough(_ knote: POSIXKnotePointer, _ room: Int) -> Readiness {
-    let asksForMore = knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 && room < knote.pointee.data
+    let asksForMore = knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 && Int64(room) < knote.pointee.data
     return asksForMore ? .inactive : Readiness(data: max(room, 1))
   }
 

@@ -46,12 +46,11 @@ enum EPOLL_EVENTS {
 /* An event as the kernel writes it; the layout is epoll_event's. */
 struct kq_epoll_event {
     uint32_t events;
-    uint32_t token[2]; /* data.u64, which is not aligned everywhere */
-}
-#if defined(__x86_64__)
-__attribute__((packed))
+#if !defined(__x86_64__) && !defined(__i386__)
+    uint32_t padding; /* where 64 bits are aligned to themselves */
 #endif
-;
+    uint32_t token[2]; /* data.u64, which is not aligned everywhere */
+};
 
 enum { KQ_FOREVER = -1 };
 

@@ -94,7 +94,7 @@ extension KQueue where Backend: ~Copyable {
 
   private func pendingOfProcess(_ knote: Knote<Backend.KnoteState>) -> Readiness {
     if knote.status.contains(.born) {
-      return Readiness(data: knote.data, fflags: NOTE_CHILD.bits, flags: UInt16(EV_ONESHOT))
+      return Readiness(data: Int(truncatingIfNeeded: knote.data), fflags: NOTE_CHILD.bits, flags: UInt16(EV_ONESHOT))
     }
     let status = knote.pending & NOTE_EXIT.bits != 0 ? Int(CInt(bitPattern: knote.value)) : 0
     return Readiness(data: status, fflags: knote.pending, flags: knote.status.contains(.ended) ? UInt16(EV_EOF) : 0)
@@ -131,7 +131,7 @@ extension KQueue where Backend: ~Copyable {
       knote.pointee.fflags = mask
       return record(parent, NOTE_TRACKERR.bits)
     }
-    knote.pointee.data = Int(knotes[parent].pointee.ident)
+    knote.pointee.data = Int64(knotes[parent].pointee.ident)
     knote.pointee.status.insert(.born)
     tellBirth(index)
   }

@@ -39,9 +39,9 @@ extension KQueue where Backend: ~Copyable {
 
   /// The interval or deadline of a change in ns, clamped to 292 years; at least 1, but 0 for now and no more.
   /// - Throws: EINVAL.
-  private func timerInterval(_ change: Kevent, oneshot: Bool) throws(Errno) -> Int {
+  private func timerInterval(_ change: Kevent, oneshot: Bool) throws(Errno) -> Int64 {
     let ignored = (NOTE_LEEWAY | NOTE_CRITICAL | NOTE_BACKGROUND).bits
-    let unit: Int
+    let unit: Int64
     switch change.fflags & ~(ignored | NOTE_ABSOLUTE.bits) {
     case NOTE_MSECONDS.bits: unit = 1_000_000
     case NOTE_SECONDS.bits: unit = 1_000_000_000
@@ -55,12 +55,12 @@ extension KQueue where Backend: ~Copyable {
     return saturating(max(change.data, 1), unit)
   }
 
-  private func saturating(_ data: Int, _ unit: Int) -> Int {
-    let (product, overflow) = data.multipliedReportingOverflow(by: unit)
+  private func saturating(_ data: Int, _ unit: Int64) -> Int64 {
+    let (product, overflow) = Int64(data).multipliedReportingOverflow(by: unit)
     return overflow ? (data < 0 ? .min : .max) : product
   }
 
-  private mutating func start(_ index: UInt32, _ interval: Int, _ change: Kevent) {
+  private mutating func start(_ index: UInt32, _ interval: Int64, _ change: Kevent) {
     let knote = knotes[index]
     knote.pointee.fflags = change.fflags & NOTE_ABSOLUTE.bits
     knote.pointee.data = interval
@@ -120,6 +120,7 @@ extension KQueue where Backend: ~Copyable {
     stopTimer(index)
     deactivate(index)
     knotes[index].pointee.status.remove(.active)
+    knotes[index].pointee.data = old.data
     knotes[index].pointee.occurrence = old.occurrence
     if old.isDisabled {
       knotes[index].pointee.ticksBeforePause = old.ticksBeforePause
@@ -221,6 +222,6 @@ extension Knote {
     // Neither can overflow: both times are below 2^63, and an interval is at least 1 and below 2^63.
     let ticks = (now &- occurrence) / UInt64(max(data, 1)) &+ 1
     occurrence = min(occurrence &+ ticks &* UInt64(data), UInt64(Int64.max))
-    return Int(truncatingIfNeeded: ticks)
+    return Int(clamping: ticks)
   }
 }

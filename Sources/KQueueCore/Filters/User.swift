@@ -13,7 +13,7 @@ extension KQueue where Backend: ~Copyable {
     let operation = change.fflags & NOTE_FFCTRLMASK.bits
     knotes[index].pointee.fflags = combined(knotes[index].pointee.fflags, operation, change.fflags)
     let onlyEnables = change.has(EV_ENABLE | EV_DISABLE) && !change.has(EV_ADD) && operation == 0
-    if change.triggers || !onlyEnables { knotes[index].pointee.data = change.data }
+    if change.triggers || !onlyEnables { knotes[index].pointee.data = Int64(change.data) }
     if change.triggers {
       trigger(index)
     } else if change.has(EV_CLEAR) {
@@ -42,7 +42,7 @@ extension KQueue where Backend: ~Copyable {
   func sampleUser(_ index: UInt32) -> Readiness {
     let knote = knotes[index]
     guard knote.pointee.status.contains(.active) else { return .inactive }
-    return Readiness(data: knote.pointee.data, fflags: knote.pointee.fflags)
+    return Readiness(data: Int(truncatingIfNeeded: knote.pointee.data), fflags: knote.pointee.fflags)
   }
 }
 

@@ -1,0 +1,94 @@
+# What Swift compiles for: sets KQUEUE_SWIFT_TARGET to the compiler's flags, empty where it is the compiler's own machine.
+#
+# A compiler has its library for Embedded Swift for its own Linux, and else for bare machines, of which the objects must
+# not be linked here: they have another ABI, and os(Linux) is false. So where it lacks the module of a Linux, a folder of
+# resources stands in, with the module of the bare machine under the name of the Linux. The module is the same but for
+# that name, which stands in it as well, and has to keep its length.
+
+# CMake's processor; the triple; the bare machine's; one of the same length that means the same as the triple.
+set(kqueue_swift_targets
+  "^(aarch64|arm64)$" aarch64-unknown-linux-gnu aarch64-none-none-elf aarch64-any-linux-gnu
+  "^riscv64$" riscv64-unknown-linux-gnu riscv64-none-none-eabi riscv64-none-linux-gnu
+  "^arm(v7.*|hf)?$" armv7-unknown-linux-gnueabihf armv7-none-none-eabi armv7--linux-gnueabi
+  "^i[3-6]86$" i686-unknown-linux-gnu i686-unknown-none-elf i686-anyone-linux-gnu
+  "^(x86_64|AMD64)$" x86_64-unknown-linux-gnu x86_64-unknown-none-elf x86_64-unknown-none-elf
+  "^s390x$" s390x-unknown-linux-gnu "" ""
+  "^(ppc64le|powerpc64le)$" powerpc64le-unknown-linux-gnu "" "")
+
+# Whether the compiler has its library for these flags.
+function(kqueue_swift_has_library result)
+  set(folder ${CMAKE_BINARY_DIR}/CMakeFiles/swift-target)
+  file(WRITE ${folder}/line.swift "import Synchronization\npublic func line() -> Int { 1 }\n")
+  execute_process(
+    COMMAND ${KQUEUE_SWIFTC} ${ARGN} -enable-experimental-feature Embedded -wmo -parse-as-library -O
+      -module-cache-path ${folder}/cache -c ${folder}/line.swift -o ${folder}/line.o
+    RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  if(status EQUAL 0)
+    set(${result} TRUE PARENT_SCOPE)
+  else()
+    set(${result} FALSE PARENT_SCOPE)
+  endif()
+  set(kqueue_swift_text "${text}" PARENT_SCOPE)
+endfunction()
+
+# The compiler's folder of resources, with the modules of a bare machine for a Linux.
+function(kqueue_swift_stand_in folder triple bare alias)
+  execute_process(COMMAND ${KQUEUE_SWIFTC} -print-target-info OUTPUT_VARIABLE info)
+  string(JSON resources ERROR_VARIABLE none GET "${info}" paths runtimeResourcePath)
+  file(GLOB entries LIST_DIRECTORIES TRUE ${resources}/*)
+  list(REMOVE_ITEM entries ${resources}/embedded)
+  file(MAKE_DIRECTORY ${folder})
+  foreach(entry IN LISTS entries)
+    get_filename_component(name ${entry} NAME)
+    file(CREATE_LINK ${entry} ${folder}/${name} SYMBOLIC)
+  endforeach()
+  foreach(module Swift Synchronization _Builtin_float)
+    set(source ${resources}/embedded/${module}.swiftmodule/${bare}.swiftmodule)
+    if(EXISTS ${source})
+      file(MAKE_DIRECTORY ${folder}/embedded/${module}.swiftmodule)
+      execute_process(COMMAND ${CMAKE_COMMAND} -E env LC_ALL=C sed s/${bare}/${alias}/g ${source}
+        OUTPUT_FILE ${folder}/embedded/${module}.swiftmodule/${triple}.swiftmodule)
+    endif()
+  endforeach()
+endfunction()
+
+function(kqueue_find_swift_target)
+  kqueue_swift_has_library(found)
+  if(found AND NOT CMAKE_CROSSCOMPILING)
+    set(KQUEUE_SWIFT_TARGET "" CACHE INTERNAL "Flags that say what Swift compiles for")
+    return()
+  endif()
+  list(LENGTH kqueue_swift_targets left)
+  set(table ${kqueue_swift_targets})
+  while(left GREATER 0)
+    list(POP_FRONT table processor triple bare alias)
+    list(LENGTH table left)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "${processor}")
+      break()
+    endif()
+    set(triple "")
+  endwhile()
+  if(triple STREQUAL "")
+    message(FATAL_ERROR "Swift: nothing is known of the processor ${CMAKE_SYSTEM_PROCESSOR}")
+  endif()
+
+  set(flags -target ${triple})
+  kqueue_swift_has_library(found ${flags})
+  set(origin "the compiler's own library")
+  if(NOT found AND bare)
+    set(folder ${CMAKE_BINARY_DIR}/CMakeFiles/swift-target/resources)
+    kqueue_swift_stand_in(${folder} ${triple} ${bare} ${alias})
+    list(APPEND flags -resource-dir ${folder})
+    kqueue_swift_has_library(found ${flags})
+    set(origin "the compiler's library for ${bare}")
+  endif()
+  if(NOT found)
+    message(FATAL_ERROR "Swift: the compiler has no library of Embedded Swift for ${triple}\n${kqueue_swift_text}")
+  endif()
+  message(STATUS "Swift: for ${triple}, with ${origin}")
+  set(KQUEUE_SWIFT_TARGET ${flags} CACHE INTERNAL "Flags that say what Swift compiles for")
+endfunction()
+
+if(NOT DEFINED CACHE{KQUEUE_SWIFT_TARGET})
+  kqueue_find_swift_target()
+endif()
