@@ -51,7 +51,8 @@ extension POSIXBackend {
       return true
     }
     if knote.pointee.platform.wasTold { return mayBeNew(knote, now) }
-    return now.bits != told.bits || now.bytes != told.bytes
+    // The bits may be older than the bytes, which another thread took: then an end looks as that did, and is found late.
+    return now.bits != told.bits || now.bytes != told.bytes || hasWaited(knote, Self.patience)
   }
 
   /// Whether another item is the first than that which was told (C-346).
@@ -80,9 +81,7 @@ extension POSIXBackend {
   }
 
   private func mayBeNew(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
-    // Nothing comes behind an end.
-    let mayGoOn = knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_POSIX_PACKETS
-    let isOver = knote.pointee.platform.hasEnded && !mayGoOn || knote.pointee.isEnd(now.bits)
+    let isOver = isOver(knote, now)
     if !isOver && knote.pointee.platform.trust > 0 && knote.pointee.platform.teller == kq_thread() {
       knote.pointee.platform.trust -= 1
       return true
@@ -90,10 +89,28 @@ extension POSIXBackend {
     knote.pointee.platform.told = now
     let isTrusted = knote.pointee.platform.isTrusted && knote.pointee.platform.teller == kq_thread()
     let patience = isTrusted ? Self.breath : patience(knote)
-    if isOver || milliseconds &- knote.pointee.platform.toldAt < patience { return false }
+    if isOver || !hasWaited(knote, patience) { return false }
     if isTrusted { knote.pointee.trust() }
     if knote.pointee.platform.repeats < .max { knote.pointee.platform.repeats += 1 }
     return true
+  }
+
+  /// Whether nothing comes behind what there is. An error of datagrams is taken, and another may come; a FIFO and a
+  /// terminal have their next writer, who may have written and gone, so that bytes behind a hangup are never the last.
+  private func isOver(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
+    let descriptor = knote.pointee.descriptor
+    let kind = knote.pointee.platform.kind(of: descriptor)
+    if knote.pointee.platform.hasEnded && kind != KQ_POSIX_PACKETS { return true }
+    switch kind {
+    case KQ_POSIX_STREAM, KQ_POSIX_PACKETS: return knote.pointee.isEnd(now.bits)
+    case KQ_POSIX_DATAGRAM: return now.bits.has(POLLHUP) || now.bits & Glance.isShut != 0
+    default: return knote.pointee.isEnd(now.bits) && (now.bytes == 0 || isNameless(descriptor))
+    }
+  }
+
+  /// Whether it was told or looked at closely so many milliseconds ago.
+  private func hasWaited(_ knote: POSIXKnotePointer, _ patience: UInt32) -> Bool {
+    milliseconds &- knote.pointee.platform.toldAt >= patience
   }
 
   /// What was delivered or is nothing to deliver must not be asked for as it is.

@@ -93,7 +93,7 @@ extension POSIXBackend {
     return ended && isNameless(knote.pointee.descriptor) ? Readiness(data: 0, flags: endOfFile) : .inactive
   }
 
-  private func isNameless(_ descriptor: CInt) -> Bool {
+  func isNameless(_ descriptor: CInt) -> Bool {
     var (own, other) = (kq_identity(), kq_identity())
     return kq_identity(descriptor, &own) == 0 && kq_identity(pipe.inside, &other) == 0 && own.device == other.device
   }

@@ -138,6 +138,21 @@ static void clear_loses_no_second_arrival(void) {
     }
 }
 
+/* Another thread was told of the first, and does not come back: nobody says that it took them. */
+static void clear_tells_another_thread_of_as_many_bytes(void) {
+    struct waiter waiter;
+    int pair[2], kq = new_kqueue();
+    unix_pair(pair);
+    add_read(kq, pair[0], EV_CLEAR);
+    put(pair[1], "12345");
+    start_waiter(&waiter, kq, 1, 5000);
+    join_waiter(&waiter);
+    REQUIRE_EQ(waiter.result, 1);
+    take(pair[0], 5);
+    put(pair[1], "12345");
+    EXPECT(kq, pair[0], EV_ADD | EV_CLEAR, 0, 5);
+}
+
 static void clear_fires_for_each_byte_of_a_drip(void) {
     for (int family = 0; family < FAMILIES; family++) {
         int pair[2], kq = new_kqueue();
@@ -446,6 +461,7 @@ const struct contract_case read_cases[] = {
     {"C-147", "EV_CLEAR fires once an arrival", clear_fires_once_an_arrival, 0},
     {"C-147", "as many bytes again are an arrival", clear_fires_for_as_many_bytes_again, 0},
     {"C-147", "a second arrival like the first is not lost", clear_loses_no_second_arrival, 0},
+    {"C-147", "as many bytes again are told to another thread", clear_tells_another_thread_of_as_many_bytes, 20},
     {"C-147", "a byte at a time into EV_CLEAR", clear_fires_for_each_byte_of_a_drip, 0},
     {"C-147", "a partial read is no arrival", clear_ignores_a_partial_read, 0},
     {"C-148", "NOTE_LOWAT holds the event back", lowat_holds_back_the_event, 0},

@@ -173,6 +173,19 @@ static void fifo_eof_with_clear_comes_once_a_writer(void) {
     }
 }
 
+/* Nobody looks before the second writer is gone as well: all is as it was told. */
+static void fifo_bytes_of_a_second_writer_like_the_first(void) {
+    int kq = new_kqueue(), fd = new_fifo();
+    add_read(kq, fd, EV_CLEAR);
+    for (int i = 0; i < 3; i++) {
+        int writer = open_again(fd, O_WRONLY);
+        put(writer, "12");
+        close(writer);
+        EXPECT(kq, fd, EV_ADD | EV_CLEAR | EV_EOF, 0, 2);
+        take(fd, 2);
+    }
+}
+
 static void fifo_bytes_left_by_a_writer_outlive_its_eof(void) {
     int kq = new_kqueue(), fd = new_fifo(), first = open_again(fd, O_WRONLY);
     put(first, "12");
@@ -701,6 +714,7 @@ const struct contract_case read_object_cases[] = {
     {"C-168", "a FIFO opened O_RDWR has no EOF", fifo_with_its_own_writer_has_no_eof, 0},
     {"C-169", "a FIFO's EOF ends with a new writer", fifo_eof_ends_with_a_new_writer, 0},
     {"C-169", "a FIFO's EOF with EV_CLEAR comes once a writer", fifo_eof_with_clear_comes_once_a_writer, 0},
+    {"C-169", "EV_CLEAR: a second writer of as many bytes", fifo_bytes_of_a_second_writer_like_the_first, 20},
     {"C-169", "bytes in a FIFO outlive the EOF of their writer", fifo_bytes_left_by_a_writer_outlive_its_eof, 0},
     {"C-170", "a pipe's write end under READ says EV_EOF when the last reader is gone",
      write_end_tells_the_last_reader_leaves, 0},

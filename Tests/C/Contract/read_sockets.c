@@ -134,6 +134,19 @@ static void datagram_error_is_left_for_recv(void) {
     require_silent(kq);
 }
 
+/* Nobody looks between the two, so that the second error looks as the first. */
+static void datagram_error_comes_again_with_clear(void) {
+    int kq = new_kqueue(), fd = unreachable();
+    char byte;
+    add_read(kq, fd, EV_CLEAR);
+    for (int i = 0; i < 3; i++) {
+        EXPECT(kq, fd, EV_ADD | EV_CLEAR, ECONNREFUSED, 0);
+        REQUIRE_ERRNO(recv(fd, &byte, 1, MSG_DONTWAIT), ECONNREFUSED);
+        REQUIRE_EQ(send(fd, "x", 1, 0), 1);
+        await_poll(fd, POLLERR);
+    }
+}
+
 static void own_shutdown_is_eof(void) {
     for (int family = 0; family < FAMILIES; family++) {
         for (int flags = 0; flags <= EV_CLEAR; flags += EV_CLEAR) {
@@ -401,6 +414,7 @@ const struct contract_case read_socket_cases[] = {
     {"C-156", "the reset is left for getsockopt", reset_error_is_left_for_getsockopt, 0},
     {"C-156", "the reset is left for recv", reset_error_is_left_for_recv, 0},
     {"C-156", "a datagram socket's error is left for recv", datagram_error_is_left_for_recv, 0},
+    {"C-156", "EV_CLEAR: a second error like the first", datagram_error_comes_again_with_clear, 20},
     {"C-157", "an own SHUT_RD is EV_EOF", own_shutdown_is_eof, 0},
     {"C-157", "bytes after an own SHUT_RD", bytes_after_own_shutdown_keep_eof, 0},
     {"C-157", "more bytes after an own SHUT_RD under EV_CLEAR", more_bytes_after_own_shutdown_are_news, 0},

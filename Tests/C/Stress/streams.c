@@ -54,6 +54,16 @@ static bool can_be_marked(enum transport transport) {
 
 static void put_some(struct stream *stream, struct random *random);
 
+/*
+ * poll(2) does not say that as many bytes came as were told and taken: where another thread looks than the one that
+ * was told, POSIX tells it a second later, which a single look does not wait for.
+ */
+static void choose_mode(struct stream *stream, struct random *random) {
+    stream->mode = random_mode(random);
+    if (on_posix() && stream->mode == EV_CLEAR)
+        stream->source.late = true;
+}
+
 static void open_stream(struct source *source, struct random *random) {
     struct stream *stream = (struct stream *)source;
     enum transport transport = random_below(random, TRANSPORTS);
@@ -62,7 +72,7 @@ static void open_stream(struct source *source, struct random *random) {
     if (arrives_late(transport) && source->load->prompt_only)
         transport -= TCP - UNIX_STREAM;
     open_pair(stream, transport);
-    stream->mode = random_mode(random);
+    choose_mode(stream, random);
     if (can_be_marked(transport) && random_chance(random, 30))
         stream->mark = random_between(random, 2, MARK_MAX);
     if (random_chance(random, 30))
@@ -74,7 +84,7 @@ static void open_stream(struct source *source, struct random *random) {
 static void open_duplex(struct source *source, struct random *random) {
     struct stream *stream = (struct stream *)source;
     open_pair(stream, random_chance(random, 50) || source->load->prompt_only ? UNIX_STREAM : TCP);
-    stream->mode = random_mode(random);
+    choose_mode(stream, random);
     stream->duplex = true;
     source->lingers = true;
     bool reader_first = random_chance(random, 50);
