@@ -58,6 +58,7 @@ extension KQueue where Backend: ~Copyable {
     abandon(index)
     dropGone(number)
     mayReportStale = true
+    hasLost = true
     if wasReported { stale.note(token, in: pass) }
   }
 

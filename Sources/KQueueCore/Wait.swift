@@ -318,15 +318,17 @@ extension KQueue where Backend: ~Copyable {
   /// Delivers what the system has by now.
   ///
   /// What fills the room may be the platform's own, with the knotes behind it, or nothing to deliver; it is asked again
-  /// until it has had the room to report each knote, and no longer: others may make work all the time (C-352).
+  /// until it has had the room to report each knote, and no longer: others may make work all the time (C-352). So it is
+  /// where a knote was lost, whose watch may have told of its own end: nothing would be there for the next poll (C-351).
   private mutating func harvest(_ events: Eventlist, _ buffer: Buffer, room: Int) -> Int {
     for _ in 0...(knotes.count / room &+ 4) {
       let asked = pass
+      hasLost = false
       let reports = Int(backend.poll(knotes, UnsafeMutableBufferPointer(rebasing: buffer[..<room])))
       if reports < 0 { return reports }
       let delivered = deliver(reports, of: buffer, to: events, asked: asked)
       confirmStale(buffer)
-      if delivered > 0 || reports < room { return delivered }
+      if delivered > 0 || reports < room && !hasLost { return delivered }
     }
     return 0
   }

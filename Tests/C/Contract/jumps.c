@@ -1,0 +1,196 @@
+/*
+ * Jumps out of a signal handler that interrupted the library: every later call works on (C-028).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "life.h"
+
+#include <setjmp.h>
+#include <sys/time.h>
+
+static const struct timespec no_wait = {0, 0};
+
+/* The handler jumps only while the thread is in a call of the library. */
+static sigjmp_buf escape;
+static volatile sig_atomic_t may_jump;
+static volatile int jumps;
+
+static void jump_out(int number) {
+    (void)number;
+    if (!may_jump)
+        return;
+    may_jump = 0;
+    jumps++;
+    siglongjmp(escape, 1);
+}
+
+static void block_alarms(int how) {
+    sigset_t alarms;
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGVTALRM);
+    REQUIRE_EQ(pthread_sigmask(how, &alarms, NULL), 0);
+}
+
+/* Of this thread alone; SIGALRM is the runner's. */
+static timer_t start_alarms(long nanoseconds) {
+    struct sigaction action = {.sa_handler = jump_out};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGVTALRM};
+    timer_t timer;
+    struct itimerspec often = {{0, nanoseconds}, {0, nanoseconds}};
+    sigemptyset(&action.sa_mask);
+    REQUIRE_EQ(sigaction(SIGVTALRM, &action, NULL), 0);
+    REQUIRE_EQ(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+    REQUIRE_EQ(timer_settime(timer, 0, &often, NULL), 0);
+    return timer;
+}
+
+static void stop_alarms(timer_t timer) {
+    block_alarms(SIG_BLOCK);
+    REQUIRE_EQ(timer_delete(timer), 0);
+}
+
+/* Does this where a signal may come at any moment, and end it. */
+#define INTERRUPTIBLE(call) \
+    do { \
+        if (sigsetjmp(escape, 1) == 0) { \
+            may_jump = 1; \
+            (void)(call); \
+        } \
+        may_jump = 0; \
+    } while (0)
+
+static void require_works(int kq) {
+    change(kq, 99, EVFILT_USER, EV_ADD | EV_ONESHOT, NOTE_TRIGGER, 0, NULL);
+    REQUIRE_EQ(next_event(kq).ident, 99);
+}
+
+enum { JUMPS = 500 };
+
+/* Changes and collections, which do not wait. */
+static void jumps_out_of_calls(void) {
+    static int kq, pair[2];
+    static struct kevent changes[8], events[8];
+    kq = new_kqueue();
+    new_pipe(pair);
+    put(pair[1], "x");
+    timer_t timer = start_alarms(150000);
+    for (jumps = 0; jumps < JUMPS;) {
+        for (int i = 0; i < 4; i++) {
+            EV_SET(&changes[2 * i], i, EVFILT_USER, EV_ADD | EV_CLEAR, NOTE_TRIGGER, 0, NULL);
+            EV_SET(&changes[2 * i + 1], i, EVFILT_TIMER, EV_ADD, 0, 1 + i, NULL);
+        }
+        EV_SET(&changes[7], pair[0], EVFILT_READ, jumps % 2 ? EV_ADD : EV_DELETE, 0, 0, NULL);
+        INTERRUPTIBLE(kevent(kq, changes, 8, events, 8, &no_wait));
+        INTERRUPTIBLE(kevent(kq, NULL, 0, events, 8, &no_wait));
+    }
+    stop_alarms(timer);
+    for (int i = 0; i < 4; i++) {
+        (void)delete_knote(kq, (uintptr_t)i, EVFILT_TIMER);
+        (void)delete_knote(kq, (uintptr_t)i, EVFILT_USER);
+    }
+    (void)delete_knote(kq, (uintptr_t)pair[0], EVFILT_READ);
+    require_silent(kq);
+    require_works(kq);
+    add_read(kq, pair[0], 0);
+    EXPECT(kq, pair[0], EV_ADD, 0, 1);
+    REQUIRE_EQ(close(kq), 0);
+}
+
+static void jumps_out_of_waits(void) {
+    static int kq;
+    static struct kevent event;
+    kq = new_kqueue();
+    add_user(kq, 1, EV_CLEAR);
+    timer_t timer = start_alarms(500000);
+    for (jumps = 0; jumps < JUMPS;) {
+        INTERRUPTIBLE(kevent(kq, NULL, 0, &event, 1, NULL));
+        if (jumps % 16 == 0) {
+            block_alarms(SIG_BLOCK);
+            require_works(kq);
+            block_alarms(SIG_UNBLOCK);
+        }
+    }
+    stop_alarms(timer);
+    require_silent(kq);
+    trigger(kq, 1);
+    REQUIRE_EQ(next_event(kq).ident, 1);
+    REQUIRE_EQ(close(kq), 0);
+}
+
+/* Those who wait in the same kqueue are woken as ever. */
+static void jumps_beside_a_waiter(void) {
+    static int kq;
+    static struct kevent event;
+    static struct waiter waiters[2];
+    kq = new_kqueue();
+    add_user(kq, 1, EV_CLEAR);
+    block_alarms(SIG_BLOCK);
+    for (int i = 0; i < 2; i++)
+        start_waiter(&waiters[i], kq, 1, -1);
+    for (int i = 0; i < 2; i++)
+        park_waiter(&waiters[i]);
+    block_alarms(SIG_UNBLOCK);
+    timer_t timer = start_alarms(500000);
+    for (jumps = 0; jumps < JUMPS;) {
+        INTERRUPTIBLE(kevent(kq, NULL, 0, &event, 1, NULL));
+        INTERRUPTIBLE(kevent(kq, NULL, 0, &event, 1, &no_wait));
+    }
+    stop_alarms(timer);
+    REQUIRE(!waiters[0].has_ended && !waiters[1].has_ended);
+    for (int told = 1; told <= 2; told++) {
+        trigger(kq, 1);
+        while (waiters[0].has_ended + waiters[1].has_ended < told)
+            sleep_ms(1);
+    }
+    for (int i = 0; i < 2; i++) {
+        join_waiter(&waiters[i]);
+        REQUIRE_EQ(waiters[i].result, 1);
+    }
+    require_works(kq);
+    REQUIRE_EQ(close(kq), 0);
+}
+
+/* A close that was jumped out of is one that was, or was not; it can be made up for. */
+static void end_close(int fd) {
+    if (is_open(fd))
+        REQUIRE_EQ(close(fd), 0);
+}
+
+static void jumps_out_of_close(void) {
+    static int kq, inner, pair[2], i;
+    kq = new_kqueue();
+    timer_t timer = start_alarms(120000);
+    for (jumps = 0; jumps < JUMPS;) {
+        block_alarms(SIG_BLOCK);
+        new_pipe(pair);
+        put(pair[1], "x");
+        inner = new_kqueue();
+        add_triggered(inner, 1, 0);
+        add_read(kq, pair[0], EV_CLEAR);
+        add_read(kq, inner, 0);
+        block_alarms(SIG_UNBLOCK);
+        for (i = 0; i < 20; i++) /* the moment may be anywhere */
+            INTERRUPTIBLE(close(i % 2 ? inner : pair[0]));
+        block_alarms(SIG_BLOCK);
+        end_close(inner);
+        end_close(pair[0]);
+        REQUIRE_EQ(close(pair[1]), 0);
+        struct kevent event;
+        REQUIRE_EQ(collect(kq, &event, 1, 0), 0);
+        REQUIRE_NO_KNOTE(kq, pair[0], EVFILT_READ, EBADF);
+        REQUIRE_NO_KNOTE(kq, inner, EVFILT_READ, EBADF);
+        block_alarms(SIG_UNBLOCK);
+    }
+    stop_alarms(timer);
+    require_works(kq);
+    require_silent(kq);
+    require_working_kqueue();
+}
+
+const struct contract_case jump_cases[] = {
+    {"C-028", "hundreds of jumps out of calls that do not wait", jumps_out_of_calls, 60},
+    {"C-028", "hundreds of jumps out of waits", jumps_out_of_waits, 60},
+    {"C-028", "jumps beside threads that wait in the same kqueue", jumps_beside_a_waiter, 60},
+    {"C-028", "jumps out of close()", jumps_out_of_close, 60},
+    {NULL, NULL, NULL, 0},
+};
