@@ -140,8 +140,9 @@ extension KQueue where Backend: ~Copyable {
     } else if !knote.pointee.isDisabled {
       leaveLooks(index)
       queue(index, happening.bits)
-      // Its siblings may have gone when they were delivered. By edges it would be reported anew.
-      if !knote.pointee.has(EV_CLEAR) { leaveAlone(knote.pointee.descriptor) }
+      // Its siblings may have gone when they were delivered. By edges it would be reported anew; and one that is about
+      // to be disabled would be reported once more for nothing (C-351): EV_ENABLE sees to that.
+      if !knote.pointee.has(EV_CLEAR | EV_DISPATCH) { leaveAlone(knote.pointee.descriptor) }
     }
     return true
   }
@@ -246,10 +247,11 @@ extension KQueue where Backend: ~Copyable {
       try? remove(index, knote.pointee.kind)
       return
     }
+    // First: what is disabled is not looked at again.
+    if knote.pointee.has(EV_DISPATCH) { knote.pointee.status.insert(.disabled) }
     if knote.pointee.has(EV_CLEAR) && knote.pointee.status.contains(.recorded) {
       clear(index, isPolled: readiness.isPolled)
     }
-    if knote.pointee.has(EV_DISPATCH) { knote.pointee.status.insert(.disabled) }
     if readiness.isLeft && knote.pointee.has(EV_CLEAR) { lookAtNext(index) }
   }
 

@@ -118,6 +118,11 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     Backend.reach(.named)
     let stale = record.pointee.kqueue.exchange(UInt(bitPattern: handle.slot), ordering: .acquiringAndReleasing)
     kqueue(of: stale)?.close()
+    // So was one that is still watched: what watches it does not watch this kqueue.
+    takeWatchers(record) { slot in
+      slot.pointee.mayReportStale.store(true, ordering: .releasing)
+      tell(slot, .closed(number))
+    }
     return number
   }
 
@@ -202,7 +207,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     Backend.reach(.lettingGo)
     takeWatchers(record) { slot in
       Backend.reach(.tookWatchers)
-      Backend.forget(number, slot.pointee.watchSets)
+      let had = Backend.forget(number, slot.pointee.watchSets)
+      if !had { slot.pointee.mayReportStale.store(true, ordering: .releasing) }
       Backend.reach(.forgot)
       tell(slot, .closed(number))
     }

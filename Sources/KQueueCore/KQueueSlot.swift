@@ -31,6 +31,8 @@ public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stack
   /// What `PlatformBackend.forget` needs to know of the kqueue.
   private let firstWatchSets: Atomic<UInt64>
   private let secondWatchSets: Atomic<UInt64>
+  /// A number was closed of which the kernel had nothing: see `PlatformBackend.forget`.
+  let mayReportStale: Atomic<Bool>
   let closedNumbers: ClosedNumbers
   var queue: UnsafeMutablePointer<KQueue<Backend>>
 
@@ -208,6 +210,8 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     slot.pointee.number = 0
     // A number that was watched here may be closed later; by then the sets' numbers may be the program's.
     slot.pointee.watchSets = WatchSets()
+    // It may stand in chains still, where it would be taken for one that watches kqueues.
+    slot.pointee.watchedKqueues.store(0, ordering: .relaxed)
     slot.pointee.copies.store(false, ordering: .relaxed)
     slot.pointee.isLeftover.store(true, ordering: .sequentiallyConsistent)
     if queue.pointee.waiters > 0 { queue.pointee.backend.wakeAll() }

@@ -111,7 +111,9 @@ public protocol PlatformBackend: ~Copyable {
 
   /// Ends all that the kernel has of a number in these sets, before the number is closed: a duplicate would
   /// keep it alive there. Async-signal-safe.
-  static func forget(_ number: CInt, _ watchSets: WatchSets)
+  /// - Returns: whether there was anything, where the kernel has something of a watched number as a rule. If there was
+  ///   not, its file may have been replaced unseen, and what was watched then may be reported still.
+  static func forget(_ number: CInt, _ watchSets: WatchSets) -> Bool
 
   /// Whether the system refuses to let kqueues watch one another in a ring.
   static var refusesRings: Bool { get }

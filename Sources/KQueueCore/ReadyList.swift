@@ -19,10 +19,15 @@ struct ReadyList: BitwiseCopyable {
     @inline(__always) get { count == 0 }
   }
 
-  /// Puts a knote at the end; one that stands in the list already keeps its place.
+  /// Puts a knote at the end; one that stands in the list already keeps its place, and may be held from now on, as
+  /// EV_FORCEONESHOT has the system not report it again.
   /// - Parameter isHeld: whether the system will not report it again.
   mutating func append<S>(_ index: UInt32, _ knotes: borrowing KnoteSlab<S>, isHeld: Bool = false) {
     let knote = knotes[index]
+    if isHeld && !knote.pointee.status.contains(.held) {
+      knote.pointee.status.insert(.held)
+      held += 1
+    }
     guard !knote.pointee.status.contains(mark) else { return }
     knote.pointee.status.insert(mark)
     knote.pointee.previous = tail
@@ -31,10 +36,6 @@ struct ReadyList: BitwiseCopyable {
     tail = index + 1
     if newcomer == 0 { newcomer = index + 1 }
     count += 1
-    if isHeld {
-      knote.pointee.status.insert(.held)
-      held += 1
-    }
   }
 
   mutating func remove<S>(_ index: UInt32, _ knotes: borrowing KnoteSlab<S>) {

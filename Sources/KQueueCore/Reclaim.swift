@@ -9,6 +9,8 @@ extension KQueue where Backend: ~Copyable {
     // Read first: what is left from now on is seen to next time.
     seenClosed = closed.count.load(ordering: .acquiring)
     if closed.takeAll({ reclaim($0) }) { reclaimAll() }
+    let wasLeft = tracking?.slot.pointee.mayReportStale.exchange(false, ordering: .acquiring) ?? false
+    mayReportStale = mayReportStale || wasLeft
   }
 
   private mutating func reclaim(_ hint: Hint) {

@@ -26,6 +26,7 @@
 bool closes_are_seen, is_posix;
 int zombie;
 uint64_t calls;
+bool is_quiet = true;
 
 enum { MOST_CHANGES = 4, LINES = 60, LINE = 200, PAGE = 4096 };
 
@@ -36,19 +37,24 @@ static unsigned lines;
 /* What a program does first of all where something differs. */
 void (*fuzz_report)(void);
 
-void say(const char *format, ...) {
+void write_down(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(history[lines++ % LINES], LINE, format, arguments);
     va_end(arguments);
 }
 
-void mismatch(const char *format, ...) {
-    va_list arguments;
+void print_history(void) {
     unsigned first = lines > LINES ? lines - LINES : 0;
-    fprintf(stderr, "steps of this input, the last is at the end:\n");
+    if (lines > 0)
+        fprintf(stderr, "steps of this input, the last is at the end:\n");
     for (unsigned line = first; line < lines; line++)
         fprintf(stderr, "  %3u %s\n", line, history[line % LINES]);
+}
+
+void mismatch(const char *format, ...) {
+    va_list arguments;
+    print_history();
     fprintf(stderr, "MISMATCH: ");
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
@@ -56,6 +62,7 @@ void mismatch(const char *format, ...) {
     fprintf(stderr, "\n");
     if (fuzz_report)
         fuzz_report();
+    signal(SIGABRT, SIG_DFL);
     abort();
 }
 
@@ -124,7 +131,14 @@ static uintptr_t decode_ident(short filter, uint8_t byte) {
     switch (filter) {
         case EVFILT_USER:
         case EVFILT_TIMER: return byte % 4;
+#ifdef FUZZ_CORE
+        case EVFILT_PROC:
+            if (byte % 4 == 2)
+                return (uintptr_t)fake_mortal();
+            return byte % 4 == 0 ? 0 : byte % 4 == 1 ? (uintptr_t)getpid() : (uintptr_t)zombie;
+#else
         case EVFILT_PROC: return byte % 4 == 0 ? 0 : byte % 4 == 1 ? (uintptr_t)getpid() : (uintptr_t)zombie;
+#endif
         case EVFILT_SIGNAL: return byte == 0 ? 0 : (uintptr_t)fuzz_signal(byte);
         case EVFILT_FS:
         case EVFILT_LIBKQUEUE: return 0;
@@ -158,8 +172,14 @@ static unsigned decode_fflags(short filter, uint8_t byte) {
     }
 }
 
-static intptr_t decode_data(short filter, uint8_t byte) {
+static intptr_t decode_data(short filter, uint8_t byte, unsigned fflags) {
     static const intptr_t numbers[] = {0, 1, -1, 3600000, INTPTR_MAX, INTPTR_MIN, INTPTR_MAX / 1000, 5, INT_MAX, 40};
+#ifdef FUZZ_CORE
+    if (filter == EVFILT_TIMER && byte & 64 && fflags == NOTE_ABSOLUTE) /* not far from now, in ms */
+        return (intptr_t)(fake_now(true) / 1000000) + (byte & 63) - 16;
+#else
+    (void)fflags;
+#endif
     if (filter == EVFILT_TIMER && byte & 128)
         return (intptr_t)4000000000000000000; /* a wall clock's time far away, in ns */
     return numbers[byte % 10];
@@ -169,7 +189,7 @@ static struct change decode_change(const uint8_t *record) {
     struct change change = {.filter = decode_filter(record[0]), .flags = decode_flags(record[1], record[2])};
     change.ident = decode_ident(change.filter, record[3]);
     change.fflags = decode_fflags(change.filter, record[4]);
-    change.data = decode_data(change.filter, record[5]);
+    change.data = decode_data(change.filter, record[5], change.fflags);
     if (change.filter == EVFILT_PROC)
         change.fflags |= NOTE_EXIT; /* that a process has ended may be found out later than its mask is changed */
     change.udata = ++stamp;
@@ -394,6 +414,7 @@ static void check_event(const struct call *call, const struct kevent64_s *event)
         mismatch("C-052: ext %ju, right is %ju", (uintmax_t)event->ext[0], (uintmax_t)knote->extension);
     if (knote->filter == EVFILT_VNODE)
         check_file_event(event, knote);
+    model_note_turn(knote);
     model_deliver(call->queue, knote);
 }
 
@@ -407,13 +428,13 @@ static void check_once(const struct call *call) {
 
 static int count_of(int queue, enum news least) {
     int count = 0;
-    for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + KNOTES; knote++)
+    for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + queues[queue].used; knote++)
         count += knote->is_live && model_expect(queue, knote).news >= least;
     return count;
 }
 
 static void say_what_must(int queue) {
-    for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + KNOTES; knote++)
+    for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + queues[queue].used; knote++)
         if (knote->is_live && model_expect(queue, knote).news == MUST)
             say("must be told: %s ident %#jx flags %#x fflags %#x data %jd", name_of(knote->filter),
                 (uintmax_t)knote->ident, knote->flags, knote->fflags, (intmax_t)knote->data);
@@ -430,8 +451,12 @@ static void check_events(struct call *call) {
         mismatch("C-079, C-146: %d events, of at least %d", call->result, must);
     }
     check_once(call);
+    model_begin_call();
     for (int place = 0; place < call->result; place++)
         check_event(call, &call->events[place]);
+    const struct knote *passed = model_passed_over(call->queue);
+    if (passed != NULL)
+        mismatch("3.6: others come a third time before %s ident %#jx", name_of(passed->filter), (uintmax_t)passed->ident);
 }
 
 static void check_call(struct call *call) {
@@ -456,6 +481,7 @@ static void check_call(struct call *call) {
             mismatch("C-018, C-019: the call gave %d", call->result);
         return;
     }
+    model_follow_time();
     check_events(call);
 }
 
@@ -527,7 +553,7 @@ static size_t decode_call(struct call *call, const uint8_t *record, size_t recor
 
 static int live_knotes(int queue) {
     int count = 0;
-    for (int place = 0; place < KNOTES; place++)
+    for (int place = 0; place < queues[queue].used; place++)
         count += queues[queue].knotes[place].is_live;
     return count;
 }
@@ -564,9 +590,8 @@ static void open_queue(int queue, int how) {
     if (number < 0)
         mismatch("C-001: errno %d", errno);
     queues[queue].number = number;
-    queues[queue].is_doubtful = queues[queue].is_vague = false;
-    for (int place = 0; place < KNOTES; place++)
-        queues[queue].knotes[place].is_live = false; /* C-114 */
+    queues[queue].is_doubtful = queues[queue].is_vague = queues[queue].may_be_late = false;
+    queues[queue].used = 0; /* C-114 */
     say("kqueue() = %d", number);
 }
 
@@ -600,19 +625,39 @@ static void signal_step(const uint8_t *record) {
     model_signal(number);
 }
 
-/* ---- poll(kq): C-351 ---- */
-
-/* Whether a knote makes the descriptor readable: on POSIX only what the library itself tells (6.14). */
-static bool is_shown(const struct knote *knote) {
-    return !is_posix || knote->filter == EVFILT_USER || knote->filter == EVFILT_SIGNAL;
-}
-
-static bool is_any_shown(int queue) {
-    for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + KNOTES; knote++)
-        if (knote->is_live && is_shown(knote) && model_expect(queue, knote).news == MUST)
+#ifdef FUZZ_CORE
+/* What only a test can do that has a clock and processes of its own. */
+static bool did_own_step(const uint8_t *record) {
+    switch (record[2] % 8) {
+        case 0:
+        case 1:
+        case 2:
+        case 3:
+            say("%d ms pass", record[3] % 64 + 1);
+            fake_advance((uint64_t)(record[3] % 64 + 1) * 1000000);
             return true;
+        case 4:
+            say("%d hours pass", record[3] + 1);
+            fake_advance((uint64_t)(record[3] + 1) * 3600000000000);
+            return true;
+        case 5: {
+            int process = fake_mortal();
+            say("process %d ends", process);
+            fake_end_mortal();
+            model_process_ended(process);
+            return true;
+        }
+        default: return false;
+    }
+}
+#else
+static bool did_own_step(const uint8_t *record) {
+    (void)record;
     return false;
 }
+#endif
+
+/* ---- poll(kq): C-351 ---- */
 
 /* It may stay readable for a few calls after a close that nobody saw, and no longer. */
 static void settle(int queue, struct pollfd *one) {
@@ -628,11 +673,9 @@ static void settle(int queue, struct pollfd *one) {
     }
     if (one->revents)
         mismatch("C-351: kqueue %d stays readable with nothing to get", one->fd);
+    queues[queue].may_be_late = false;
     /* What was closed unseen, and has a copy, may be reported anew. */
-    bool is_sure = !world.has_lost_queue;
-    for (int slot = 0; slot < SLOTS; slot++)
-        is_sure &= world.former[slot] == 0;
-    queues[queue].is_doubtful &= !is_sure;
+    queues[queue].is_doubtful &= !world_is_sure();
 }
 
 static void check_readable(void) {
@@ -645,7 +688,7 @@ static void check_readable(void) {
             continue;
         if (polls[queue].revents & ~(POLLIN | POLLRDNORM))
             mismatch("C-102: poll gives %#x of kqueue %d", polls[queue].revents, polls[queue].fd);
-        if (!polls[queue].revents && is_any_shown(queue))
+        if (model_follow(queue) && !polls[queue].revents)
             mismatch("C-351: kqueue %d is not readable, and has events", polls[queue].fd);
         if (polls[queue].revents && count_of(queue, MAY) == 0) {
             if (!queues[queue].is_doubtful && !model_is_vague(queue))
@@ -665,6 +708,11 @@ static int lowest_free(void) {
     return number;
 }
 
+#ifdef FUZZ_CORE
+static void make_zombie(void) {
+    zombie = fake_zombie();
+}
+#else
 static void make_zombie(void) {
     siginfo_t information;
     zombie = fork();
@@ -672,6 +720,7 @@ static void make_zombie(void) {
         _exit(64);
     waitid(P_PID, (id_t)zombie, &information, WEXITED | WNOWAIT);
 }
+#endif
 
 static void find_out(void) {
     struct kevent entry;
@@ -693,6 +742,11 @@ static void prepare(void) {
     find_out();
 }
 
+/* poll(2) costs as much as a call, so it is not made after each thing that is done to a descriptor. */
+static bool is_to_be_polled(const uint8_t *record) {
+    return record[0] >= 0x60 || record[7] % 4 == 0;
+}
+
 static size_t step(const uint8_t *record, size_t records) {
     size_t used = 1;
     switch (record[0] >> 4) {
@@ -709,10 +763,14 @@ static size_t step(const uint8_t *record, size_t records) {
             break;
         }
         case 6: queue_step(record); break;
-        case 7: signal_step(record); break;
+        case 7:
+            if (!did_own_step(record))
+                signal_step(record);
+            break;
         default: used = do_call(record, records);
     }
-    if (!is_lost)
+    model_follow_time();
+    if (!is_lost && is_to_be_polled(record))
         check_readable();
     return used;
 }
@@ -723,6 +781,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     int before = lowest_free();
     lines = 0;
     stamp = 0;
+#ifdef FUZZ_CORE
+    fake_begin();
+    model_follow_time();
+#endif
     world_begin();
     for (int queue = 0; queue < QUEUES; queue++)
         open_queue(queue, count > 0 ? bytes[0] + queue : 0);

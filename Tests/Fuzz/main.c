@@ -20,6 +20,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef FUZZ_CORE
+#include "fake.h"
+#endif
+
 extern void (*fuzz_report)(void);
 
 enum { LARGEST = 1 << 16 };
@@ -33,9 +37,31 @@ static void save(const char *path, const uint8_t *bytes, size_t count) {
         perror(path);
 }
 
+static char **replay_arguments(void) {
+    static char *arguments[] = {"fuzz-replay", NULL, NULL, NULL};
+    int count = 1;
+#ifdef FUZZ_CORE
+    if (!fake_closes_are_seen)
+        arguments[count++] = "--unseen";
+#endif
+    arguments[count] = (char *)failed_path;
+    return arguments;
+}
+
+/* Saves the input; what it does is written down in a process that replays it. */
 static void report(void) {
     fprintf(stderr, "%llu calls were compared before; the input is in %s\n", (unsigned long long)calls, failed_path);
     save(failed_path, input, length);
+    if (is_quiet)
+        execv("/proc/self/exe", replay_arguments());
+}
+
+/* The library found something wrong in itself. */
+static void report_signal(int number) {
+    signal(number, SIG_DFL);
+    print_history();
+    report();
+    raise(number);
 }
 
 static void load(const char *path) {
@@ -62,7 +88,7 @@ static uint64_t next_random(void) {
 /* One of a seed's inputs; each can be made without those before. */
 static void make(uint64_t seed, uint64_t number) {
     state = seed * UINT64_C(0x2545f4914f6cdd1d) + number;
-    length = (32 + next_random() % 512) * RECORD;
+    length = (64 + next_random() % 2048) * RECORD;
     for (size_t place = 0; place < length; place += 8) {
         uint64_t word = next_random();
         memcpy(input + place, &word, 8);
@@ -92,6 +118,7 @@ static bool fails(const uint8_t *bytes, size_t count) {
         int null = open("/dev/null", O_RDWR);
         dup2(null, 2);
         fuzz_report = NULL;
+        signal(SIGABRT, SIG_DFL), signal(SIGILL, SIG_DFL), signal(SIGTRAP, SIG_DFL), signal(SIGSEGV, SIG_DFL);
         alarm(20);
         LLVMFuzzerTestOneInput(bytes, count);
         _exit(0);
@@ -121,6 +148,14 @@ int main(int count, char **arguments) {
     struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     fuzz_report = report;
+    for (const int *number = (const int[]){SIGABRT, SIGILL, SIGTRAP, SIGSEGV, SIGBUS, 0}; *number != 0; number++)
+        signal(*number, report_signal);
+#ifdef FUZZ_CORE
+    if (count > 1 && strcmp(arguments[1], "--unseen") == 0) {
+        fake_closes_are_seen = false;
+        count--, arguments++;
+    }
+#endif
     if (getenv("FUZZ_FAILED"))
         failed_path = getenv("FUZZ_FAILED");
     if (count == 4 && strcmp(arguments[1], "--random") == 0)
@@ -131,6 +166,7 @@ int main(int count, char **arguments) {
         load(arguments[2]);
         return fails(input, length) ? (reduce(arguments[2]), 0) : 1;
     }
+    is_quiet = false;
     for (int place = 1; place < count; place++) {
         load(arguments[place]);
         LLVMFuzzerTestOneInput(input, length);

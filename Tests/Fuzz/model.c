@@ -49,7 +49,7 @@ static int queue_of(uintptr_t ident) {
 }
 
 struct knote *model_find(int queue, short filter, uintptr_t ident) {
-    for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + KNOTES; knote++)
+    for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + queues[queue].used; knote++)
         if (knote->is_live && knote->filter == filter && knote->ident == ident)
             return knote;
     return NULL;
@@ -65,7 +65,7 @@ static void add_result(struct results *results, int code) {
 static bool reaches(int from, int to) {
     if (from == to)
         return true;
-    for (struct knote *knote = queues[from].knotes; knote < queues[from].knotes + KNOTES; knote++)
+    for (struct knote *knote = queues[from].knotes; knote < queues[from].knotes + queues[from].used; knote++)
         if (knote->is_live && knote->filter == EVFILT_READ && queue_of(knote->ident) >= 0 &&
             reaches(queue_of(knote->ident), to))
             return true;
@@ -134,9 +134,18 @@ static void add_timer_results(struct results *results, const struct change *chan
         add_result(results, EINVAL); /* C-293 */
 }
 
+static bool is_mortal(uintptr_t ident) {
+#ifdef FUZZ_CORE
+    return ident == (uintptr_t)fake_mortal();
+#else
+    (void)ident;
+    return false;
+#endif
+}
+
 static void add_process_results(struct results *results, const struct change *change, bool is_new) {
     unsigned family = NOTE_FORK | NOTE_EXEC | NOTE_TRACK, never = NOTE_REAP | NOTE_SIGNAL;
-    bool exists = change->ident == (uintptr_t)getpid() || change->ident == (uintptr_t)zombie;
+    bool exists = change->ident == (uintptr_t)getpid() || change->ident == (uintptr_t)zombie || is_mortal(change->ident);
     if (change->fflags & never)
         add_result(results, ENOTSUP); /* 6.6 */
     if (change->fflags & family)
@@ -189,6 +198,7 @@ static void add_information_results(struct results *results, const struct change
 struct results model_results(int queue, const struct change *change) {
     struct results results = {.count = 0};
     unsigned flags = change->flags;
+    bool is_core = change->filter == EVFILT_USER || change->filter == EVFILT_TIMER;
     bool contradicts = (flags & EV_ENABLE && flags & EV_DISABLE) || (flags & EV_ADD && flags & EV_KEEPUDATA) ||
                        flags & EV_UDATA_SPECIFIC;
     if (!is_known(change->filter)) {
@@ -215,6 +225,9 @@ struct results model_results(int queue, const struct change *change) {
             add_result(&results, ENOENT); /* C-043, C-124 */
         else
             add_filter_results(&results, queue, change, true);
+        /* A kqueue that was closed unseen may watch this one still, and what is inside counts as one level more (C-108). */
+        if (world.has_lost_queue && results.count == 0 && !is_core)
+            add_result(&results, ELOOP), add_result(&results, 0);
     } else if (!(flags & EV_DELETE)) {
         add_filter_results(&results, queue, change, false);
     }
@@ -309,7 +322,7 @@ static struct expectation write_of(const struct object *object, const struct kno
 /* Whether the system may call something ready that is not to be told, which is found out by looking: what has ended and
    is disabled or silent, what is below its NOTE_LOWAT, files, inner kqueues (3.8). */
 bool model_is_vague(int queue) {
-    for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + KNOTES; knote++) {
+    for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + queues[queue].used; knote++) {
         struct object *object = knote->is_live ? object_of(knote->ident) : NULL;
         if (object == NULL)
             continue;
@@ -318,13 +331,13 @@ bool model_is_vague(int queue) {
         if (object->kind == PIPE_WRITE && world.objects[object->peer].references == 0)
             return true;
     }
-    return queues[queue].is_vague;
+    return queues[queue].is_vague || queues[queue].may_be_late;
 }
 
 /* Whether a kqueue inside another has anything: 3.8. */
 static struct expectation read_of_queue(int inner) {
     struct expectation expected = {.news = NONE, .least = 1, .most = INTPTR_MAX};
-    for (struct knote *knote = queues[inner].knotes; knote < queues[inner].knotes + KNOTES; knote++) {
+    for (struct knote *knote = queues[inner].knotes; knote < queues[inner].knotes + queues[inner].used; knote++) {
         if (!knote->is_live || !knote->is_enabled)
             continue;
         struct expectation one = model_expect(inner, knote);
@@ -360,6 +373,8 @@ static struct expectation condition_of(const struct knote *knote) {
     }
 }
 
+static struct expectation expect_timer(const struct knote *knote);
+
 static enum news lesser(enum news one, enum news other) {
     return one < other ? one : other;
 }
@@ -372,8 +387,7 @@ static struct expectation occurrence_of(const struct knote *knote) {
             expected.least = expected.most = knote->data;
             break;
         case EVFILT_TIMER: /* 6.9 */
-            expected.least = 1;
-            expected.most = INTPTR_MAX;
+            expected = expect_timer(knote);
             break;
         case EVFILT_SIGNAL: /* C-273, C-275 */
             expected.least = expected.most = knote->count;
@@ -404,6 +418,13 @@ struct expectation model_expect(int queue, const struct knote *knote) {
         expected.news = lesser(expected.news, knote->news); /* C-147, C-187; a file: 6.1 */
     if (is_condition && is_always && knote->flags & EV_CLEAR && expected.news == MUST && knote->news != MUST)
         expected.news = MAY;
+#ifndef FUZZ_CORE
+    /* An edge with as many bytes as were told before may be the end of the sending side, and is told late (C-147). */
+    const struct object *object = is_condition ? object_of(knote->ident) : NULL;
+    bool looks_told = object != NULL && object->write_over && object->bytes == knote->told;
+    if (knote->filter == EVFILT_READ && knote->flags & EV_CLEAR && looks_told && expected.news == MUST && !object->read_over)
+        expected.news = MAY;
+#endif
     if (knote->is_forced) { /* C-078 */
         expected.any_data = expected.any_notes = true, expected.end = 2;
         expected.news = MUST;
@@ -415,6 +436,88 @@ struct expectation model_expect(int queue, const struct knote *knote) {
 
 /* ---- Changes: 3.1, 3.2, 6.9, 6.10 ---- */
 
+#ifdef FUZZ_CORE
+enum { SPACING = 400000 }; /* how far apart the core may wake for timers, in ns: 6.9 leaves it open */
+
+static uint64_t model_time; /* changes are applied before the call that makes them sleeps */
+
+void model_follow_time(void) {
+    model_time = fake_now(false);
+}
+
+static uint64_t clock_of(const struct timer *timer) {
+    return model_time + (timer->is_absolute ? fake_epoch : 0);
+}
+
+static bool repeats(const struct knote *knote) {
+    return !knote->timer.is_absolute && !(knote->flags & EV_ONESHOT);
+}
+
+/* Expirations up to now. */
+static uint64_t ticks_of(const struct knote *knote) {
+    uint64_t now = clock_of(&knote->timer);
+    if (now < knote->timer.due)
+        return 0;
+    return repeats(knote) ? (now - knote->timer.due) / knote->timer.interval + 1 : 1;
+}
+
+static uint64_t skip_ticks(struct knote *knote) {
+    uint64_t ticks = ticks_of(knote);
+    if (repeats(knote))
+        knote->timer.due += ticks * knote->timer.interval;
+    return ticks;
+}
+
+static void start_timer(struct knote *knote, const struct change *change) {
+    intptr_t unit = change->fflags & NOTE_SECONDS    ? 1000000000
+                    : change->fflags & NOTE_USECONDS ? 1000
+                    : change->fflags & NOTE_NSECONDS ? 1
+                                                     : 1000000;
+    struct timer *timer = &knote->timer;
+    intptr_t product;
+    *timer = (struct timer){.is_absolute = change->fflags & NOTE_ABSOLUTE};
+    bool is_now = !timer->is_absolute && change->data == 0 && knote->flags & EV_ONESHOT;
+    intptr_t data = timer->is_absolute || change->data > 0 || is_now ? change->data : 1;
+    if (__builtin_mul_overflow(data, unit, &product))
+        product = data < 0 ? INTPTR_MIN : INTPTR_MAX;
+    timer->interval = (uint64_t)(product < 1 && !is_now ? 1 : product);
+    timer->due = (timer->is_absolute ? 0 : model_time) + timer->interval;
+    if (timer->due > INT64_MAX)
+        timer->due = INT64_MAX; /* beyond what clocks can say: C-308 */
+    timer->is_expired = knote->is_enabled && ticks_of(knote) > 0; /* C-294, C-305 */
+}
+
+/* EV_DISABLE and EV_ENABLE: what ticks meanwhile is not counted (C-310, C-311). */
+static void pause_timer(struct knote *knote) {
+    if (repeats(knote))
+        knote->timer.before_pause += skip_ticks(knote);
+    if (knote->timer.before_pause > UINT32_MAX)
+        knote->timer.before_pause = UINT32_MAX; /* as many as a disabled timer keeps */
+    knote->timer.is_expired = false;
+}
+
+static void resume_timer(struct knote *knote) {
+    if (repeats(knote))
+        skip_ticks(knote);
+    knote->timer.is_expired = knote->timer.before_pause > 0 || (!repeats(knote) && ticks_of(knote) > 0);
+}
+
+static struct expectation expect_timer(const struct knote *knote) {
+    const struct timer *timer = &knote->timer;
+    intptr_t count = (intptr_t)(timer->before_pause + ticks_of(knote));
+    bool is_over = timer->is_expired || clock_of(timer) >= timer->due + SPACING;
+    if (timer->is_spent || count == 0)
+        return (struct expectation){.news = NONE}; /* C-306 */
+    return (struct expectation){.news = is_over ? MUST : MAY, .least = count, .most = count}; /* C-296 */
+}
+
+static void deliver_timer(struct knote *knote) {
+    skip_ticks(knote);
+    knote->timer.before_pause = 0;
+    knote->timer.is_expired = false;
+    knote->timer.is_spent = !repeats(knote);
+}
+#else
 static void start_timer(struct knote *knote, const struct change *change) {
     bool repeats = !(knote->flags & EV_ONESHOT);
     intptr_t second = change->fflags & NOTE_SECONDS    ? 1
@@ -428,6 +531,26 @@ static void start_timer(struct knote *knote, const struct change *change) {
     else
         knote->news = change->data / second < 100 ? MAY : NONE; /* C-308: never early */
 }
+
+static struct expectation expect_timer(const struct knote *knote) {
+    return (struct expectation){.news = knote->news, .least = 1, .most = INTPTR_MAX};
+}
+
+void model_follow_time(void) {
+}
+
+static void pause_timer(struct knote *knote) {
+    (void)knote;
+}
+
+static void resume_timer(struct knote *knote) {
+    (void)knote;
+}
+
+static void deliver_timer(struct knote *knote) {
+    (void)knote;
+}
+#endif
 
 static unsigned combined(unsigned bits, unsigned fflags) {
     unsigned operand = fflags & NOTE_FFLAGSMASK;
@@ -462,9 +585,10 @@ static void modify_process(struct knote *knote, const struct change *change) {
 }
 
 static void create(int queue, const struct change *change) {
-    struct knote *knote = queues[queue].knotes;
-    while (knote->is_live)
+    struct knote *knote = queues[queue].knotes, *end = knote + queues[queue].used;
+    while (knote < end && knote->is_live)
         knote++;
+    queues[queue].used += knote == end;
     bool implies_clear = change->filter == EVFILT_TIMER || change->filter == EVFILT_PROC ||
                          change->filter == EVFILT_SIGNAL || change->filter == EVFILT_FS;
     *knote = (struct knote){.is_live = true,
@@ -502,7 +626,15 @@ static void create(int queue, const struct change *change) {
     }
 }
 
+static struct queue *queue_with(const struct knote *knote) {
+    for (struct queue *queue = queues; queue < queues + QUEUES; queue++)
+        if (knote >= queue->knotes && knote < queue->knotes + KNOTES)
+            return queue;
+    return NULL;
+}
+
 static void modify(struct knote *knote, const struct change *change) {
+    bool was_enabled = knote->is_enabled;
     if (change->flags & EV_ENABLE)
         knote->is_enabled = true;
     if (change->flags & EV_DISABLE)
@@ -517,11 +649,15 @@ static void modify(struct knote *knote, const struct change *change) {
     } else if (knote->filter == EVFILT_TIMER) {
         if (change->flags & EV_ADD)
             start_timer(knote, change); /* C-299, C-301 */
+        else if (was_enabled && !knote->is_enabled)
+            pause_timer(knote);
+        else if (!was_enabled && knote->is_enabled)
+            resume_timer(knote);
     } else if (redefines(change)) {
         if (knote->filter == EVFILT_VNODE) {
             unsigned kept = change->fflags | (change->fflags & NOTE_WRITE ? NOTE_EXTEND : 0u);
             knote->must &= change->fflags, knote->may &= kept; /* C-238 */
-            knote->news = knote->must ? MUST : knote->may ? MAY : NONE;
+            knote->news = knote->must && !is_posix ? MUST : knote->may ? MAY : NONE; /* 6.14 */
         }
         knote->fflags = change->fflags; /* C-069 */
         knote->data = watches_descriptor(knote->filter) ? change->data : knote->data;
@@ -530,14 +666,23 @@ static void modify(struct knote *knote, const struct change *change) {
     }
     if (watches_descriptor(knote->filter) && knote->filter != EVFILT_VNODE)
         knote->news = MUST; /* C-081: looked at anew */
+    if (knote->flags & (EV_CLEAR | EV_ONESHOT | EV_DISPATCH))
+        queue_with(knote)->may_be_late = true; /* what was queued for want of room may not hold as it is defined now */
     if (change->flags & EV_FORCEONESHOT)
         knote->flags |= EV_ONESHOT;
+}
+
+static void forget_turns(struct knote *knote) {
+    knote->ready_since = 0;
+    memset(knote->told_at, 0, sizeof knote->told_at);
 }
 
 void model_apply(int queue, const struct change *change) {
     if (change->filter == EVFILT_LIBKQUEUE)
         return;
     struct knote *knote = model_find(queue, change->filter, change->ident);
+    if (knote != NULL)
+        forget_turns(knote);
     if (knote == NULL)
         create(queue, change);
     else if (change->flags & EV_DELETE)
@@ -554,8 +699,11 @@ void model_deliver(int queue, struct knote *knote) {
         knote->is_live = false; /* C-075 */
         return;
     }
+    if (knote->filter == EVFILT_TIMER)
+        deliver_timer(knote);
     struct object *object = watches_descriptor(knote->filter) ? object_of(knote->ident) : NULL;
     knote->told = object ? object->bytes : 0;
+    knote->has_written = knote->has_changed = false;
     bool is_short_timer = knote->filter == EVFILT_TIMER && knote->news == MAY;
     if (knote->flags & EV_CLEAR && !is_short_timer) {
         /* POSIX tells again what it cannot tell from news. */
@@ -563,6 +711,7 @@ void model_deliver(int queue, struct knote *knote) {
                         (watches_descriptor(knote->filter) && queue_of(knote->ident) >= 0);
         knote->news = is_vague ? MAY : NONE;
         knote->must = knote->may = 0; /* C-235 */
+        knote->was_cut = false;
         knote->count = 0;
     }
     if (knote->flags & EV_DISPATCH)
@@ -573,7 +722,7 @@ void model_deliver(int queue, struct knote *knote) {
 
 static void for_knotes_of(int object, void (*body)(struct knote *, int), int argument) {
     for (int queue = 0; queue < QUEUES; queue++)
-        for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + KNOTES; knote++) {
+        for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + queues[queue].used; knote++) {
             int slot = knote->is_live && watches_descriptor(knote->filter) ? slot_of(knote->ident) : -1;
             if (slot >= 0 && world.slots[slot] == object)
                 body(knote, argument);
@@ -585,7 +734,8 @@ static void raise_news(struct knote *knote, int filter_and_news) {
     enum news news = (enum news)(filter_and_news & 3);
     struct object *object = object_of(knote->ident);
     bool looks_same = object->kind == EVENTFD || object->bytes <= knote->told;
-    if (is_posix && news == MUST && filter == EVFILT_READ && !object->read_over && looks_same)
+    bool shows_end = object->read_over && object->bytes == 0; /* before that its bytes hide it */
+    if (is_posix && news == MUST && filter == EVFILT_READ && !shows_end && looks_same)
         news = MAY; /* POSIX compares what there is with what there was: 6.14 */
     if (knote->filter == filter && news > knote->news)
         knote->news = news;
@@ -607,7 +757,17 @@ static void lower_news(struct knote *knote, int unused) {
         knote->news = MAY;
 }
 
+/* One that is told once may have been queued, for want of room, when there was something. */
+static void note_gone(struct knote *knote, int unused) {
+    (void)unused;
+    if (knote->filter == EVFILT_READ && knote->flags & (EV_CLEAR | EV_ONESHOT | EV_DISPATCH))
+        queue_with(knote)->may_be_late = true;
+}
+
 void model_drained(int object) {
+    for_knotes_of(object, note_gone, 0);
+    if (is_posix && world.objects[object].read_over)
+        tell(object, EVFILT_READ, MAY); /* the end shows once the bytes are read */
     if (is_posix) /* what comes next may look as what was told */
         for_knotes_of(object, lower_news, 0);
     int peer = world.objects[object].peer;
@@ -617,11 +777,46 @@ void model_drained(int object) {
         tell(object, EVFILT_WRITE, MAY);
 }
 
+static void note_written(struct knote *knote, int unused) {
+    (void)unused;
+    if (knote->filter != EVFILT_WRITE)
+        return;
+    knote->has_written = true;
+    if (knote->has_changed && knote->news == NONE)
+        knote->news = MAY;
+}
+
+void model_wrote(int object) {
+    for_knotes_of(object, note_written, 0);
+}
+
+/* Where the system says that something changed, and the room is another because the program sent something, whether any
+   was freed meanwhile cannot be told. */
+#ifndef FUZZ_CORE
+static void perhaps_freed(struct knote *knote, int unused) {
+    (void)unused;
+    knote->has_changed = true;
+    if (knote->has_written && knote->news == NONE)
+        knote->news = MAY;
+}
+
+#endif
+
+static void perhaps_told(int object) {
+#ifndef FUZZ_CORE
+    for_knotes_of(object, perhaps_freed, 0);
+#else
+    (void)object;
+#endif
+}
+
 void model_ended(int object, short filter) {
+    perhaps_told(object);
     tell(object, filter, MUST); /* C-153, C-200; the other filter stays as it is (C-194) */
 }
 
 void model_perhaps(int object, short filter) {
+    perhaps_told(object);
     tell(object, filter, MAY);
 }
 
@@ -640,15 +835,23 @@ static void happen(struct knote *knote, int notes) {
     if (knote->filter != EVFILT_VNODE)
         return;
     unsigned wanted = (unsigned)notes & knote->fflags;
-    knote->must |= wanted;
+    knote->must |= wanted & ~(knote->was_cut ? NOTE_EXTEND : 0u);
     knote->may |= wanted | (wanted & NOTE_WRITE ? (unsigned)notes & NOTE_EXTEND : 0u); /* C-213 */
     if (knote->must)
         knote->news = is_posix ? MAY : MUST; /* 6.14: POSIX samples */
+    else if (knote->may && knote->news == NONE)
+        knote->news = MAY;
 }
 
 static void perhaps_happen(struct knote *knote, int notes) {
     if (knote->filter != EVFILT_VNODE)
         return;
+#ifndef FUZZ_CORE
+    knote->was_cut = true;
+    knote->must &= ~(unsigned)NOTE_EXTEND;
+    if (!knote->must && knote->news == MUST)
+        knote->news = MAY;
+#endif
     knote->may |= (unsigned)notes & knote->fflags;
     if (knote->may && knote->news == NONE)
         knote->news = MAY;
@@ -665,11 +868,74 @@ void model_wrote_file(int object, unsigned notes) {
 
 void model_closed(uintptr_t ident) {
     for (int queue = 0; queue < QUEUES; queue++)
-        for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + KNOTES; knote++)
+        for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + queues[queue].used; knote++)
             if (knote->is_live && watches_descriptor(knote->filter) && knote->ident == ident) {
                 knote->is_live = false; /* C-118 to C-127 */
                 queues[queue].is_doubtful = true; /* what was queued is dropped by the next call */
             }
+}
+
+void model_process_ended(int process) {
+    for (int queue = 0; queue < QUEUES; queue++) {
+        struct knote *knote = model_find(queue, EVFILT_PROC, (uintptr_t)process);
+        if (knote == NULL)
+            continue;
+        knote->is_over = true;
+        knote->news = MUST; /* C-249, C-260 */
+    }
+}
+
+/* ---- Order: 3.6 ---- */
+
+static uint64_t turn;
+
+bool model_is_shown(const struct knote *knote) {
+    return !is_posix || knote->filter == EVFILT_USER || knote->filter == EVFILT_SIGNAL; /* 6.14 */
+}
+
+bool model_follow(int queue) {
+    bool is_any = false;
+    turn++;
+    for (struct knote *knote = queues[queue].knotes; knote < queues[queue].knotes + queues[queue].used; knote++) {
+        if (!knote->is_live)
+            continue;
+        if (model_expect(queue, knote).news != MUST) {
+            forget_turns(knote);
+            continue;
+        }
+        if (knote->ready_since == 0)
+            knote->ready_since = turn;
+        is_any |= model_is_shown(knote);
+    }
+    return is_any;
+}
+
+void model_begin_call(void) {
+    turn++;
+}
+
+void model_note_turn(struct knote *knote) {
+    knote->told_at[2] = knote->told_at[1];
+    knote->told_at[1] = knote->told_at[0];
+    knote->told_at[0] = turn;
+}
+
+/* What can be delivered all the time comes in turn. One may come twice, as what the core keeps and what the system reports
+   are two lists, of which the second is not read where the room is filled; but not a third time. */
+static bool is_passed_over(int queue, const struct knote *knote, const struct knote *other) {
+    uint64_t since = knote->told_at[2];
+    bool came = knote->is_live && knote->told_at[0] == turn && since != 0;
+    bool waits = other->is_live && other->ready_since != 0 && other->ready_since < since && other->told_at[0] < since;
+    return came && waits && model_expect(queue, other).news == MUST;
+}
+
+const struct knote *model_passed_over(int queue) {
+    const struct knote *first = queues[queue].knotes, *end = first + queues[queue].used;
+    for (const struct knote *knote = first; knote < end; knote++)
+        for (const struct knote *other = first; knote->is_live && knote->told_at[0] == turn && other < end; other++)
+            if (is_passed_over(queue, knote, other))
+                return other;
+    return NULL;
 }
 
 void model_signal(int number) {

@@ -74,6 +74,19 @@ static void lose_object(int index) {
     model_perhaps(object->peer, EVFILT_WRITE);
 }
 
+bool world_is_sure(void) {
+    uint64_t ghosts = 0;
+    for (int slot = 0; slot < SLOTS; slot++) {
+        ghosts |= world.ghosts[slot];
+        if (world.former[slot] != 0)
+            return false;
+    }
+    for (int object = 0; object < world.used; object++)
+        if (ghosts >> object & 1 && world.objects[object].references > 0)
+            return false;
+    return !world.has_lost_queue;
+}
+
 static void note_unseen(int slot) {
     world.former[slot] |= UINT64_C(1) << world.slots[slot];
     for (int queue = 0; queue < QUEUES; queue++)
@@ -84,7 +97,7 @@ static void note_unseen(int slot) {
 static void note_closed(int slot, bool is_seen) {
     int index = world.slots[slot];
     if (is_seen && closes_are_seen)
-        world.former[slot] = 0;
+        world.ghosts[slot] |= world.former[slot], world.former[slot] = 0;
     else
         note_unseen(slot);
     model_closed((uintptr_t)number_of(slot));
@@ -144,7 +157,7 @@ static int new_object(enum kind kind, int peer) {
    comes back, and whatever may have the same number of an inode (4, tiers). */
 static bool is_alike(int object, int slot) {
     enum kind kind = world.objects[object].kind;
-    uint64_t former = world.former[slot];
+    uint64_t former = world.former[slot] | world.ghosts[slot];
     if (world.slots[slot] >= 0)
         former |= UINT64_C(1) << world.slots[slot];
     if (former >> object & 1)
@@ -196,6 +209,11 @@ static void place_pair(const int pair[2], enum kind first, enum kind second, int
     }
 }
 
+#ifdef FUZZ_CORE
+static void tcp_pair(int pair[2]) {
+    need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
+}
+#else
 static void tcp_pair(int pair[2]) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
@@ -209,6 +227,7 @@ static void tcp_pair(int pair[2]) {
     for (int end = 0, on = 1; end < 2; end++)
         need(setsockopt(pair[end], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0, "TCP_NODELAY");
 }
+#endif
 
 static int unnamed_file(void) {
     char path[] = "/tmp/fuzz-XXXXXX";
@@ -293,6 +312,7 @@ static void write_to(int slot, int length) {
         return;
     need(write(number_of(slot), bytes, (size_t)length) == length, "write");
     peer->bytes += length;
+    model_wrote(index);
     model_arrived(object->peer);
     if (object->kind == TCP)
         await_bytes(peer, object->peer);
@@ -340,6 +360,7 @@ static void shut_down(int slot, int how) {
     if (object->kind == TCP)
         object->is_doubtful = peer->is_doubtful = true;
     bool had_read = object->read_over, had_written = object->write_over;
+    model_perhaps(index, EVFILT_READ), model_perhaps(object->peer, EVFILT_READ); /* what is over may be told again */
     if (how != SHUT_WR && !had_read) {
         object->read_over = peer->write_over = true;
         model_ended(index, EVFILT_READ);

@@ -47,7 +47,7 @@ public struct NullBackend: PlatformBackend, ~Copyable {
   public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) {}
   public mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes) {}
   public var watchSets: WatchSets { WatchSets() }
-  public static func forget(_ number: CInt, _ watchSets: WatchSets) {}
+  public static func forget(_ number: CInt, _ watchSets: WatchSets) -> Bool { true }
 
   public mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
     .inactive

@@ -129,10 +129,10 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     WatchSets(UInt64(UInt(bitPattern: Unmanaged.passUnretained(kernel).toOpaque())))
   }
 
-  public static func forget(_ number: CInt, _ watchSets: WatchSets) {
-    guard let set = UnsafeRawPointer(bitPattern: UInt(watchSets.first)) else { return }
+  public static func forget(_ number: CInt, _ watchSets: WatchSets) -> Bool {
+    guard let set = UnsafeRawPointer(bitPattern: UInt(watchSets.first)) else { return true }
     let kernel = Unmanaged<FakeEventSet>.fromOpaque(set).takeUnretainedValue()
-    kernel.forget(number)
+    return kernel.forget(number)
   }
 
   public func origin(of stale: KnoteToken) -> StaleOrigin { kernel.origin(of: stale) }

@@ -107,10 +107,13 @@ public final class FakeEventSet {
   }
 
   /// Drops what is watched of a number that is about to be closed.
-  func forget(_ number: CInt) {
+  /// - Returns: whether there was anything.
+  func forget(_ number: CInt) -> Bool {
     calls.append(.forget(number))
+    let had = FakeKey.filters.contains { entries[FakeKey(descriptor: number, filter: $0.rawValue)] != nil }
     ghosts.removeAll { $0.key.descriptor == number && $0.file == system.descriptors[number]?.file }
     for filter in FakeKey.filters { remove(FakeKey(descriptor: number, filter: filter.rawValue)) }
+    return had
   }
 
   func remove(_ key: FakeKey) {

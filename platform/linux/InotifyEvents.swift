@@ -83,10 +83,11 @@ extension InotifyWatches {
     guard record.pointee.sharers > 0 else { return }
 
     let (now, witness) = status(of: place, knotes)
+    record.pointee.isStale = witness == nil
     mark(place, knotes, record.pointee.status.notes(events, now), isReadable: events.isNewsToReaders)
     record.pointee.status.follow(now, events)
     if let witness {
-      witness.pointee.platform.isVerified = true
+      witness.pointee.platform.verifiedIn = looks
       watchAgain(place, witness, knotes)
     }
     if events.has(.moved) { followMove(of: place, witness) }

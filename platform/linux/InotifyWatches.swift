@@ -20,6 +20,13 @@ struct InotifyWatches: ~Copyable {
   /// A mask is made narrower for the sake of quiet only while few share it: all of them have to be asked.
   private static var fewSharers: UInt32 { 16 }
 
+  /// Counts the looks at what there is, from 1 to 255 and again, so that what one saw is not taken for another's.
+  private(set) var looks: UInt8 = 1
+
+  mutating func beginLook() {
+    looks = looks == .max ? 1 : looks + 1
+  }
+
   // MARK: Knotes
 
   /// Watches the file behind a knote's descriptor.
@@ -112,8 +119,9 @@ struct InotifyWatches: ~Copyable {
     }
     let place = table.find(watch) ?? table.insert(watch, status)
     let record = table[place]
-    if record.pointee.sharers == 0 {
+    if record.pointee.sharers == 0 || record.pointee.isStale {
       record.pointee.status = status
+      record.pointee.isStale = false
     } else {
       record.pointee.status.catchUp(status, watchedFor: record.pointee.events)
     }

@@ -9,23 +9,22 @@ import KQueueCore
 /// is told by comparing a mark of what was told with one of what there is. Where the same mark can be both, it is
 /// told again after a second: late at worst, but not lost.
 extension LinuxBackend {
-  /// Of a knote under EV_CLEAR: what of a readiness is news.
-  /// - Parameter wasReported: the kernel reported it, so that something has happened.
-  func news(_ knote: LinuxKnotePointer, _ readiness: Readiness, wasReported: Bool) -> Readiness {
+  /// Of a knote under EV_CLEAR: what of a readiness is news. The kernel may have reported it in an earlier pass, which had
+  /// no room for it; and of what the program has looked at anew nothing is remembered.
+  func news(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Readiness {
     guard readiness.isActive else { return quiet(knote, readiness) }
     let isLook = knote.pointee.status.contains(.again) && knote.pointee.platform.past.contains(.marked)
-    let news = comparedWithMark(knote, readiness, isLook, wasReported)
+    let news = comparedWithMark(knote, readiness, isLook)
     guard news.isActive, isOldNews(knote, news), !isLook else { return news }
     return news.isLeft ? .polled : lookAgain(knote, news)
   }
 
   private func comparedWithMark(
-    _ knote: LinuxKnotePointer, _ readiness: Readiness, _ isLook: Bool, _ wasReported: Bool
+    _ knote: LinuxKnotePointer, _ readiness: Readiness, _ isLook: Bool
   ) -> Readiness {
     switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
-    case KQ_KIND_STREAM where knote.pointee.kind == .write:
-      return wasReported || isLook ? newsOfRoom(knote, readiness, isLook) : readiness
-    case KQ_KIND_STREAM where knote.pointee.isRead: return newsOfBytes(knote, readiness, isLook, wasReported)
+    case KQ_KIND_STREAM where knote.pointee.kind == .write: return newsOfRoom(knote, readiness, isLook)
+    case KQ_KIND_STREAM where knote.pointee.isRead: return newsOfBytes(knote, readiness, isLook)
     default: return handsOutItems(knote) ? newsOfItems(knote, readiness, isLook) : readiness
     }
   }
@@ -115,7 +114,7 @@ extension LinuxBackend {
 
   /// An own shutdown(SHUT_WR), its acknowledgement, or a peer that will read no more, are edges without an arrival.
   private func newsOfBytes(
-    _ knote: LinuxKnotePointer, _ readiness: Readiness, _ isLook: Bool, _ wasReported: Bool
+    _ knote: LinuxKnotePointer, _ readiness: Readiness, _ isLook: Bool
   ) -> Readiness {
     guard readiness.flags == 0 && readiness.fflags == 0 && !knote.pointee.wantsUrgent else { return readiness }
     let mark = UInt32(truncatingIfNeeded: readiness.data)
@@ -126,7 +125,7 @@ extension LinuxBackend {
     }
     let isSame = knote.pointee.platform.mark == mark && readiness.data > 0
     if isLook && isSame && !knote.pointee.platform.isOverdue { return .polled }
-    guard wasReported && isSame && !isLook && sendingHasEnded(knote) else {
+    guard isSame && !isLook && sendingHasEnded(knote) else {
       knote.pointee.platform.past.remove(.marked)
       knote.pointee.platform.mark = mark
       return readiness

@@ -140,7 +140,12 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
 
   public mutating func poll(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<EpollReport>) -> CInt {
     lookAgain()
+    files.beginLook()
     return main.poll(buffer)
+  }
+
+  public mutating func leave(_ waiter: CInt) {
+    files.beginLook()
   }
 
   public mutating func enter(_ knotes: borrowing Knotes) -> CInt {

@@ -65,10 +65,10 @@ public struct LinuxKnote: BitwiseCopyable {
   /// What happened to a file and was not gathered yet; see `InotifyWatches`.
   var happened: UInt16
 
-  /// A file of which the number was seen to name it still when what happened was looked at.
-  var isVerified: Bool {
-    get { verifiedOrStreak != 0 }
-    set { verifiedOrStreak = newValue ? 1 : 0 }
+  /// In which look a file's number was seen to name it still, see `InotifyWatches.looks`; 0: in none.
+  var verifiedIn: UInt8 {
+    get { verifiedOrStreak }
+    set { verifiedOrStreak = newValue }
   }
   /// Under EV_CLEAR, how often in a row a connection had as many bytes as were told before, see `isSuspicious`; or
   /// all of a local socket's items were taken, see `newsOfItems`.

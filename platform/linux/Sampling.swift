@@ -33,7 +33,7 @@ extension LinuxBackend {
     }
     guard let bits = reported ?? polled(knote) else { return .gone }
     var readiness = sampleCondition(knote, bits)
-    if knote.pointee.has(EV_CLEAR) { readiness = news(knote, readiness, wasReported: reported != nil) }
+    if knote.pointee.has(EV_CLEAR) { readiness = news(knote, readiness) }
     // A close by a raw system call, which nobody sees, leaves a report of the file that was there, or a condition of the
     // one that is there now (C-119, C-123, C-126).
     if !isSameFile(knote) { return .gone }

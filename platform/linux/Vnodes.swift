@@ -30,9 +30,9 @@ extension LinuxBackend {
   public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
     let knote = knotes[index]
     guard knote.pointee.platform.place == .file else { return false }
-    defer { knote.pointee.platform.isVerified = false }
-    // It was looked at in an earlier call, perhaps, and may have been closed unseen since.
-    return (validates || !knote.pointee.platform.isVerified) && !files.isSame(knote)
+    defer { knote.pointee.platform.verifiedIn = 0 }
+    // What was looked at in an earlier pass may have been closed unseen since.
+    return (validates || knote.pointee.platform.verifiedIn != files.looks) && !files.isSame(knote)
   }
 
   public func baseline(_ index: UInt32, _ knotes: borrowing Knotes) -> FileStatus {

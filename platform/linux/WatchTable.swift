@@ -22,6 +22,8 @@ struct FileWatch: BitwiseCopyable {
   var told: FileEvents
   /// The cookie of a subdirectory that was moved away, until it is known not to have come back.
   var movedDirectory: UInt32
+  /// Something was told of it when the numbers of all that watch it named other files, so that its status is of before.
+  var isStale: Bool
   /// Stands in the list of those that something was told of.
   var isTold: Bool
   /// The next one of that list, or the next free place.
@@ -142,7 +144,8 @@ extension FileWatch {
   fileprivate init(_ number: CInt, _ status: FileStatus) {
     self.init(
       number: number, events: FileEvents(), status: status, sharers: 0, only: 0, parent: 0, firstChild: 0,
-      nextChild: 0, previousChild: 0, told: FileEvents(), movedDirectory: 0, isTold: false, next: 0)
+      nextChild: 0, previousChild: 0, told: FileEvents(), movedDirectory: 0, isStale: false, isTold: false,
+      next: 0)
   }
 
   /// Nobody asked for it, or not any more.

@@ -102,15 +102,15 @@ extension LinuxBackend {
       UInt64(sides.number(1)) | UInt64(sides.number(2)) << 32)
   }
 
-  public static func forget(_ number: CInt, _ watchSets: WatchSets) {
-    forget(number, watchSets.first)
-    if watchSets.second != 0 { forget(number, watchSets.second) }
+  public static func forget(_ number: CInt, _ watchSets: WatchSets) -> Bool {
+    let had = forget(number, watchSets.first)
+    return watchSets.second != 0 && forget(number, watchSets.second) || had
   }
 
-  private static func forget(_ number: CInt, _ pair: UInt64) {
+  private static func forget(_ number: CInt, _ pair: UInt64) -> Bool {
     let (first, second) = (CInt(truncatingIfNeeded: pair), CInt(truncatingIfNeeded: pair >> 32))
-    if first != 0 { _ = kq_epoll_control(first - 1, EPOLL_CTL_DEL, number, 0, 0) }
-    if second != 0 { _ = kq_epoll_control(second - 1, EPOLL_CTL_DEL, number, 0, 0) }
+    let had = first != 0 && kq_epoll_control(first - 1, EPOLL_CTL_DEL, number, 0, 0) == 0
+    return second != 0 && kq_epoll_control(second - 1, EPOLL_CTL_DEL, number, 0, 0) == 0 || had
   }
 
   /// What a change says of a number that was closed unseen: that it is closed, or another file's.

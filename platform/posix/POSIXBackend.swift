@@ -85,7 +85,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   /// poll(2) is given numbers anew each time, so there is nothing that a close would leave behind but those who
   /// sleep.
   public var watchSets: WatchSets { sleepers > 0 ? WatchSets(UInt64(pipe.writing) + 1) : WatchSets() }
-  public static func forget(_ number: CInt, _ watchSets: WatchSets) {}
+  public static func forget(_ number: CInt, _ watchSets: WatchSets) -> Bool { true }
   public static var waitsKeepFiles: Bool { true }
   public static var refusesRings: Bool { false }
 

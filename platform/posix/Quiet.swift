@@ -46,7 +46,8 @@ extension POSIXBackend {
   /// Whether there is something to tell. What it looks like by now is noted where there is not.
   func isNews(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
     let told = knote.pointee.platform.told
-    if now.bits & ~told.bits & ~implied(knote) != 0 || now.bytes > told.bytes || isTaken(knote, now) {
+    let hasNew = now.bits & ~told.bits & ~implied(knote) != 0 || now.bytes > told.bytes
+    if hasNew || isTaken(knote, now) || endShows(knote, now) {
       knote.pointee.platform.repeats = 0
       return true
     }
@@ -59,6 +60,13 @@ extension POSIXBackend {
   private func isTaken(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
     let isSame = now.bytes == knote.pointee.platform.told.bytes || now.bytes == 0 && knote.pointee.isEnd(now.bits)
     return knote.pointee.platform.wasTold && !isSame && handsOutItems(knote)
+  }
+
+  /// Whether the bytes that were told are taken, and what is ready behind them is the end of a connection.
+  private func endShows(_ knote: POSIXKnotePointer, _ now: Glance) -> Bool {
+    guard knote.pointee.kind == .read, knote.pointee.platform.told.bytes > 0, now.bytes == 0 else { return false }
+    let isReady = now.bits.has(POLLIN) && !knote.pointee.platform.hasEnded
+    return isReady && knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_POSIX_STREAM
   }
 
   /// Whether a reader takes one item of several, and leaves the others behind.

@@ -33,6 +33,7 @@ extension KQueue where Backend: ~Copyable {
       knotes[index].pointee.data = Int64(change.data)
     }
     try backend.update(index, knotes)
+    if knotes[index].pointee.has(EV_DISPATCH) { leaveAlone(knotes[index].pointee.descriptor) }
     if knotes[index].pointee.status.contains(.recorded) { activate(index) }
   }
 
