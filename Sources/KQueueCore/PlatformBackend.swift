@@ -129,6 +129,9 @@ public protocol PlatformBackend: ~Copyable {
   /// `sample` is to be asked. A short way for what a busy server sees nearly always.
   func plainBytes(_ knote: UnsafeMutablePointer<Knote<KnoteState>>, reported: UInt32) -> Int
 
+  /// Whether there is nothing left of what a knote under EV_CLEAR is looked at for, so that more would be reported.
+  mutating func isOver(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
+
   /// What an event for the knote would say now.
   /// - Parameter reported: what `decode` gave in this pass, or nil where the descriptor must be asked.
   mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness
@@ -260,6 +263,7 @@ extension PlatformBackend where Self: ~Copyable {
   /// See `reportsAgain`.
   public static var againSlack: Int { 65 }
   public static var closesGoUnseen: Bool { false }
+  public mutating func isOver(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { false }
   @inline(__always)
   public func plainBytes(_ knote: UnsafeMutablePointer<Knote<KnoteState>>, reported: UInt32) -> Int { 0 }
   public var validates: Bool { Self.closesGoUnseen }

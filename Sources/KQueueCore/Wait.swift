@@ -287,16 +287,8 @@ extension KQueue where Backend: ~Copyable {
     }
     let room = ready.held > 0 ? buffer.count : min(events.count, buffer.count)
     let delivered = harvest(events, buffer, room: room)
-    return (delivered == 0 && poll ? deliverLooks(events) : delivered, true)
-  }
-
-  /// Looks at some knotes of which nobody tells, in a call that has nothing else: what is over is not to make the kqueue
-  /// readable later (C-351).
-  @inline(__always)
-  private mutating func deliverLooks(_ events: Eventlist) -> Int {
-    guard !polled.isEmpty else { return 0 }
-    lookAtSome()
-    return deliverReady(to: events, after: 0)
+    if delivered == 0 && poll && !polled.isEmpty { dropOver() }
+    return (delivered, true)
   }
 
   /// Whether the system has nothing that it could report but our own wake.

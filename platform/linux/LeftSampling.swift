@@ -36,6 +36,15 @@ extension LinuxBackend {
     return readiness
   }
 
+  public mutating func isOver(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
+    let knote = knotes[index]
+    guard knote.pointee.isRead && knote.pointee.has(EV_CLEAR) && knote.pointee.platform.place.isInSet,
+      knote.pointee.platform.past.contains(.marked), polled(knote) == 0
+    else { return false }
+    _ = quiet(knote, .inactive)
+    return true
+  }
+
   private func handsOutItems(_ knote: LinuxKnotePointer) -> Bool {
     guard knote.pointee.isRead else { return false }
     switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {

@@ -50,7 +50,7 @@ extension LinuxBackend {
   }
 
   /// The bits that the descriptor has now, or nil where it is closed.
-  private func polled(_ knote: LinuxKnotePointer) -> UInt32? {
+  func polled(_ knote: LinuxKnotePointer) -> UInt32? {
     let bits = kq_poll(knote.pointee.descriptor, CInt(bitPattern: knote.pointee.interest))
     return bits < 0 ? nil : UInt32(bits)
   }

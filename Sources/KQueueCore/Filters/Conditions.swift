@@ -57,10 +57,11 @@ extension KQueue where Backend: ~Copyable {
     lookAtTold()
   }
 
-  /// Queues a few of them, in turn.
-  mutating func lookAtSome() {
+  /// Of a few of them in turn: looks no more at what is over, so that it does not make the kqueue readable later (C-351).
+  mutating func dropOver() {
     for _ in 0..<min(polled.count, 8) {
-      if let index = polled.popFirst(knotes) { queueAgain(index) }
+      guard let index = polled.popFirst(knotes) else { return }
+      if !backend.isOver(index, knotes) { polled.append(index, knotes) }
     }
   }
 

@@ -445,14 +445,14 @@ static void run_sources(const struct source *sources, bool keeps_copy) {
 /* ---- The sources ---- */
 
 static const struct source pipes[] = {
-    {"READ, a pipe", EVFILT_READ, LONGEST, open_pipe, peer_writes, is_drained, NULL},
+    {"READ, a pipe", EVFILT_READ, USUAL, open_pipe, peer_writes, is_drained, NULL},
     {"WRITE, a pipe", EVFILT_WRITE, USUAL, open_full_pipe, peer_drains, is_filled, NULL},
     {"READ, an eventfd", EVFILT_READ, USUAL, open_eventfd, add_to_eventfd, is_drained, NULL},
     {NULL, 0, 0, NULL, NULL, NULL, NULL},
 };
 
 static const struct source sockets[] = {
-    {"READ, a socket", EVFILT_READ, LONGEST, open_unix, peer_writes, is_drained, NULL},
+    {"READ, a socket", EVFILT_READ, USUAL, open_unix, peer_writes, is_drained, NULL},
     {"READ, a socket beside WRITE", EVFILT_READ, USUAL, open_beside_write, peer_writes, is_drained, NULL},
     {"READ, a socket beside disabled WRITE", EVFILT_READ, USUAL, open_beside_disabled_write, peer_writes, is_drained, NULL},
     {"READ, datagrams", EVFILT_READ, USUAL, open_datagrams, peer_writes, is_drained, NULL},
@@ -492,7 +492,7 @@ static const struct source processes[] = {
 };
 
 static const struct source signals[] = {
-    {"SIGNAL", EVFILT_SIGNAL, LONGEST, open_signal, signal_is_sent, NULL, NULL},
+    {"SIGNAL", EVFILT_SIGNAL, USUAL, open_signal, signal_is_sent, NULL, NULL},
     {NULL, 0, 0, NULL, NULL, NULL, NULL},
 };
 
