@@ -26,7 +26,14 @@ struct ChildReaper: ~Copyable {
   /// Whether SIGCHLD may come and run no handler.
   var mayMiss: Bool { children.count > 0 && kq_is_blocked_here(kq_child_signal()) }
 
-  mutating func beginRound() {
+  /// - Returns: whether `due` is a time that no sleeper can know.
+  mutating func beginRound() -> Bool {
+    let before = due
+    lookAgain()
+    return due != 0 && due != before
+  }
+
+  private mutating func lookAgain() {
     let wasDue = due != 0
     due = 0
     guard children.count > 0 else { return }

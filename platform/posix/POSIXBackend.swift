@@ -259,7 +259,8 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   private mutating func beginRound() {
     signals.beginRound()
     if signals.count > 0 { collectPending() }
-    reaper.beginRound()
+    // Another thread sleeps without that time, and this one may not come back.
+    if reaper.beginRound() { noteChange() }
     beginFiles()
   }
 }
