@@ -14,6 +14,7 @@
 #include "signals.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -97,16 +98,24 @@ static bool make_call(struct kq_marked_call *call) {
     return is_damaged;
 }
 
+/* Linux 5.11 has epoll_pwait2(2), and a filter that is older than the call denies it; none of these errors is its own. */
+static atomic_bool lacks_nanoseconds;
+
+static bool is_missing(long result) {
+    return result == -ENOSYS || result == -EPERM || result == -EACCES;
+}
+
 static int wait_marked(int set, struct kq_epoll_event *events, int count, int64_t nanoseconds, bool *handled) {
     struct timespec timeout = as_timespec(nanoseconds);
     struct kq_marked_call call = {.first = least_depth, .last = most_depth, .result = -ENOSYS};
-    if (needs_nanoseconds(nanoseconds)) {
+    if (needs_nanoseconds(nanoseconds) && !atomic_load_explicit(&lacks_nanoseconds, memory_order_relaxed)) {
         call.number = SYS_epoll_pwait2;
         memcpy(call.arguments, (long[6]){set, (long)events, count, (long)&timeout, 0, 0}, sizeof call.arguments);
         *handled = make_call(&call);
+        if (is_missing(call.result))
+            atomic_store(&lacks_nanoseconds, true);
     }
-    /* Filters that are older than the call deny it, some with EPERM. */
-    if (call.result == -ENOSYS || call.result == -EPERM) {
+    if (is_missing(call.result)) {
         call.number = SYS_epoll_pwait;
         memcpy(call.arguments, (long[6]){set, (long)events, count, as_milliseconds(nanoseconds), 0, 0},
                sizeof call.arguments);
