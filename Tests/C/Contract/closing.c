@@ -350,7 +350,7 @@ static void waiter_keeps_waiting(void) {
         new_pipe(pair);
         int copy = kept ? duplicate(pair[0]) : -1;
         add_read(kq, pair[0], 0);
-        start_waiter(&waiter, kq, 1, 600);
+        start_waiter(&waiter, kq, 1, 2000);
         park_waiter(&waiter);
         double before = process_cpu_ms();
         REQUIRE_EQ(close(pair[0]), 0);
@@ -358,7 +358,7 @@ static void waiter_keeps_waiting(void) {
             put(pair[1], "x"); /* which the duplicate may read */
         join_waiter(&waiter);
         REQUIRE_EQ(waiter.result, 0);
-        REQUIRE(waiter.ended - waiter.started >= 600);
+        REQUIRE(waiter.ended - waiter.started >= 2000);
         REQUIRE(sanitized() || process_cpu_ms() - before < 50);
         add_triggered(kq, 1, EV_CLEAR);
         REQUIRE_EQ(next_event(kq).ident, 1);
@@ -378,7 +378,7 @@ static void peer_sees_the_end_at_once(void) {
             if (!waiting)
                 add_write(kq, pair[0], EV_CLEAR);
             if (waiting) {
-                start_waiter(&waiter, kq, 1, 1000);
+                start_waiter(&waiter, kq, 1, 2000);
                 park_waiter(&waiter);
             }
             double closed = now_ms();

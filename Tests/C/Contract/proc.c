@@ -543,7 +543,7 @@ static void one_thread_gets_it(void) {
     struct waiter waiters[THREADS];
     add_proc(kq, child.pid, NOTE_EXIT);
     for (int i = 0; i < THREADS; i++)
-        start_waiter(&waiters[i], kq, 8, 1000);
+        start_waiter(&waiters[i], kq, 8, 2500);
     for (int i = 0; i < THREADS; i++)
         park_waiter(&waiters[i]);
     end_child(&child, 0);

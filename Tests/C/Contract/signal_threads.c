@@ -315,7 +315,7 @@ static void one_waiter_has_it(void) {
     watch(kq, SIGUSR1, 0);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (int i = 0; i < 4; i++)
-        start_waiter(&waiters[i], kq, 1, 500);
+        start_waiter(&waiters[i], kq, 1, 2500);
     for (int i = 0; i < 4; i++)
         park_waiter(&waiters[i]);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -346,7 +346,7 @@ static void exactly_one_waiter_gets_it(void) {
     int fd = new_file("0123456789"), kq = watching(fd, NOTE_WRITE), got = 0;
     struct waiter waiters[4];
     for (int i = 0; i < 4; i++)
-        start_waiter(&waiters[i], kq, 1, 1000);
+        start_waiter(&waiters[i], kq, 1, 2500);
     for (int i = 0; i < 4; i++)
         park_waiter(&waiters[i]);
     overwrite(fd);
