@@ -193,7 +193,7 @@ extension Knote<FuzzKnote> {
   fileprivate var watched: fake_watch {
     let edge = has(EV_CLEAR) ? FAKE_EDGE : 0
     let once = has(EV_ONESHOT | EV_DISPATCH) ? FAKE_ONCE : 0
-    let limit = fflags & UInt32(NOTE_LOWAT) != 0 ? data : 1
+    let limit = fflags & UInt32(NOTE_LOWAT) != 0 ? Int(data) : 1
     return fake_watch(how: CInt(edge | once | (isDisabled ? FAKE_OFF : 0)), limit: limit)
   }
 }
