@@ -254,6 +254,24 @@ static void errno_is_kept(void) {
 
 /* ---- Calls that signals end ---- */
 
+struct reader {
+    pthread_t thread;
+    pid_t tid;
+    int writer;
+};
+
+/* Once it reads; the byte comes when a handler has run, where there is one. */
+static void *send_and_write(void *argument) {
+    struct reader *reader = argument;
+    int before = runs;
+    await_sleep(reader->tid);
+    pthread_kill(reader->thread, SIGUSR1);
+    for (int i = 0; i < 200 && runs == before; i++)
+        sleep_ms(1);
+    put(reader->writer, "x");
+    return NULL;
+}
+
 static void *send_soon(void *argument) {
     sleep_ms(50);
     pthread_kill(*(pthread_t *)argument, SIGUSR1);
@@ -261,27 +279,20 @@ static void *send_soon(void *argument) {
     return NULL;
 }
 
-static void *write_later(void *argument) {
-    sleep_ms(150);
-    put(*(int *)argument, "x");
-    return NULL;
-}
-
 /* A read that a signal comes to: 1 where it goes on, -1 where it ends with EINTR. */
 static int interrupted_read(void) {
     int pair[2];
     char byte;
-    pthread_t self = pthread_self();
     new_pipe(pair);
+    struct reader self = {pthread_self(), thread_number(), pair[1]};
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t sender = start_thread(send_soon, &self), writer = start_thread(write_later, &pair[1]);
+    pthread_t sender = start_thread(send_and_write, &self);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     int got = (int)read(pair[0], &byte, 1);
     REQUIRE(got == 1 || errno == EINTR);
     join_thread(sender);
-    join_thread(writer);
     return got;
 }
 
