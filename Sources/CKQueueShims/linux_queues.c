@@ -83,9 +83,11 @@ struct answer {
 
 static int ask(struct answer *answer, const void *request, size_t size) {
     struct kernel_address kernel = {.family = AF_NETLINK};
-    int asker = kq_move_high((int)syscall(SYS_socket, AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, SOCK_DIAG));
+    int type = SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+    /* The library's while it lasts, so that nobody else's closefrom() closes it and another file has its number. */
+    int asker = kq_move_high(kq_adopt((int)syscall(SYS_socket, AF_NETLINK, type, SOCK_DIAG)));
     if (asker < 0)
-        return -ENOTSUP;
+        return asker;
     long got = syscall(SYS_sendto, asker, request, size, 0, &kernel, sizeof kernel);
     if (got >= 0)
         got = syscall(SYS_recvfrom, asker, answer->bytes, sizeof answer->bytes, 0, NULL, NULL);
