@@ -143,6 +143,8 @@ void join_waiter(struct waiter *waiter);
 /* The caller's thread number, and a wait until such a thread sleeps. */
 pid_t thread_number(void);
 void await_sleep(pid_t thread);
+/* Reads a file that the kernel has of a thread, of this process, into a text of that size. */
+void read_of_thread(pid_t thread, const char *name, char *text, size_t size);
 pthread_t start_thread(void *(*run)(void *), void *argument);
 void join_thread(pthread_t thread);
 

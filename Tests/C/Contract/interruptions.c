@@ -65,14 +65,8 @@ struct interrupted {
 /* How often a thread gave the processor away. */
 static long sleeps_of(pid_t thread) {
     static const char label[] = "\nvoluntary_ctxt_switches:";
-    char path[64], text[4096];
-    snprintf(path, sizeof path, "/proc/self/task/%d/status", (int)thread);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    REQUIRE(fd >= 0);
-    ssize_t length = read(fd, text, sizeof text - 1);
-    REQUIRE(length > 0);
-    close(fd);
-    text[length] = 0;
+    char text[4096];
+    read_of_thread(thread, "status", text, sizeof text);
     char *line = strstr(text, label);
     REQUIRE(line != NULL);
     return strtol(line + sizeof label - 1, NULL, 10);

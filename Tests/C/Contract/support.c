@@ -164,16 +164,21 @@ pid_t thread_number(void) {
     return (pid_t)syscall(SYS_gettid);
 }
 
-/* The state letter of a thread, as the kernel tells it. */
-static char thread_state(pid_t thread) {
-    char path[64], text[512];
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
+void read_of_thread(pid_t thread, const char *name, char *text, size_t size) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/%s", (int)thread, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     REQUIRE(fd >= 0);
-    ssize_t length = read(fd, text, sizeof text - 1);
+    ssize_t length = read(fd, text, size - 1);
     REQUIRE(length > 0);
     close(fd);
     text[length] = 0;
+}
+
+/* The state letter of a thread, as the kernel tells it. */
+static char thread_state(pid_t thread) {
+    char text[512];
+    read_of_thread(thread, "stat", text, sizeof text);
     char *end = strrchr(text, ')');
     REQUIRE(end != NULL && end[1] == ' ');
     return end[2];
