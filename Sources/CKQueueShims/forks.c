@@ -14,39 +14,52 @@
 
 typedef void (*handler)(void);
 
+/*
+ * What the first kqueue has done at a fork.  It may be made while another thread's fork is under way, so the child
+ * asks again what there is: memory that the system does not empty has another's locks in it by then.
+ */
 static _Atomic(handler) before, after, in_child;
-static atomic_int is_registered; /* not atomic_bool: see settings */
-/* The thread whose fork is under way and was prepared for; handlers may be given in between. */
-static atomic_uintptr_t prepared;
+static atomic_bool is_registered;
+static pthread_mutex_t registering = PTHREAD_MUTEX_INITIALIZER;
+/* The thread whose fork is under way, and whether `before` ran in it; other forks wait. */
+static atomic_uintptr_t forking;
+static bool is_prepared;
 
 static void prepare(void) {
+    kq_own_prepare_fork(); /* from here on other forks wait */
     handler run = atomic_load(&before);
-    if (run == NULL)
-        return;
-    run(); /* from here on other forks wait */
-    atomic_store(&prepared, (uintptr_t)pthread_self());
-}
-
-static void finish(handler run) {
-    uintptr_t own = (uintptr_t)pthread_self();
-    if (atomic_compare_exchange_strong(&prepared, &own, 0))
+    is_prepared = run != NULL;
+    if (is_prepared)
         run();
+    atomic_store(&forking, (uintptr_t)pthread_self());
 }
 
+/* Handlers that are registered during a fork see the end of it alone. */
 static void resume(void) {
-    finish(atomic_load(&after));
+    uintptr_t own = (uintptr_t)pthread_self();
+    if (!atomic_compare_exchange_strong(&forking, &own, 0))
+        return;
+    if (is_prepared)
+        atomic_load(&after)();
+    kq_own_resume_parent();
 }
 
 static void start(void) {
-    finish(atomic_load(&in_child));
+    handler run = atomic_load(&in_child);
+    atomic_store(&forking, 0);
+    kq_own_close_in_child();
+    if (run != NULL)
+        run();
 }
 
 static int register_handlers(void) {
-    if (atomic_exchange(&is_registered, true))
+    if (atomic_load(&is_registered))
         return 0;
-    int error = pthread_atfork(prepare, resume, start);
-    if (error != 0)
-        atomic_store(&is_registered, false);
+    pthread_mutex_lock(&registering);
+    int error = atomic_load(&is_registered) ? 0 : pthread_atfork(prepare, resume, start);
+    if (error == 0)
+        atomic_store(&is_registered, true);
+    pthread_mutex_unlock(&registering);
     return error;
 }
 
@@ -58,8 +71,8 @@ int kq_at_fork(handler prepare_fork, handler resume_parent, handler start_child)
     int error = register_handlers();
     if (error != 0)
         return error;
-    atomic_store(&after, resume_parent);
     atomic_store(&in_child, start_child);
+    atomic_store(&after, resume_parent);
     atomic_store(&before, prepare_fork);
     return 0;
 }

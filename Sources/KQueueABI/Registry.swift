@@ -4,7 +4,6 @@ import Synchronization
 
 /// Where the process's kqueues are, once it has made one.
 private let registryAddress = Atomic<UInt>(0)
-private let handlesForks = Atomic<Bool>(false)
 
 @inline(__always)
 func sharedRegistry() -> KQueueRegistry<NativeBackend>? {
@@ -14,12 +13,12 @@ func sharedRegistry() -> KQueueRegistry<NativeBackend>? {
 /// Makes a kqueue, and before the first one what all of them need.
 /// - Throws: EMFILE, ENFILE, ENOMEM.
 func makeKQueue(copies: Bool) throws(Errno) -> CInt {
-  try handleForks()
   if let registry = sharedRegistry() {
     // A fork that ran no handler may have left it empty.
     if !registry.isOwn { registry.adopt() }
     return try registry.create(copies: copies)
   }
+  try handleForks()
   kq_trace_start()
   let fresh = try KQueueRegistry<NativeBackend>()
   let swap = registryAddress.compareExchange(
@@ -33,17 +32,13 @@ func makeKQueue(copies: Bool) throws(Errno) -> CInt {
 /// What the parent wrote down for the child; ordinary memory, so that the child has it.
 nonisolated(unsafe) private var copies = ForkedCopies<NativeBackend>.none
 
+/// Each thread that may be the first to make a kqueue gives the handlers, so that none makes one before they are there.
 private func handleForks() throws(Errno) {
-  if handlesForks.exchange(true, ordering: .acquiringAndReleasing) { return }
   let error = kq_at_fork(prepareFork, resumeParent, startChild)
-  guard error == 0 else {
-    handlesForks.store(false, ordering: .releasing)
-    throw Errno(error)
-  }
+  guard error == 0 else { throw Errno(error) }
 }
 
 private func prepareFork() {
-  kq_own_prepare_fork()  // from here on other forks wait
   copies = .none
   // In a process that only inherited the handlers there is nothing to copy, and nothing to lock.
   if let registry = sharedRegistry(), registry.isOwn { copies = .take(registry) }
@@ -51,12 +46,10 @@ private func prepareFork() {
 
 private func resumeParent() {
   if let registry = sharedRegistry(), registry.isOwn { copies.release(registry) }
-  kq_own_resume_parent()
 }
 
 /// Calls nothing that is not async-signal-safe: other threads of the parent may have been anywhere.
 private func startChild() {
-  kq_own_close_in_child()
   kq_signals_forget_in_child()
   // Where the system does not empty our memory the child leaves it behind.
   if !kq_wipes() { registryAddress.store(0, ordering: .releasing) }

@@ -48,12 +48,12 @@ void kq_lose_range(int first, int last);
 unsigned kq_lost(void);
 /* Begins the list for this process. */
 void kq_own_start(void);
-/* In the parent before a fork and after it; in the child after it: closes them all. */
+/* In the parent before a fork, where other forks wait until it is over, and after it; in the child: closes them all. */
 void kq_own_prepare_fork(void);
 void kq_own_resume_parent(void);
 void kq_own_close_in_child(void);
 
-/* Has functions run around each fork(2) from now on; once. */
+/* Has functions run around each fork(2) from now on. A fork that is under way may run the child's alone. */
 int kq_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
 /* Gives a descriptor another number, which need not be free; a negative errno. */

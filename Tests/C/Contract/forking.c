@@ -218,6 +218,32 @@ static void fork_amid_busy_threads(pid_t (*how)(void)) {
     REQUIRE(busy.rounds > 10);
 }
 
+/* The first kqueue of a process is made while another thread forks: the handlers of a fork come in between. */
+static void fork_amid_first_kqueue(void) {
+    for (int i = 0; i < 300; i++) {
+        pid_t process = fork();
+        if (process == 0) {
+            struct busy busy = {.done = false};
+            pthread_t threads[2];
+            for (int t = 0; t < 2; t++)
+                threads[t] = start_thread(keep_busy, &busy);
+            for (volatile int spin = i % 100 * 3000; spin > 0; spin--)
+                continue;
+            pid_t child = fork();
+            if (child == 0) {
+                require_working_kqueue();
+                _exit(0);
+            }
+            finish_child(child);
+            busy.done = true;
+            for (int t = 0; t < 2; t++)
+                join_thread(threads[t]);
+            _exit(0);
+        }
+        finish_child(process);
+    }
+}
+
 static void fork_amid_locks(void) {
     fork_amid_busy_threads(plain_fork);
 }
@@ -551,6 +577,7 @@ const struct contract_case forking_cases[] = {
     {"C-136", "the parent's pending events stay", pending_events_stay, 0},
     {"C-137", "fork wakes no waiter", fork_wakes_nobody, 30},
     {"C-137", "fork amid threads that hold locks", fork_amid_locks, 30},
+    {"C-137", "fork amid threads that make the first kqueue", fork_amid_first_kqueue, 60},
     {"C-138", "the child has kqueues of its own", child_has_its_own, 0},
     {"C-138", "a thousand kqueues in the child", a_thousand_in_the_child, 30},
     {"C-139", "an executed program has no descriptor of the library", executed_program_has_nothing_of_ours, 30},
