@@ -2,16 +2,25 @@
  * POSIX: waiting, and what ends a wait (C-347).
  *
  * The first wait of a call is poll(2).  Those that follow it run with signals held
- * outside of them; only pselect(2) lets them in for its own time alone.  What is too
- * much for pselect(2) is waited for by poll(2) all the same: then a handler that runs
- * in the moment before it ends nothing.
+ * outside of them; ppoll(2) lets them in for its own time alone.  POSIX has it since
+ * 2024, and most systems had it before.  On others a handler that runs in the moment
+ * before poll(2) ends nothing.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#define _GNU_SOURCE /* for ppoll() */
 #include "include/kqueue_shims_posix.h"
 #include "interruptions.h"
 
 #include <sys/select.h>
+#include <unistd.h>
+
+#if (defined(_POSIX_VERSION) && _POSIX_VERSION >= 202405L) || defined(__linux__) || defined(__FreeBSD__) || \
+    defined(__OpenBSD__) || defined(__NetBSD__) || defined(__DragonFly__) || defined(__sun)
+#define HAS_PPOLL true
+#else
+#define HAS_PPOLL false
+#endif
 
 static int poll_once(struct pollfd *list, size_t count, int64_t nanoseconds) {
     int64_t milliseconds = nanoseconds < 0 ? -1 : nanoseconds / 1000000 + (nanoseconds % 1000000 != 0);
@@ -19,69 +28,35 @@ static int poll_once(struct pollfd *list, size_t count, int64_t nanoseconds) {
     return got == -1 ? -errno : got;
 }
 
-struct sets {
-    fd_set read, write, except;
-    int end;
-};
-
-/* Whether pselect(2) can wait for all of a list; it knows no entry that waits for an end alone. */
-static bool select_all(const struct pollfd *list, size_t count, struct sets *sets) {
-    FD_ZERO(&sets->read);
-    FD_ZERO(&sets->write);
-    FD_ZERO(&sets->except);
-    sets->end = 0;
-    for (size_t i = 0; i < count; i++) {
-        int fd = list[i].fd, events = list[i].events;
-        if (fd < 0)
-            continue;
-        if (fd >= FD_SETSIZE || (events & (POLLIN | POLLOUT | POLLPRI)) == 0)
-            return false;
-        if (events & POLLIN)
-            FD_SET(fd, &sets->read);
-        if (events & POLLOUT)
-            FD_SET(fd, &sets->write);
-        if (events & POLLPRI)
-            FD_SET(fd, &sets->except);
-        if (fd >= sets->end)
-            sets->end = fd + 1;
-    }
-    return true;
-}
-
-/* Lets in what came meanwhile; whether that seems to have been for a handler. */
+/* Lets in what came meanwhile, which a wait would not where there are reports all the time; whether a handler ran. */
 static bool let_in(const sigset_t *mask) {
     struct timespec now = {0, 0};
     return pselect(0, NULL, NULL, NULL, &now, mask) == -1 && errno == EINTR;
 }
 
-static int poll_unheld(struct pollfd *list, size_t count, int64_t nanoseconds, const sigset_t *mask) {
+#if HAS_PPOLL
+static int poll_under(const sigset_t *mask, struct pollfd *list, size_t count, int64_t nanoseconds) {
+    struct timespec timeout = {.tv_sec = (time_t)(nanoseconds / 1000000000),
+                               .tv_nsec = (long)(nanoseconds % 1000000000)};
+    int got = ppoll(list, (nfds_t)count, nanoseconds < 0 ? NULL : &timeout, mask);
+    return got == -1 ? -errno : got;
+}
+#else
+static int poll_under(const sigset_t *mask, struct pollfd *list, size_t count, int64_t nanoseconds) {
     sigset_t held;
     pthread_sigmask(SIG_SETMASK, mask, &held);
     int got = poll_once(list, count, nanoseconds);
     pthread_sigmask(SIG_SETMASK, &held, NULL);
     return got;
 }
-
-static int wait_held(struct pollfd *list, size_t count, int64_t nanoseconds, const sigset_t *mask) {
-    struct timespec timeout = {.tv_sec = (time_t)(nanoseconds / 1000000000),
-                               .tv_nsec = (long)(nanoseconds % 1000000000)};
-    struct sets sets;
-    if (let_in(mask))
-        return -EINTR;
-    if (!select_all(list, count, &sets))
-        return poll_unheld(list, count, nanoseconds, mask);
-    if (pselect(sets.end, &sets.read, &sets.write, &sets.except, nanoseconds < 0 ? NULL : &timeout, mask) == -1 &&
-        errno == EINTR)
-        return -EINTR;
-    return kq_poll_now(list, count);
-}
+#endif
 
 static int wait_once(struct pollfd *list, size_t count, int64_t nanoseconds, const struct kq_wait_signals *signals) {
     sigset_t mask;
     if (!signals->are_held)
         return poll_once(list, count, nanoseconds);
     kq_waiting_mask(signals, &mask);
-    return wait_held(list, count, nanoseconds, &mask);
+    return let_in(&mask) ? -EINTR : poll_under(&mask, list, count, nanoseconds);
 }
 
 int kq_poll_wait(struct pollfd *list, size_t count, int64_t nanoseconds, struct kq_wait_signals *signals,
