@@ -49,6 +49,8 @@ extern const struct contract_case call_cases[], wait_cases[], interruption_cases
 /* Ends the case as failed or skipped, with a line that says why. */
 _Noreturn void contract_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Prints where the threads of a group of processes stand (stuck.c). */
+void contract_print_stuck(pid_t group);
 _Noreturn void contract_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Requires a condition; prints it, and errno, where it does not hold. */

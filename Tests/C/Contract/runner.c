@@ -7,6 +7,8 @@
  *                       (F7: what went wrong in the field, by number)
  *   contract --list     statement and title of each, a line each
  *
+ * KQUEUE_TEST_SLOWNESS=N in the environment gives each case N times its time.
+ *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "contract.h"
@@ -57,12 +59,45 @@ void contract_equal(const char *file, int line, const char *what, long long got,
                       (unsigned long long)got, want, (unsigned long long)want);
 }
 
-/* In a process of its own: runs the case, and ends. */
+/* How long a case may take, in seconds: so many times longer as the environment says of a slow machine. */
+static unsigned limit_of(const struct contract_case *test) {
+    const char *setting = getenv("KQUEUE_TEST_SLOWNESS");
+    int slowness = setting == NULL ? 1 : atoi(setting);
+    return (unsigned)(test->seconds ? test->seconds : DEFAULT_SECONDS) * (unsigned)(slowness > 1 ? slowness : 1);
+}
+
+/* In a process of its own: runs the case, and ends. The runner looks where it stands when its time is up. */
 static _Noreturn void run_here(const struct contract_case *test) {
-    alarm((unsigned)(test->seconds ? test->seconds : DEFAULT_SECONDS));
+    alarm(limit_of(test) + 10);
     test->run();
     fflush(stdout);
     exit(0); /* with atexit handlers: leak checkers report there */
+}
+
+static void end_wait(int signal) {
+    (void)signal;
+}
+
+/* Waits for a case's process, and ends whatever it left running. */
+static int finish_case(pid_t child, unsigned limit) {
+    struct sigaction action = {.sa_handler = end_wait};
+    int status = 0;
+    sigaction(SIGALRM, &action, NULL);
+    alarm(limit);
+    bool ended = waitpid(child, &status, 0) == child;
+    alarm(0);
+    if (!ended) {
+        printf("    timed out\n");
+        contract_print_stuck(child);
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+    }
+    kill(-child, SIGKILL);
+    if (ended && WIFEXITED(status))
+        return WEXITSTATUS(status);
+    if (ended)
+        printf("    %s\n", strsignal(WTERMSIG(status)));
+    return STATUS_FAILED;
 }
 
 /*
@@ -80,14 +115,7 @@ static int run_case(size_t table, size_t place) {
         execl("/proc/self/exe", "contract", "--case", name, (char *)NULL);
         run_here(&tables[table][place]); /* no /proc */
     }
-    int status = 0;
-    while (waitpid(child, &status, 0) == -1 && errno == EINTR)
-        continue;
-    kill(-child, SIGKILL); /* whatever the case left running */
-    if (WIFEXITED(status))
-        return WEXITSTATUS(status);
-    printf("    %s\n", WTERMSIG(status) == SIGALRM ? "timed out" : strsignal(WTERMSIG(status)));
-    return STATUS_FAILED;
+    return finish_case(child, limit_of(&tables[table][place]));
 }
 
 static bool selected(const struct contract_case *test, int argc, char **argv) {
