@@ -84,11 +84,9 @@ private func call(
   return CInt(truncatingIfNeeded: written)
 }
 
-/// Whether a number that names no kqueue of ours is open all the same. A kqueue that is being closed does not count, nor
-/// what is left open of a parent's in a child whose fork ran no handler.
+/// Whether a number that names no kqueue of ours is open all the same.
 private func isForeign(_ number: CInt) -> Bool {
-  if let registry = sharedRegistry(), registry.isClosing(number) { return false }
-  return kq_is_open(number) && !kq_owns(number)
+  sharedRegistry()?.isForeign(number) ?? kq_is_open(number)
 }
 
 // MARK: errno

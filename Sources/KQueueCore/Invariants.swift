@@ -9,11 +9,13 @@ extension KQueue where Backend: ~Copyable {
     assert(isCheckPutOff || isWhole())
   }
 
-  /// A large kqueue is checked now and then: each call would take as long as it has knotes.
+  /// A large kqueue is checked now and then, a very large one once for each of its knotes: each call would take as long
+  /// as it has knotes.
   private var isCheckPutOff: Bool {
     mutating get {
       checks &+= 1
-      return checks % (1 + UInt32(knotes.used) / 64) != 0
+      let used = UInt32(knotes.used)
+      return checks % (used < 4096 ? 1 + used / 64 : used) != 0
     }
   }
 

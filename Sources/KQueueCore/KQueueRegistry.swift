@@ -17,6 +17,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     let descriptors: DescriptorTable
     /// All slots there are, in blocks; each block's first slot leads to the next block.
     let blocks: Atomic<UInt>
+    /// How many threads are making a kqueue, whose number they do not know yet.
+    let making: Atomic<UInt32>
     /// The process that all this belongs to.
     var process: CInt
   }
@@ -81,6 +83,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   public func create(copies: Bool = false, as number: CInt? = nil) throws(Errno) -> CInt {
     reap()
+    state.pointee.making.add(1, ordering: .acquiringAndReleasing)
+    defer { state.pointee.making.subtract(1, ordering: .acquiringAndReleasing) }
     let handle = KQueueHandle(slot: try takeSlot(), registry: self)
     handle.lock()
     defer { handle.unlock() }
@@ -118,6 +122,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     Backend.reach(.named)
     let stale = record.pointee.kqueue.exchange(UInt(bitPattern: handle.slot), ordering: .acquiringAndReleasing)
     kqueue(of: stale)?.close()
+    // Whoever found that out before has given the number up.
+    _ = kq_own(number)
     // So was one that is still watched: what watches it does not watch this kqueue.
     takeWatchers(record) { slot in
       slot.pointee.mayReportStale.store(true, ordering: .releasing)
@@ -170,6 +176,16 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   public func isClosing(_ number: CInt) -> Bool {
     guard number >= 0, let record = state.pointee.descriptors.find(number) else { return false }
     return record.pointee.kqueue.load(ordering: .acquiring) == DescriptorRecord.closing
+  }
+
+  /// Whether a number that names no kqueue of ours is open all the same. A kqueue that is being closed does not count,
+  /// nor one that another thread is making, nor what is left open of a parent's in a child whose fork ran no handler.
+  ///
+  /// The order decides: a close ends once the number is not open, and a kqueue is the library's once it is made.
+  public func isForeign(_ number: CInt) -> Bool {
+    if isClosing(number) { return false }
+    guard kq_is_open(number) else { return false }
+    return state.pointee.making.load(ordering: .acquiring) == 0 && !kq_owns(number)
   }
 
   /// Whether the caller closes the process's descriptors: a child of vfork has the parent's memory and descriptors of

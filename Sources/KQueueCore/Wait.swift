@@ -24,7 +24,7 @@ extension KQueueHandle where Backend: ~Copyable {
     seeToClosed()
     if isClosedUnseen() {
       closeUnseen()
-      throw Errno(kq_is_open(number) ? EINVAL : EBADF)
+      throw Errno(registry.isForeign(number) ? EINVAL : EBADF)
     }
     if queue.pointee.seesItselfBroken() {
       unlock()
