@@ -52,7 +52,10 @@ private func resumeParent() {
 private func startChild() {
   kq_signals_forget_in_child()
   // Where the system does not empty our memory the child leaves it behind.
-  if !kq_wipes() { registryAddress.store(0, ordering: .releasing) }
+  if !kq_wipes() {
+    registryAddress.store(0, ordering: .releasing)
+    Arena.leaveBehind()
+  }
   restoreCopies()
 }
 

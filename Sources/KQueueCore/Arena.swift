@@ -9,11 +9,26 @@ public enum Arena {
   /// - Throws: ENOMEM.
   public static func map<Element: ~Copyable>(_: Element.Type, count: Int) throws(Errno) -> UnsafeMutablePointer<Element>
   {
-    guard let memory = kq_map(MemoryLayout<Element>.stride * count) else { throw Errno(ENOMEM) }
+    guard let memory = take(MemoryLayout<Element>.stride * count) else { throw Errno(ENOMEM) }
     return memory.bindMemory(to: Element.self, capacity: count)
   }
 
+  /// Gives back what `map` gave for as many elements. Async-signal-safe.
   public static func unmap<Element: ~Copyable>(_ memory: UnsafeMutablePointer<Element>, count: Int) {
-    kq_unmap(memory, MemoryLayout<Element>.stride * count)
+    giveBack(memory, MemoryLayout<Element>.stride * count)
+  }
+
+  /// In a child whose memory the system does not empty: takes none of the parent's blocks, whose owners are not there
+  /// to give them back. Async-signal-safe.
+  public static func leaveBehind() {
+    Segments.leaveBehind()
+  }
+
+  public static func take(_ bytes: Int) -> UnsafeMutableRawPointer? {
+    bytes <= Segment.largest ? Segments.take(bytes) : kq_map(bytes)
+  }
+
+  public static func giveBack(_ memory: UnsafeMutableRawPointer, _ bytes: Int) {
+    if bytes <= Segment.largest { Segments.giveBack(memory, bytes) } else { kq_unmap(memory, bytes) }
   }
 }

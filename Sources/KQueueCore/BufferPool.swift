@@ -11,7 +11,7 @@ struct BufferPool<RawEvent: BitwiseCopyable>: ~Copyable {
   private var idle = InlineArray<4, Buffer>(repeating: Buffer(start: nil, count: 0))
   private var idleCount = 0
 
-  private static var smallest: Int { 4096 / MemoryLayout<RawEvent>.stride }
+  private static var smallest: Int { 1024 / MemoryLayout<RawEvent>.stride }
 
   /// A buffer for at least `count` reports.
   /// - Throws: ENOMEM.

@@ -14,15 +14,19 @@ public struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
 
   public init() {}
 
-  /// Base-2 logarithm of the size of the first chunk, which fills about a page.
+  /// Base-2 logarithm of the size of the first chunk, which has about a KiB.
   @inline(__always)
   private static var shift: Int {
     switch MemoryLayout<Element>.stride {
-    case ...4: 10
-    case ...16: 8
-    default: 6
+    case ...4: 8
+    case ...16: 6
+    default: 4
     }
   }
+
+  /// How many elements cost no more memory than the first does.
+  @inline(__always)
+  static var firstCount: Int { 1 << shift }
 
   /// Chunk *k* holds the `first << k` elements from index `(first << k) - first` on.
   @inline(__always)

@@ -27,9 +27,9 @@ struct KnoteTable: ~Copyable {
     return first.pointee - 1
   }
 
-  /// Whether there is memory for a descriptor number.
+  /// Whether a descriptor number takes no memory that grows with it.
   func hasRoom(for number: CInt) -> Bool {
-    descriptors.existing(Int(number)) != nil
+    number < ChunkedArray<UInt32>.firstCount || descriptors.existing(Int(number)) != nil
   }
 
   /// - Throws: ENOMEM.

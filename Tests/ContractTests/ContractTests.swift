@@ -84,7 +84,9 @@ import Testing
     let pipe = Pipe()
     process.executableURL = folder.appendingPathComponent(subject.rawValue)
     process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    // What is not optimised takes longer, and other tests run beside it.
+    let slow = ["KQUEUE_TEST_SLOWNESS": "6"]
+    process.environment = ProcessInfo.processInfo.environment.merging(slow) { $1 }.merging(environment) { $1 }
     process.standardOutput = pipe
     try process.run()
     let output = pipe.fileHandleForReading.readDataToEndOfFile()

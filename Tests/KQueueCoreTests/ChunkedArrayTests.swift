@@ -54,8 +54,8 @@ import Testing
     defer { array.removeAll() }
     let before = array.existing(0)
     _ = try array.grow(to: 0)
-    let sameChunk = array.existing(1023)
-    let nextChunk = array.existing(1024)
+    let sameChunk = array.existing(255)
+    let nextChunk = array.existing(256)
     let last = array.existing(Int(CInt.max))
     #expect(before == nil)
     #expect(sameChunk != nil)

@@ -1,0 +1,152 @@
+import CKQueueShims
+import Synchronization
+
+/// Small blocks of memory, cut from segments that are kept until the process ends: after the first, a kqueue is made,
+/// used and dropped without a system call for memory.
+///
+/// Taking a block sets its bits in the head of the segment at once, and giving it back clears them: no lock is taken,
+/// both are async-signal-safe, and a thread that a handler's jump takes out of either loses a block at the most. What
+/// is not taken is zero. In a forked child the segments are empty, their heads too.
+enum Segments {
+  /// Takes a block of zeroed memory.
+  /// - Returns: nil where there is no memory.
+  static func take(_ bytes: Int) -> UnsafeMutableRawPointer? {
+    let units = Segment.units(bytes)
+    if let segment = Segment(address: roomy.load(ordering: .acquiring)), let block = segment.take(units) {
+      return block
+    }
+    var next = Segment(address: newest.load(ordering: .acquiring))
+    while let segment = next {
+      if let block = segment.take(units) {
+        roomy.store(segment.address, ordering: .releasing)
+        return block
+      }
+      next = segment.older
+    }
+    return takeFromFresh(units)
+  }
+
+  /// Gives a block back. Async-signal-safe.
+  static func giveBack(_ block: UnsafeMutableRawPointer, _ bytes: Int) {
+    let segment = Segment(of: block)
+    segment.giveBack(block, Segment.units(bytes))
+    roomy.store(segment.address, ordering: .releasing)
+  }
+
+  static func leaveBehind() {
+    roomy.store(0, ordering: .relaxed)
+    newest.store(0, ordering: .relaxed)
+  }
+
+  private static func takeFromFresh(_ units: Int) -> UnsafeMutableRawPointer? {
+    guard let fresh = Segment.map() else { return nil }
+    let block = fresh.take(units)
+    var first = newest.load(ordering: .acquiring)
+    while true {
+      fresh.follow(first)
+      let swap = newest.compareExchange(
+        expected: first, desired: fresh.address, ordering: .acquiringAndReleasing)
+      if swap.exchanged { break }
+      first = swap.original
+    }
+    roomy.store(fresh.address, ordering: .releasing)
+    return block
+  }
+}
+
+/// The segment that was mapped last; each leads to the one before.
+private let newest = Atomic<UInt>(0)
+/// One that had room when it was looked at last, or 0.
+private let roomy = Atomic<UInt>(0)
+
+/// 64 KiB, cut into units. The first unit is the head: the address of the segment before, and a bit for each unit that is
+/// taken. All-zero bytes are an empty segment.
+struct Segment {
+  /// The size of a segment, which begins at a multiple of it.
+  private static var size: Int { 1 << 16 }
+  private static var unit: Int { 256 }
+  private static var words: Int { size / unit / UInt.bitWidth }
+  /// The largest block; its bits have to stand in one word.
+  static var largest: Int { 16 * unit }
+
+  private let head: UnsafeMutablePointer<Atomic<UInt>>
+
+  init?(address: UInt) {
+    guard let head = UnsafeMutablePointer<Atomic<UInt>>(bitPattern: address) else { return nil }
+    self.head = head
+  }
+
+  /// The segment that a block was cut from.
+  init(of block: UnsafeMutableRawPointer) {
+    let offset = Int(bitPattern: block) & (Self.size - 1)
+    head = (block - offset).assumingMemoryBound(to: Atomic<UInt>.self)
+  }
+
+  /// A new one. What is mapped to have it begin at a multiple of its size is given back.
+  static func map() -> Segment? {
+    guard let memory = kq_map(2 * size) else { return nil }
+    let before = -Int(bitPattern: memory) & (size - 1)
+    if before > 0 { kq_unmap(memory, before) }
+    kq_unmap(memory + before + size, size - before)
+    return Segment(of: memory + before)
+  }
+
+  static func units(_ bytes: Int) -> Int {
+    (bytes + unit - 1) / unit
+  }
+
+  var address: UInt {
+    UInt(bitPattern: head)
+  }
+
+  var older: Segment? {
+    Segment(address: head[0].load(ordering: .acquiring))
+  }
+
+  /// Puts it before the one that was mapped last. Nobody else knows of it yet.
+  func follow(_ older: UInt) {
+    head[0].store(older, ordering: .releasing)
+  }
+
+  /// Takes units that follow one another, where there are so many.
+  func take(_ units: Int) -> UnsafeMutableRawPointer? {
+    for place in 0..<Self.words {
+      let own: UInt = place == 0 ? 1 : 0
+      var taken = head[1 + place].load(ordering: .relaxed)
+      while let first = Self.firstRun(of: units, in: ~(taken | own)) {
+        let swap = head[1 + place].compareExchange(
+          expected: taken, desired: taken | Self.run(units, first), ordering: .acquiringAndReleasing)
+        if swap.exchanged { return block(place * UInt.bitWidth + first) }
+        taken = swap.original
+      }
+    }
+    return nil
+  }
+
+  func giveBack(_ block: UnsafeMutableRawPointer, _ units: Int) {
+    block.initializeMemory(as: UInt8.self, repeating: 0, count: units * Self.unit)
+    let number = (Int(bitPattern: block) & (Self.size - 1)) / Self.unit
+    let run = Self.run(units, number % UInt.bitWidth)
+    head[1 + number / UInt.bitWidth].bitwiseAnd(~run, ordering: .releasing)
+  }
+
+  private func block(_ number: Int) -> UnsafeMutableRawPointer {
+    UnsafeMutableRawPointer(head) + number * Self.unit
+  }
+
+  private static func run(_ units: Int, _ first: Int) -> UInt {
+    (1 << units - 1) << first
+  }
+
+  /// The first of so many bits that are set one after the other, or nil.
+  static func firstRun(of units: Int, in bits: UInt) -> Int? {
+    var (starts, length) = (bits, 1)
+    // Of each length, where a run of it starts; the next is up to twice as long.
+    while length < units {
+      let more = min(length, units - length)
+      starts &= starts >> more
+      length += more
+    }
+    return starts == 0 ? nil : starts.trailingZeroBitCount
+  }
+}
