@@ -97,7 +97,7 @@ void kq_interrupted_mask(const sigset_t *found, sigset_t *mask) {
 /* ---- Holding ---- */
 
 void kq_signals_hold(struct kq_wait_signals *signals) {
-    sigset_t filled, before;
+    sigset_t filled, before, interrupted;
     if (signals->are_held)
         return;
     kq_fill_mask(&filled);
@@ -107,7 +107,9 @@ void kq_signals_hold(struct kq_wait_signals *signals) {
     signals->were_held = held.are_held;
     signals->outer[0] = held.mask[0], signals->outer[1] = held.mask[1];
     pack(&before, signals->before);
-    held.mask[0] = signals->before[0], held.mask[1] = signals->before[1];
+    /* Of one inside another the outer one knows the mask. */
+    kq_interrupted_mask(&before, &interrupted);
+    pack(&interrupted, held.mask);
     held.are_held = signals->are_held = true;
 }
 
@@ -118,6 +120,17 @@ void kq_signals_let_go(struct kq_wait_signals *signals) {
     held.mask[0] = signals->outer[0], held.mask[1] = signals->outer[1];
     signals->are_held = false;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+struct kq_wait_signals kq_block_signals(void) {
+    struct kq_wait_signals signals = {{0}, {0}, false, false, false};
+    kq_signals_hold(&signals);
+    return signals;
+}
+
+void kq_unblock_signals(struct kq_wait_signals signals) {
+    if (signals.are_held)
+        kq_signals_let_go(&signals);
 }
 
 bool kq_is_blocked_here(int number) {

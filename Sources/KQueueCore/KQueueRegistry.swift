@@ -81,6 +81,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   public func create(copies: Bool = false, as number: CInt? = nil) throws(Errno) -> CInt {
     reap()
+    let shield = Shield()
+    defer { shield.end() }
     let handle = KQueueHandle(slot: try takeSlot(), registry: self)
     handle.lock()
     defer { handle.unlock() }
@@ -243,8 +245,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   func move(_ slot: UnsafeMutablePointer<Slot>, _ move: (CInt) -> Void) {
     let (number, own) = (slot.pointee.number - 1, UInt(bitPattern: slot))
     guard let record = state.pointee.descriptors.find(number) else { return }
-    let mask = kq_block_signals()
-    defer { kq_unblock_signals(mask) }
+    let shield = Shield()
+    defer { shield.end() }
     let swap = record.pointee.kqueue.compareExchange(
       expected: own, desired: own | DescriptorRecord.moving, ordering: .acquiringAndReleasing)
     guard swap.exchanged else { return }
@@ -288,6 +290,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// Frees the kqueues that were closed unseen, where closes are not seen.
   public func reap() {
     guard Backend.closesGoUnseen else { return }
+    let shield = Shield()
+    defer { shield.end() }
     forEachSlot { handle in
       guard handle.slot.pointee.isInUse.load(ordering: .acquiring) else { return }
       handle.lock()
@@ -313,10 +317,15 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     }
   }
 
-  private func takeSlot() throws(Errno) -> UnsafeMutablePointer<Slot> {
+  /// Takes the lock of those who take and chain places.
+  func lock() -> Held {
     Backend.reach(&state.pointee.lock)
-    _ = kq_lock_take(&state.pointee.lock)
-    defer { kq_lock_drop(&state.pointee.lock) }
+    return Held(&state.pointee.lock)
+  }
+
+  private func takeSlot() throws(Errno) -> UnsafeMutablePointer<Slot> {
+    let lock = lock()
+    defer { lock.end() }
     if let slot = state.pointee.freeSlots.pop() { return slot }
     try makeSlots()
     return state.pointee.freeSlots.pop().unsafelyUnwrapped
