@@ -11,6 +11,8 @@
 #include "interruptions.h"
 #include "signals.h"
 
+#include <string.h>
+
 /* A handler may be the first to ask in its thread, and cannot have memory made for it. */
 #ifdef __GLIBC__
 #define OF_THREAD _Thread_local __attribute__((tls_model("initial-exec")))
@@ -45,8 +47,20 @@ bool kq_is_interruption(struct kq_interruptions before, bool seems_so) {
 
 /* ---- Masks ---- */
 
+/* A set as it is, where all of its signals are in the words that are kept; of Linux's they are the first. */
+#ifdef __linux__
+enum { KEPT = KQ_MASK_WORDS * 8, FITS = SIGNALS <= KEPT * 8 && sizeof(sigset_t) >= KEPT };
+#else
+enum { KEPT = sizeof(sigset_t) < KQ_MASK_WORDS * 8 ? sizeof(sigset_t) : KQ_MASK_WORDS * 8,
+       FITS = sizeof(sigset_t) <= KQ_MASK_WORDS * 8 };
+#endif
+
 static void pack(const sigset_t *set, uint64_t mask[KQ_MASK_WORDS]) {
     mask[0] = mask[1] = 0;
+    if (FITS) {
+        memcpy(mask, set, KEPT);
+        return;
+    }
     for (int number = 1; number < SIGNALS; number++)
         if (sigismember(set, number) == 1)
             mask[number / 64] |= UINT64_C(1) << number % 64;
@@ -54,6 +68,10 @@ static void pack(const sigset_t *set, uint64_t mask[KQ_MASK_WORDS]) {
 
 static void unpack(const uint64_t mask[KQ_MASK_WORDS], sigset_t *set) {
     sigemptyset(set);
+    if (FITS) {
+        memcpy(set, mask, KEPT);
+        return;
+    }
     for (int number = 1; number < SIGNALS; number++)
         if (mask[number / 64] >> number % 64 & 1)
             (void)sigaddset(set, number);
@@ -97,7 +115,7 @@ void kq_interrupted_mask(const sigset_t *found, sigset_t *mask) {
 /* ---- Holding ---- */
 
 void kq_signals_hold(struct kq_wait_signals *signals) {
-    sigset_t filled, before;
+    sigset_t filled, before, interrupted;
     if (signals->are_held)
         return;
     kq_fill_mask(&filled);
@@ -107,7 +125,9 @@ void kq_signals_hold(struct kq_wait_signals *signals) {
     signals->were_held = held.are_held;
     signals->outer[0] = held.mask[0], signals->outer[1] = held.mask[1];
     pack(&before, signals->before);
-    held.mask[0] = signals->before[0], held.mask[1] = signals->before[1];
+    /* Of one inside another the outer one knows the mask. */
+    kq_interrupted_mask(&before, &interrupted);
+    pack(&interrupted, held.mask);
     held.are_held = signals->are_held = true;
 }
 
@@ -118,6 +138,17 @@ void kq_signals_let_go(struct kq_wait_signals *signals) {
     held.mask[0] = signals->outer[0], held.mask[1] = signals->outer[1];
     signals->are_held = false;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+struct kq_wait_signals kq_block_signals(void) {
+    struct kq_wait_signals signals = {{0}, {0}, false, false, false};
+    kq_signals_hold(&signals);
+    return signals;
+}
+
+void kq_unblock_signals(struct kq_wait_signals signals) {
+    if (signals.are_held)
+        kq_signals_let_go(&signals);
 }
 
 bool kq_is_blocked_here(int number) {

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
+#include "interruptions.h"
 #include "signals.h"
 
 #include <unistd.h>
@@ -59,10 +60,11 @@ void kq_lock_wake(struct kq_lock *lock) {
 
 /* Whether a handler can be running on this thread: a signal is blocked that has one. */
 static bool may_be_in_handler(void) {
-    sigset_t blocked;
+    sigset_t found, blocked;
     struct sigaction action;
-    if (pthread_sigmask(SIG_BLOCK, NULL, &blocked) != 0)
+    if (pthread_sigmask(SIG_BLOCK, NULL, &found) != 0)
         return true;
+    kq_interrupted_mask(&found, &blocked); /* not what the library blocks for a time */
     for (int number = 1; number < SIGNALS; number++)
         if (sigismember(&blocked, number) == 1 && kq_next_sigaction(number, NULL, &action) == 0 &&
             action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)

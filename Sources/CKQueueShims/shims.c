@@ -125,22 +125,6 @@ int kq_nap(int64_t nanoseconds, void (*cancelled)(void *), void *context) {
     return result;
 }
 
-struct kq_signal_mask kq_block_signals(void) {
-    struct kq_signal_mask mask = {{0}};
-    sigset_t all, before;
-    _Static_assert(sizeof before <= sizeof mask, "sigset_t");
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    memcpy(&mask, &before, sizeof before);
-    return mask;
-}
-
-void kq_unblock_signals(struct kq_signal_mask mask) {
-    sigset_t before;
-    memcpy(&before, &mask, sizeof before);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
 int kq_open_flags(void) {
     return O_CLOEXEC | O_NONBLOCK;
 }

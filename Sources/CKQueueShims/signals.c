@@ -37,7 +37,7 @@ static struct kq_signal_record *record_of(int number) {
 void kq_signals_lock(sigset_t *before) {
     sigset_t all;
     int own = kq_process();
-    sigfillset(&all);
+    kq_fill_mask(&all);
     pthread_sigmask(SIG_SETMASK, &all, before);
     for (;;) {
         int holder = 0;

@@ -62,6 +62,7 @@ extension KQueue where Backend: ~Copyable {
       discard(index, filter)
       throw error
     }
+    knotes.complete(index)
     if filter.watchesDescriptor {
       Backend.reach(.attached)
       try requireWatched(index, filter)
@@ -97,6 +98,8 @@ extension KQueue where Backend: ~Copyable {
   private mutating func modify(_ index: UInt32, _ change: Kevent, _ filter: Filter) throws(Errno) {
     if change.has(EV_FORCEONESHOT) { try backend.prepareWake() }
     let before = knotes[index].pointee
+    undo.begin(index, before)
+    defer { undo.end() }
     knotes[index].pointee.enable(change)
     do throws(Errno) {
       switch filter {

@@ -20,12 +20,19 @@ struct ClosedNumbers: ~Copyable {
   func leave(_ hint: Hint, _ reach: (Step) -> Void) {
     let place = Int(next.wrappingAdd(1, ordering: .relaxed).oldValue % Self.room)
     reach(.reservedPlace)
-    // None is written over: another closer could have returned by then, and his would be missed until this one goes on.
+    // No hint is written over: its closer may have returned by then, and the kqueue would miss that close until this
+    // one goes on.
     let isFree = hints[place].compareExchange(
       expected: 0, desired: hint.word, ordering: .acquiringAndReleasing
     ).exchanged
     if !isFree { hasOverflowed.store(true, ordering: .releasing) }
     reach(.leftHint)
+    count.wrappingAdd(1, ordering: .releasing)
+  }
+
+  /// Has all knotes looked at: hints may have been taken and not followed.
+  func doubtAll() {
+    hasOverflowed.store(true, ordering: .releasing)
     count.wrappingAdd(1, ordering: .releasing)
   }
 

@@ -43,7 +43,7 @@ extension KQueue where Backend: ~Copyable {
   @inline(__always)
   private func deliverPlain(_ report: Report, to events: Eventlist, at place: Int) -> Bool {
     guard case .knote(let token, let reported) = report, let knote = knotes.find(token),
-      knote.pointee.status == .live && !knote.pointee.has(EV_ONESHOT | EV_CLEAR | EV_DISPATCH)
+      knote.pointee.status == .resting && !knote.pointee.has(EV_ONESHOT | EV_CLEAR | EV_DISPATCH)
     else { return false }
     let bytes = backend.plainBytes(knote, reported: reported)
     guard bytes > 0 else { return false }
@@ -98,6 +98,8 @@ extension KQueue where Backend: ~Copyable {
 
   /// Queues the knotes of reports that stand elsewhere.
   mutating func gather(_ source: UInt32) {
+    let shield = Shield(if: !Backend.reportsAgain(source))
+    defer { shield.end() }
     let room = Backend.reportsAgain(source) ? knotes.count + Backend.againSlack : 1
     guard let buffer = try? happenings.take(room) else { return }  // reported again next time
     if source == Backend.processSource { gatherAll(source, buffer) } else { gatherOnce(source, buffer) }
@@ -149,6 +151,8 @@ extension KQueue where Backend: ~Copyable {
 
   /// Takes note of a report of a knote that records.
   private mutating func noteReport(_ index: UInt32, _ reported: UInt32) {
+    let shield = Shield()
+    defer { shield.end() }
     if let happening = backend.occurrence(index, knotes, reported: reported) {
       noteWhatCameBefore(index)
       note(happening)

@@ -108,11 +108,21 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     for place in 0..<count where entries[place].isKnote {
       registry.find(entries[place].number)?.restore(entries[place].knote, entries[place].ext, entries[place].told)
     }
-    for place in 0..<count where !entries[place].isKnote { registry.find(entries[place].number)?.settleCopy() }
-    for place in 0..<count where entries[place].isKnote {
-      registry.find(entries[place].number)?.settleCopy(entries[place].knote, entries[place].told)
-    }
+    for place in 0..<count where !entries[place].isKnote { settle(registry, place) }
     discard()
+  }
+
+  /// Takes back in a copy what was told in the parent. A kqueue's knotes stand behind it.
+  private func settle(_ registry: KQueueRegistry<Backend>, _ first: Int) {
+    guard let entries, let copy = registry.find(entries[first].number) else { return }
+    copy.lock()
+    copy.queue.pointee.collectForCopy()
+    var place = first + 1
+    while place < count && entries[place].isKnote {
+      copy.queue.pointee.settleCopy(entries[place].knote, entries[place].told)
+      place += 1
+    }
+    copy.flushAndUnlock()
   }
 
   private func discard() {
@@ -134,17 +144,6 @@ extension KQueueHandle where Backend: ~Copyable {
     flushAndUnlock()
   }
 
-  fileprivate func settleCopy() {
-    lock()
-    queue.pointee.collectForCopy()
-    flushAndUnlock()
-  }
-
-  fileprivate func settleCopy(_ knote: Knote<Backend.KnoteState>, _ told: Told<Backend.FileBaseline>) {
-    lock()
-    queue.pointee.settleCopy(knote, told)
-    flushAndUnlock()
-  }
 }
 
 /// What was told of a knote up to a fork.

@@ -50,6 +50,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var hasMoved = false
   /// How often the invariants were to be checked.
   var checks: UInt32 = 0
+  /// What a change that is under way began with.
+  var undo = Undo<Backend.KnoteState>()
   /// Counts the passes over the ready list, so that a reading of one is not taken for another's; it wraps, past 0.
   var pass: UInt32 = 1
 
@@ -157,11 +159,12 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// Removes a knote and everything that refers to it.
   /// - Throws: EBADF or ENOENT where its descriptor was closed unseen; it is removed all the same.
   mutating func remove(_ index: UInt32, _ filter: Filter) throws(Errno) {
+    knotes.beginRemoval(index)
     defer { discard(index, filter) }
     if filter == .timer { leaveTimers(index) }
     guard filter.isPlatforms else { return }
     do throws(Errno) {
-      try backend.detach(index, knotes)
+      try detach(index)
     } catch {
       mayReportStale = true
       throw error

@@ -83,6 +83,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   public func create(copies: Bool = false, as number: CInt? = nil) throws(Errno) -> CInt {
     reap()
+    let shield = Shield()
+    defer { shield.end() }
     state.pointee.making.add(1, ordering: .acquiringAndReleasing)
     defer { state.pointee.making.subtract(1, ordering: .acquiringAndReleasing) }
     let handle = KQueueHandle(slot: try takeSlot(), registry: self)
@@ -259,8 +261,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   func move(_ slot: UnsafeMutablePointer<Slot>, _ move: (CInt) -> Void) {
     let (number, own) = (slot.pointee.number - 1, UInt(bitPattern: slot))
     guard let record = state.pointee.descriptors.find(number) else { return }
-    let mask = kq_block_signals()
-    defer { kq_unblock_signals(mask) }
+    let shield = Shield()
+    defer { shield.end() }
     let swap = record.pointee.kqueue.compareExchange(
       expected: own, desired: own | DescriptorRecord.moving, ordering: .acquiringAndReleasing)
     guard swap.exchanged else { return }
@@ -304,6 +306,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// Frees the kqueues that were closed unseen, where closes are not seen.
   public func reap() {
     guard Backend.closesGoUnseen else { return }
+    let shield = Shield()
+    defer { shield.end() }
     forEachSlot { handle in
       guard handle.slot.pointee.isInUse.load(ordering: .acquiring) else { return }
       handle.lock()
@@ -329,6 +333,13 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     }
   }
 
+  /// Takes the lock of those who take and chain places.
+  func lock() -> Held {
+    Backend.reach(&state.pointee.lock)
+    return Held(&state.pointee.lock)
+  }
+
+  /// The shield of `create` is up.
   private func takeSlot() throws(Errno) -> UnsafeMutablePointer<Slot> {
     Backend.reach(&state.pointee.lock)
     _ = kq_lock_take(&state.pointee.lock)

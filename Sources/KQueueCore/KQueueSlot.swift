@@ -55,17 +55,23 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     @inline(__always) get { slot.pointee.queue }
   }
 
+  /// - Returns: whether an earlier call of this thread was jumped out of.
   @inline(__always)
-  func lock() {
-    if isHeldForFork && kq_lock_is_own(&slot.pointee.lock) { return }
+  @discardableResult
+  func lock() -> Bool {
+    if isHeldForFork && kq_lock_is_own(&slot.pointee.lock) { return false }
     Backend.reach(&slot.pointee.lock)
-    if kq_lock_take(&slot.pointee.lock) { takeOver() }
+    let isAbandoned = kq_lock_take(&slot.pointee.lock)
+    if isAbandoned { takeOver() }
     Backend.reach(.locked)
+    return isAbandoned
   }
 
   /// Goes on where an earlier call of this thread was jumped out of.
   @inline(never)
   private func takeOver() {
+    let shield = Shield()
+    defer { shield.end() }
     kq_note_jump()
     if slot.pointee.isInitialised { queue.pointee.repair() }
   }
@@ -104,6 +110,8 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   /// The number has another set: kqueues that watch it are entered there, without this one's lock.
   @inline(never)
   private func tellWatchersAndUnlock() {
+    let shield = Shield()
+    defer { shield.end() }
     queue.pointee.hasMoved = false
     let number = slot.pointee.number - 1
     flushAndUnlock()
@@ -188,6 +196,8 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   /// Closes a kqueue whose number was closed unseen. The lock is held, and dropped.
   @inline(never)
   func closeUnseen() {
+    let shield = Shield()
+    defer { shield.end() }
     registry.forget(slot)
     retire()
     unlock()
@@ -195,6 +205,9 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
 
   @inline(never)
   private func closeIfAsked() {
+    // Whoever jumped away from here might never come back, and nobody else could use the slot.
+    let shield = Shield()
+    defer { shield.end() }
     // Whoever fails to get the lock leaves the close to its holder, who looks again after dropping it.
     while slot.pointee.closing.load(ordering: .sequentiallyConsistent), kq_lock_try(&slot.pointee.lock) {
       Backend.reach(.retiring)

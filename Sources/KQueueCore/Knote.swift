@@ -41,6 +41,10 @@ public struct KnoteStatus: OptionSet, BitwiseCopyable, Sendable {
 
   /// The place is in use.
   static let live = KnoteStatus(rawValue: 1 << 0)
+  /// The knote is made, and nobody has begun to remove it. A repair keeps these, and frees what else is live.
+  static let whole = KnoteStatus(rawValue: 1 << 15)
+  /// Whole, in no list, and nothing to remember of it.
+  static let resting = KnoteStatus(rawValue: 1 << 15 | 1 << 0)
   /// EV_DISABLE, or delivered under EV_DISPATCH.
   public static let disabled = KnoteStatus(rawValue: 1 << 1)
   /// Stands in the ready list.

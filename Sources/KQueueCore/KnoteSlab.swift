@@ -53,24 +53,41 @@ public struct KnoteSlab<PlatformState: BitwiseCopyable>: ~Copyable {
       index = UInt32(used)
       used += 1
     }
+    kq_order_stores()
     self[index].pointee.status = .live
     count += 1
     return index
   }
 
+  /// A knote is made: from here on a repair keeps it.
+  @inline(__always)
+  func complete(_ index: UInt32) {
+    kq_order_stores()
+    self[index].pointee.status.insert(.whole)
+    kq_order_stores()
+  }
+
+  /// A knote is about to be removed: from here on a repair frees it.
+  @inline(__always)
+  func beginRemoval(_ index: UInt32) {
+    self[index].pointee.status.remove(.whole)
+    kq_order_stores()
+  }
+
   /// Gives a place back. Tokens made for it are void from now on.
   mutating func free(_ index: UInt32) {
-    let knote = self[index]
-    let generation = knote.pointee.generation &+ 1
-    UnsafeMutableRawPointer(knote).initializeMemory(
-      as: UInt8.self, repeating: 0, count: MemoryLayout<Knote<PlatformState>>.stride)
-    // The kernel is given 31 bits; see KnoteToken's users.
-    knote.pointee.generation = generation & 0x7fff_ffff
+    beginRemoval(index)
+    // The kernel is given 31 bits; see KnoteToken's users. First, and by one store, so that it never goes back.
+    self[index].pointee.generation = (self[index].pointee.generation &+ 1) & 0x7fff_ffff
+    kq_order_stores()
+    self[index].pointee.clear()
     putFree(index)
   }
 
-  /// Forgets which places are free, and that any is in use; `putFree` tells it anew.
+  /// Forgets which places are free, and that any is in use; `free` tells it anew.
   mutating func forgetFree() {
+    // The place that was taken last may not be counted yet.
+    while let knote = places.existing(used), knote.pointee.status.contains(.live) { used += 1 }
     firstFree = 0
     count = used
   }
@@ -86,5 +103,23 @@ public struct KnoteSlab<PlatformState: BitwiseCopyable>: ~Copyable {
     used = 0
     count = 0
     firstFree = 0
+  }
+}
+
+extension Knote {
+  /// Whether it is made, and not being removed.
+  var isWhole: Bool {
+    status.contains(.whole) && Filter(rawValue: filter) != nil
+  }
+
+  /// Makes the place as it was before its first use, but for the generation.
+  fileprivate mutating func clear() {
+    status = KnoteStatus()
+    ident = 0
+    udata = nil
+    data = 0
+    (fflags, filter, flags) = (0, 0, 0)
+    (occurrence, next, previous, link) = (0, 0, 0, 0)
+    withUnsafeMutableBytes(of: &platform) { _ = $0.initializeMemory(as: UInt8.self, repeating: 0) }
   }
 }

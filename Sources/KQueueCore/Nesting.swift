@@ -29,8 +29,8 @@ extension KQueueRegistry where Backend: ~Copyable {
     _ inner: UnsafeMutablePointer<Slot>, in outer: UnsafeMutablePointer<Slot>, _ number: CInt
   ) throws(Errno) -> Bool {
     Backend.reach(&state.pointee.nesting)
-    _ = kq_lock_take(&state.pointee.nesting)
-    defer { kq_lock_drop(&state.pointee.nesting) }
+    let lock = Held(&state.pointee.nesting)
+    defer { lock.end() }
     if watchesKqueues(inner) || isWatchedByKqueues(outer.pointee.number - 1) { throw Errno(ELOOP) }
     let isNew = try watch(number, outer)
     outer.pointee.watchedKqueues.add(1, ordering: .relaxed)

@@ -62,6 +62,11 @@ public protocol PlatformBackend: ~Copyable {
   /// Ends the watch of a knote whose number was closed after `forget`: the kernel knows of nothing any more.
   mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes)
 
+  /// A signal handler jumped out of a call, which may have been in `attach`, `update` or `detach` of a condition, in
+  /// `sample`, `poll` or `enter`: makes whole from the knotes what the platform keeps of them, also of those that are
+  /// detached next since they were half made. It may be left by a jump as well. With other filters' calls none interferes.
+  mutating func repair(_ knotes: borrowing Knotes)
+
   /// Whether closes may go unseen in this process.
   static var closesGoUnseen: Bool { get }
 
@@ -286,6 +291,7 @@ extension PlatformBackend where Self: ~Copyable {
   public func reportsByLevel(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { true }
   public func isOpen(_ number: CInt) -> Bool { kq_is_open(number) }
   public mutating func stand(alone index: UInt32, _ knotes: borrowing Knotes) {}
+  public mutating func repair(_ knotes: borrowing Knotes) {}
   public mutating func leave(_ waiter: Waiter) {}
   @inline(__always)
   public mutating func flush(_ knotes: borrowing Knotes) {}

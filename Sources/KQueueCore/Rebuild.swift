@@ -37,6 +37,8 @@ extension KQueue where Backend: ~Copyable {
   }
 
   private mutating func rebuild() {
+    let shield = Shield()
+    defer { shield.end() }
     isClogged = true
     guard let news = try? makeAnew() else { return }
     isClogged = false

@@ -9,8 +9,11 @@ extension KQueue where Backend: ~Copyable {
     // Read first: what is left from now on is seen to next time.
     seenClosed = closed.count.load(ordering: .acquiring)
     if closed.takeAll({ reclaim($0) }) { reclaimAll() }
-    let wasLeft = tracking?.slot.pointee.mayReportStale.exchange(false, ordering: .acquiring) ?? false
-    mayReportStale = mayReportStale || wasLeft
+    guard let tracking, tracking.slot.pointee.mayReportStale.load(ordering: .acquiring) else { return }
+    // Noted here before it is taken there: in between a signal handler may jump away.
+    mayReportStale = true
+    kq_order_stores()
+    tracking.slot.pointee.mayReportStale.store(false, ordering: .relaxed)
   }
 
   private mutating func reclaim(_ hint: Hint) {
@@ -39,7 +42,8 @@ extension KQueue where Backend: ~Copyable {
 
   /// Removes a knote that the platform has nothing of any more.
   private mutating func abandon(_ index: UInt32) {
-    backend.abandon(index, knotes)
+    knotes.beginRemoval(index)
+    abandonWatch(index)
     discard(index, knotes[index].pointee.kind)
   }
 

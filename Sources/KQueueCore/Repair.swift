@@ -1,13 +1,38 @@
 import CKQueueShims
+import Synchronization
 
 /// A kqueue that a signal handler jumped out of while it was being changed.
 ///
-/// Everything that leads to knotes is made anew from the knotes themselves; the memory that it took is left behind,
-/// since what it says may be half said. That happens once: later calls hold signals back meanwhile.
+/// The knotes are what is known; all else in the core is made anew from them. So a change may be left between any two
+/// stores, where
+/// - a knote is whole from one store on and until one store, `complete` and `beginRemoval`, and what is not whole is freed;
+/// - a change of a whole knote is undone, see `Undo`;
+/// - the platform has a knote noted before the system knows of it, and until the system does not;
+/// - nothing that a repair reads is written by it but to what it reads next time, so that it may be left as well;
+/// - what none of this holds of is changed under a `Shield`.
+///
+/// The memory of what is made anew is left behind, since what it says may be half said. Later calls hold signals back.
 extension KQueue where Backend: ~Copyable {
   @inline(never)
   mutating func repair() {
-    knotes.repair()
+    undo.apply(knotes)
+    forgetLists()
+    knotes.forgetFree()
+    backend.repair(knotes)
+    for index in 0..<UInt32(knotes.used) where !knotes[index].pointee.isWhole { freeHalfMade(index) }
+    var place: UInt32 = 0
+    while let index = knotes.next(&place) { enterTable(index) }
+    place = 0
+    while let index = knotes.next(&place) { queueAnew(index) }
+    recountNested()
+    tracking?.slot.pointee.closedNumbers.doubtAll()
+    beginPass()
+    backend.takeBackWake()
+    askAgain()
+  }
+
+  /// Nothing that these say is to be believed.
+  private mutating func forgetLists() {
     table = KnoteTable()
     (ready, unsettled) = (ReadyList(), ReadyList(mark: .unsettled))
     (polled, told) = (ReadyList(mark: .polled), ReadyList(mark: .told))
@@ -15,38 +40,93 @@ extension KQueue where Backend: ~Copyable {
     timers[Clock.realtime.rawValue] = TimerHeap()
     buffers = BufferPool()
     happenings = BufferPool()
-    var place: UInt32 = 0
-    while let index = knotes.next(&place) { repair(index) }
-    beginPass()
-    askAgain()
+    stale = StaleReports()
   }
 
-  private mutating func repair(_ index: UInt32) {
+  /// Frees a place that is free already, or of a knote that was half made or half removed.
+  private mutating func freeHalfMade(_ index: UInt32) {
     let knote = knotes[index]
-    let wasListed = knote.pointee.status.rawValue & KnoteStatus.listed != 0
-    knote.pointee.forgetPlaces(isListed: wasListed)
-    guard let filter = Filter(rawValue: knote.pointee.filter), (try? table.insert(index, filter, knotes)) != nil else {
-      return knotes.free(index)  // it was not made yet, or there is no memory
+    if knote.pointee.status.contains(.live), let filter = Filter(rawValue: knote.pointee.filter), filter.isPlatforms {
+      try? backend.detach(index, knotes)
     }
-    if filter == .timer { return repairTimer(index) }
-    if wasListed { activate(index) }
+    knotes.free(index)
   }
-}
 
-extension KnoteSlab {
-  /// Tells anew which places are free.
-  mutating func repair() {
-    forgetFree()
-    for index in 0..<UInt32(used) where !self[index].pointee.status.contains(.live) { putFree(index) }
+  private mutating func enterTable(_ index: UInt32) {
+    knotes[index].pointee.forgetPlaces()
+    if (try? table.insert(index, knotes[index].pointee.kind, knotes)) != nil { return }
+    knotes.beginRemoval(index)  // there is no memory
+    freeHalfMade(index)
+  }
+
+  /// Queues what may have something to deliver. Where it stood is not asked: a knote that is being looked at stands
+  /// nowhere.
+  private mutating func queueAnew(_ index: UInt32) {
+    let knote = knotes[index]
+    if knote.pointee.kind == .timer { return repairTimer(index) }
+    let isCondition = knote.pointee.kind.watchesDescriptor && !knote.pointee.kind.recordsOccurrences
+    if isCondition || !knote.pointee.status.isDisjoint(with: KnoteStatus.active.union(.forced)) { activate(index) }
+  }
+
+  private func recountNested() {
+    guard let tracking, !Backend.refusesRings else { return }
+    var (count, place) = (0, UInt32(0))
+    while let index = knotes.next(&place) {
+      if knotes[index].pointee.status.contains(.nested) { count += 1 }
+    }
+    tracking.slot.pointee.watchedKqueues.store(count, ordering: .relaxed)
   }
 }
 
 extension Knote {
   /// A knote stands nowhere any more. Of a timer that is disabled `previous` says what it had counted.
-  fileprivate mutating func forgetPlaces(isListed: Bool) {
-    status.subtract(KnoteStatus(rawValue: KnoteStatus.listed).union(.held))
+  fileprivate mutating func forgetPlaces() {
+    status.subtract(KnoteStatus(rawValue: KnoteStatus.listed).union(.held).union(.again))
     link = 0
     next = 0
-    if isListed { previous = 0 }
+    if kind != .timer || !isDisabled { previous = 0 }
+  }
+}
+
+/// What a knote was before the change that is under way: a change that was jumped out of was not made.
+struct Undo<PlatformState: BitwiseCopyable>: BitwiseCopyable {
+  private var before: Knote<PlatformState>?
+  private var index: UInt32 = .max
+
+  @inline(__always)
+  mutating func begin(_ index: UInt32, _ before: Knote<PlatformState>) {
+    self.before = before
+    kq_order_stores()
+    self.index = index
+    kq_order_stores()
+  }
+
+  @inline(__always)
+  mutating func end() {
+    kq_order_stores()
+    index = .max
+    kq_order_stores()
+  }
+
+  /// Undoes the change. What happened meanwhile stays recorded.
+  mutating func apply(_ knotes: borrowing KnoteSlab<PlatformState>) {
+    guard index != .max, let before else { return }
+    let knote = knotes[index]
+    if knote.pointee.isWhole && knote.pointee.generation == before.generation { knote.pointee.takeBack(before) }
+    end()
+  }
+}
+
+extension Knote {
+  fileprivate mutating func takeBack(_ before: Knote) {
+    (udata, data, fflags) = (before.udata, before.data, before.fflags)
+    if before.isDisabled { status.insert(.disabled) } else { status.remove(.disabled) }
+    if !status.contains(.ended) {
+      flags = before.flags
+      if !before.status.contains(.forced) { status.remove(.forced) }
+    }
+    guard kind == .timer else { return }
+    (occurrence, previous) = (before.occurrence, before.previous)
+    if before.status.contains(.active) { status.insert(.active) } else { status.remove(.active) }
   }
 }

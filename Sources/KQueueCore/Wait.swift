@@ -16,7 +16,7 @@ extension KQueueHandle where Backend: ~Copyable {
     var signals = kq_wait_signals()
     if kq_jumps() { kq_signals_hold(&signals) }
     defer { if signals.are_held { kq_signals_let_go(&signals) } }
-    lock()
+    if lock() { kq_signals_hold(&signals) }
     guard isOpen(as: number) else {
       unlock()
       throw Errno(EBADF)

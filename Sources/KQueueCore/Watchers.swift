@@ -48,17 +48,15 @@ extension KQueueRegistry where Backend: ~Copyable {
   private func isInChain(
     _ record: UnsafeMutablePointer<DescriptorRecord>, _ slot: UnsafeMutablePointer<Slot>
   ) -> Bool {
-    Backend.reach(&state.pointee.lock)
-    _ = kq_lock_take(&state.pointee.lock)
-    defer { kq_lock_drop(&state.pointee.lock) }
+    let lock = lock()
+    defer { lock.end() }
     return Self.contains(record.pointee.watchers.load(ordering: .acquiring), slot)
   }
 
   /// Calls `body` with each kqueue that stands with a number.
   func forEachWatcher(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
-    Backend.reach(&state.pointee.lock)
-    _ = kq_lock_take(&state.pointee.lock)
-    defer { kq_lock_drop(&state.pointee.lock) }
+    let lock = lock()
+    defer { lock.end() }
     visitWatchers(number, body)
   }
 
@@ -70,8 +68,8 @@ extension KQueueRegistry where Backend: ~Copyable {
       if let slot = UnsafeMutablePointer<Slot>(bitPattern: word) { body(slot) }
       return true
     }
-    guard kq_lock_try(&state.pointee.lock) else { return false }
-    defer { kq_lock_drop(&state.pointee.lock) }
+    guard let lock = Held(trying: &state.pointee.lock) else { return false }
+    defer { lock.end() }
     visitWatchers(number, body)
     return true
   }
@@ -121,9 +119,8 @@ extension KQueueRegistry where Backend: ~Copyable {
   private func watchTogether(
     _ record: UnsafeMutablePointer<DescriptorRecord>, _ slot: UnsafeMutablePointer<Slot>
   ) throws(Errno) -> Bool {
-    Backend.reach(&state.pointee.lock)
-    _ = kq_lock_take(&state.pointee.lock)
-    defer { kq_lock_drop(&state.pointee.lock) }
+    let lock = lock()
+    defer { lock.end() }
     while true {
       let word = record.pointee.watchers.load(ordering: .acquiring)
       if Self.contains(word, slot) { return false }

@@ -112,6 +112,15 @@ extension Knote<LinuxKnote> {
     @inline(__always) get { filter == Int16(EVFILT_READ) }
   }
 
+  /// Whether it is one of those that the kernel reports.
+  var isWatched: Bool {
+    switch platform.place {
+    case .none, .always: false
+    case .file: kind == .vnode
+    case .main, .firstSide, .secondSide, .thirdSide, .facility: true
+    }
+  }
+
   /// Stands in no set; which file it is on is kept, in short, since nobody else would know.
   mutating func standAlways() {
     platform.place = .always

@@ -87,11 +87,14 @@ private struct Mounts: BitwiseCopyable {
 extension LinuxBackend {
   mutating func attachMounts(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     try mounts.open(in: main)
+    knotes[index].pointee.platform.place = .facility
     watched += 1
     return .kernel
   }
 
-  mutating func detachMounts() {
+  mutating func detachMounts(_ knote: LinuxKnotePointer) {
+    guard knote.pointee.platform.place == .facility else { return }
+    knote.pointee.platform.place = .none
     mounts.leave()
     watched -= 1
   }

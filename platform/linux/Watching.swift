@@ -67,13 +67,14 @@ extension LinuxBackend {
 
   public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
-    if knote.pointee.kind == .fs { return detachMounts() }
+    if knote.pointee.kind == .fs { return detachMounts(knote) }
     if knote.pointee.kind == .proc { return detachProcess(index, knotes) }
     if knote.pointee.kind == .signal { return detachSignal(index, knote) }
     let place = knote.pointee.platform.place
     let set = set(of: knote)
     let isSame = place != .always || isSameFile(knote)
-    knote.pointee.platform.place = .none
+    // Last: where a handler jumps away, the repair removes the entry.
+    defer { knote.pointee.platform.place = .none }
     switch place {
     case .main, .firstSide, .secondSide, .thirdSide:
       watched -= 1
@@ -146,6 +147,19 @@ extension LinuxBackend {
     let knote = knotes[index]
     let place = freePlace(for: knote, knotes)
     let set = try open(place)
+    // First: where a handler jumps away, the repair finds where the entry may be.
+    knote.pointee.platform.place = place
+    kq_order_stores()
+    do throws(Errno) {
+      try put(index, knote, in: set)
+    } catch {
+      knote.pointee.platform.place = .none
+      throw error
+    }
+  }
+
+  /// Makes the entry of a knote.
+  private func put(_ index: UInt32, _ knote: LinuxKnotePointer, in set: EpollSet) throws(Errno) {
     let token = EpollToken.knote(index, knote.pointee.generation)
     do throws(Errno) {
       try set.add(knote.pointee.descriptor, knote.pointee.epollEvents, token)
@@ -154,7 +168,17 @@ extension LinuxBackend {
       // Left by a close that nobody saw, of a file that is back under its number: taken over.
       try set.modify(knote.pointee.descriptor, knote.pointee.epollEvents, token)
     }
-    knote.pointee.platform.place = place
+  }
+
+  /// Counts anew, and makes the entries that are missing.
+  public mutating func repair(_ knotes: borrowing Knotes) {
+    watched = 0
+    var place: UInt32 = 0
+    while let index = knotes.next(&place) {
+      let knote = knotes[index]
+      if knote.pointee.isWatched { watched += 1 }
+      if let set = set(of: knote) { try? put(index, knote, in: set) }
+    }
   }
 
   /// The first set in which no sibling stands.
@@ -184,9 +208,11 @@ extension LinuxBackend {
   public mutating func stand(alone index: UInt32, _ knotes: borrowing Knotes) {
     let knote = knotes[index]
     guard let side = knote.pointee.platform.place.side.flatMap({ sides[$0] }), knote.pointee.kind != .procdesc,
-      !knote.pointee.has(EV_CLEAR) || kq_poll(knote.pointee.descriptor, CInt(bitPattern: knote.pointee.interest)) == 0,
-      (try? side.remove(knote.pointee.descriptor)) != nil
+      !knote.pointee.has(EV_CLEAR) || kq_poll(knote.pointee.descriptor, CInt(bitPattern: knote.pointee.interest)) == 0
     else { return }
+    let signals = kq_block_signals()
+    defer { kq_unblock_signals(signals) }
+    guard (try? side.remove(knote.pointee.descriptor)) != nil else { return }
     let (events, token) = (knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
     if (try? main.add(knote.pointee.descriptor, events, token)) != nil {
       knote.pointee.platform.place = .main
@@ -212,9 +238,15 @@ extension LinuxBackend {
     case _ where knote.pointee.kind == .except: throw Errno(EINVAL)
     case KQ_KIND_FILE, KQ_KIND_DIRECTORY:
       let waits = knote.pointee.isRead && knote.pointee.fflags & UInt32(NOTE_FILE_POLL) == 0
-      if waits { try attachFile(index, knotes) } else { knote.pointee.standAlways() }
+      if waits { try attachUninterrupted(index, knotes) } else { knote.pointee.standAlways() }
     case KQ_KIND_DEVICE: knote.pointee.standAlways()
     default: throw Errno(EINVAL)
     }
+  }
+
+  private mutating func attachUninterrupted(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    let signals = kq_block_signals()
+    defer { kq_unblock_signals(signals) }
+    try attachFile(index, knotes)
   }
 }

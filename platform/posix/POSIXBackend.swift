@@ -27,9 +27,9 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var filesStart: UInt64 = 0
   var filesDue: UInt64 = 0
   var areFilesLeft = false
-  /// The pipe stays readable for all who sleep, and its number may be the program's by now.
   /// The pipe may be readable for what is not watched any more: the next to ask drains it (C-351).
   var mayTellGone = false
+  /// The pipe stays readable for all who sleep, and its number may be the program's by now.
   private var isClosing = false
   /// A round of `gather` did not end, as there was no room.
   private var isGathering = false
@@ -41,6 +41,8 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   /// Threads among them that have to look anew before anybody may sleep, and what is new to them.
   private var outdated = 0
   private var newest: UInt32 = 0
+  /// Those who sleep, while a thread polls that is counted with them for that time.
+  private var beforePoll: (sleepers: Int, upToDate: Int, outdated: Int)?
   /// Grows with each change of what is waited for.
   private var version: UInt32 = 0
   public let validates: Bool
@@ -161,6 +163,12 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   // MARK: Waiting
 
   public mutating func poll(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<PollReport>) -> CInt {
+    beforePoll = (sleepers, upToDate, outdated)
+    kq_order_stores()
+    defer {
+      kq_order_stores()
+      beforePoll = nil
+    }
     var sleeper: Sleeper
     do throws(Errno) {
       sleeper = try enter(knotes)
@@ -171,6 +179,17 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     let reports = found < 0 ? found : sleeper.report(found, buffer, hasUnseen: hasUnseen)
     leave(sleeper)
     return reports
+  }
+
+  /// Makes the lists anew. Sleepers keep those that they were lent.
+  public mutating func repair(_ knotes: borrowing Knotes) {
+    if let beforePoll { (sleepers, upToDate, outdated) = beforePoll }
+    beforePoll = nil
+    table = PollTable()
+    (quiet, polled, isGathering) = (PollList(), 0, false)
+    var place: UInt32 = 0
+    while let index = knotes.next(&place) { enterAnew(index, knotes) }
+    noteChange()
   }
 
   public mutating func enter(_ knotes: borrowing Knotes) throws(Errno) -> Sleeper {

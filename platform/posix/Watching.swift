@@ -27,10 +27,7 @@ extension POSIXBackend {
     }
     if knote.pointee.descriptor == pipe.reading { throw Errno(EINVAL) }  // in itself (C-106)
     if knote.pointee.kind == .write { try refuseBrokenPipe(knote.pointee.descriptor) }
-    try prepareTable()
-    try table.reserve(polled + 2)
-    try quiet.reserve(polled + 1)
-    polled += 1
+    try reserveLists()
     noteConnection(knote)
     knote.pointee.platform.hasListened = knote.pointee.kind == .read && kq_listens(knote.pointee.descriptor)
     settle(index, knotes)
@@ -76,6 +73,27 @@ extension POSIXBackend {
   }
 
   // MARK: Lists
+
+  /// Enters a knote that stood in a list into a new one.
+  mutating func enterAnew(_ index: UInt32, _ knotes: borrowing Knotes) {
+    switch knotes[index].pointee.platform.place {
+    case .none, .file, .signal, .child, .sampled: return
+    case .awaited, .quiet, .idle: knotes[index].pointee.platform.place = .idle
+    }
+    do throws(Errno) {
+      try reserveLists()
+      settle(index, knotes)
+    } catch {
+      knotes[index].pointee.platform.place = .none  // as if it were closed
+    }
+  }
+
+  private mutating func reserveLists() throws(Errno) {
+    try prepareTable()
+    try table.reserve(polled + 2)
+    try quiet.reserve(polled + 1)
+    polled += 1
+  }
 
   /// Has poll(2) asked for a knote, or not where it is disabled.
   private mutating func settle(_ index: UInt32, _ knotes: borrowing Knotes) {

@@ -93,12 +93,18 @@ static inline bool kq_lock_try(struct kq_lock *lock) {
     return true;
 }
 
+/* The lock is the caller's, as it was an earlier call's. */
+static inline bool kq_lock_take_over(struct kq_lock *lock) {
+    lock->frame = (uintptr_t)__builtin_frame_address(0);
+    return true;
+}
+
 /* Returns whether an earlier call of this thread took it and never came back: what it was doing is half done. */
 static inline bool kq_lock_take(struct kq_lock *lock) {
     if (kq_lock_try(lock))
         return false;
     if (kq_lock_is_own(lock) && !kq_lock_is_interrupted(lock, (uintptr_t)__builtin_frame_address(0)))
-        return true;
+        return kq_lock_take_over(lock);
     kq_lock_await(lock);
     return false;
 }
@@ -115,6 +121,11 @@ static inline void kq_lock_drop(struct kq_lock *lock) {
  */
 bool kq_jumps(void);
 void kq_note_jump(void);
+
+/* What stands before it is stored before what stands behind it, as a handler on this thread sees them. */
+static inline void kq_order_stores(void) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
 
 static inline int kq_errno(void) {
     return errno;
@@ -168,13 +179,6 @@ void kq_pause(void);
  */
 int kq_nap(int64_t nanoseconds, void (*cancelled)(void *), void *context);
 
-/* Has no signal handler run on this thread until the mask that is returned is given back. */
-struct kq_signal_mask {
-    uint64_t words[16];
-};
-struct kq_signal_mask kq_block_signals(void);
-void kq_unblock_signals(struct kq_signal_mask mask);
-
 /* Stops the process: an invariant of the library is broken. */
 _Noreturn void kq_bug(const char *what);
 
@@ -218,6 +222,9 @@ struct kq_wait_signals {
 /* From here to kq_signals_let_go() signals come in only during waits.  Does nothing where they are held. */
 void kq_signals_hold(struct kq_wait_signals *signals);
 void kq_signals_let_go(struct kq_wait_signals *signals);
+/* Has no signal handler run on this thread until that is given back, but of a fault. They nest. */
+struct kq_wait_signals kq_block_signals(void);
+void kq_unblock_signals(struct kq_wait_signals signals);
 /* Whether the calling thread blocks a signal, other than for the time of a call. */
 bool kq_is_blocked_here(int number);
 

@@ -14,13 +14,13 @@ extension KQueue where Backend: ~Copyable {
 
   mutating func attachCondition(_ index: UInt32, _ filter: Filter) throws(Errno) {
     if filter == .empty { try backend.prepareTimer(.monotonic) }
-    let backing = try backend.attach(index, knotes)
+    let backing = try attachWatch(index)
     publishWatchSets()
     guard backing == .recorded else { return }
     do throws(Errno) {
       try backend.prepareWake()
     } catch {
-      try? backend.detach(index, knotes)
+      try? detach(index)
       throw error
     }
     knotes[index].pointee.status.insert(.recorded)
@@ -32,7 +32,7 @@ extension KQueue where Backend: ~Copyable {
       knotes[index].pointee.fflags = change.watchedFor
       knotes[index].pointee.data = Int64(change.data)
     }
-    try backend.update(index, knotes)
+    try updateWatch(index)
     if knotes[index].pointee.has(EV_DISPATCH) { leaveAlone(knotes[index].pointee.descriptor) }
     if knotes[index].pointee.status.contains(.recorded) { activate(index) }
   }

@@ -9,12 +9,12 @@ extension KQueue where Backend: ~Copyable {
   mutating func attachOccurrences(_ index: UInt32) throws(Errno) {
     if knotes[index].pointee.kind.isOfProcesses { return try attachProcess(index) }
     gatherEarlier(knotes[index].pointee.kind)
-    _ = try backend.attach(index, knotes)
+    _ = try attachWatch(index)
     publishWatchSets()
     do throws(Errno) {
       try backend.prepareWake()
     } catch {
-      try? backend.detach(index, knotes)
+      try? detach(index)
       throw error
     }
     knotes[index].pointee.status.insert(.recorded)
@@ -27,7 +27,7 @@ extension KQueue where Backend: ~Copyable {
       knotes[index].pointee.fflags = change.fflags
       if knotes[index].pointee.kind.isOfProcesses { try requireProcessBits(index) }
     }
-    try backend.update(index, knotes)
+    try updateWatch(index)
     if change.redefines { narrow(index) }
     if knotes[index].pointee.status.contains(.active) { activate(index) }
   }

@@ -18,11 +18,11 @@ extension KQueue where Backend: ~Copyable {
     let knote = knotes[index]
     try requireProcessBits(index)
     if !knote.pointee.status.contains(.born) { knote.pointee.data = 0 }
-    let backing = try backend.attach(index, knotes)
+    let backing = try attachWatch(index)
     do throws(Errno) {
       try backend.prepareWake()
     } catch {
-      try? backend.detach(index, knotes)
+      try? detach(index)
       throw error
     }
     publishWatchSets()
@@ -61,6 +61,8 @@ extension KQueue where Backend: ~Copyable {
   }
 
   mutating func gatherUntold() {
+    let shield = Shield()
+    defer { shield.end() }
     guard let source = Backend.processSource, let buffer = try? happenings.take(1) else { return }
     gatherAll(source, buffer)
     happenings.give(back: buffer)
@@ -85,6 +87,8 @@ extension KQueue where Backend: ~Copyable {
 
   /// An end is asked for first and noted last: nothing that came before it is gathered too late.
   private mutating func noteAllOf(_ index: UInt32) {
+    let shield = Shield()
+    defer { shield.end() }
     let end = backend.ended(index, knotes)
     gatherUntold()
     if let end { note(end) }
@@ -126,7 +130,7 @@ extension KQueue where Backend: ~Copyable {
     guard knote.pointee.data == 0 else { return record(parent, NOTE_TRACKERR.bits) }
     knote.pointee.fflags |= knotes[parent].pointee.fflags
     do throws(Errno) {
-      if !knote.pointee.status.contains(.ended) { try backend.update(index, knotes) }
+      if !knote.pointee.status.contains(.ended) { try updateWatch(index) }
     } catch {
       knote.pointee.fflags = mask
       return record(parent, NOTE_TRACKERR.bits)

@@ -109,7 +109,10 @@ extension KQueue where Backend: ~Copyable {
   /// Puts a timer of which only the knote is known where it belongs.
   mutating func repairTimer(_ index: UInt32) {
     let knote = knotes[index]
-    guard (try? timers[knote.pointee.clock.rawValue].reserve()) != nil else { return discard(index, .timer) }
+    guard (try? timers[knote.pointee.clock.rawValue].reserve()) != nil else {
+      knotes.beginRemoval(index)
+      return discard(index, .timer)
+    }
     timers[knote.pointee.clock.rawValue].join()
     if knote.pointee.isDisabled || knote.pointee.isSpent { return }
     if knote.pointee.status.contains(.active) { activate(index) } else { run(index, backend.now(knote.pointee.clock)) }

@@ -1,0 +1,79 @@
+import CKQueueShims
+
+/// A section that no signal handler interrupts, so that none jumps out of it: of what a repair cannot make anew from
+/// the knotes. It costs two system calls, so the way of an ordinary event has none.
+struct Shield: ~Copyable {
+  private let signals: kq_wait_signals
+  private let isUp: Bool
+
+  init(if isNeeded: Bool = true) {
+    isUp = isNeeded
+    signals = isNeeded ? kq_block_signals() : kq_wait_signals()
+  }
+
+  @inline(__always)
+  func end() {
+    if isUp { kq_unblock_signals(signals) }
+  }
+}
+
+/// Calls of the platform that change what it has of a knote.
+extension KQueue where Backend: ~Copyable {
+  /// Whether the platform keeps more of a knote than a repair makes anew: files, processes, signals.
+  @inline(__always)
+  private func isIntricate(_ index: UInt32) -> Bool {
+    knotes[index].pointee.kind.recordsOccurrences || knotes[index].pointee.status.contains(.recorded)
+  }
+
+  mutating func attachWatch(_ index: UInt32) throws(Errno) -> Backing {
+    let shield = Shield(if: isIntricate(index))
+    defer { shield.end() }
+    return try backend.attach(index, knotes)
+  }
+
+  mutating func updateWatch(_ index: UInt32) throws(Errno) {
+    let shield = Shield(if: isIntricate(index))
+    defer { shield.end() }
+    try backend.update(index, knotes)
+  }
+
+  mutating func detach(_ index: UInt32) throws(Errno) {
+    let shield = Shield(if: isIntricate(index))
+    defer { shield.end() }
+    try backend.detach(index, knotes)
+  }
+
+  mutating func abandonWatch(_ index: UInt32) {
+    let shield = Shield(if: isIntricate(index))
+    defer { shield.end() }
+    backend.abandon(index, knotes)
+  }
+}
+
+/// A lock that is held under a shield, so that it is never left behind: other threads need it as well.
+struct Held: ~Copyable {
+  private let lock: UnsafeMutablePointer<kq_lock>
+  private let shield: Shield
+
+  init(_ lock: UnsafeMutablePointer<kq_lock>) {
+    shield = Shield()
+    self.lock = lock
+    _ = kq_lock_take(lock)
+  }
+
+  /// Takes it where it is free.
+  init?(trying lock: UnsafeMutablePointer<kq_lock>) {
+    let shield = Shield()
+    guard kq_lock_try(lock) else {
+      shield.end()
+      return nil
+    }
+    self.lock = lock
+    self.shield = shield
+  }
+
+  func end() {
+    kq_lock_drop(lock)
+    shield.end()
+  }
+}
