@@ -308,16 +308,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     guard Backend.closesGoUnseen else { return }
     let shield = Shield()
     defer { shield.end() }
-    forEachSlot { handle in
-      guard handle.slot.pointee.isInUse.load(ordering: .acquiring) else { return }
-      handle.lock()
-      let isOpen = handle.slot.pointee.isInitialised && handle.slot.pointee.number != 0
-      if isOpen && handle.isClosedUnseen() {
-        handle.closeUnseen()
-      } else {
-        handle.unlock()
-      }
-    }
+    forEachSlot { if $0.slot.pointee.isInUse.load(ordering: .acquiring) { $0.closeIfUnseen() } }
   }
 
   // MARK: Slots

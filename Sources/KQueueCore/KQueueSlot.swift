@@ -92,7 +92,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   }
 
   /// Brings the platform up to date, drops the lock, and then wakes whoever has something to get.
-  @inline(__always)
+  @inline(never)
   func flushAndUnlock() {
     if queue.pointee.hasMoved { return tellWatchersAndUnlock() }
     guard queue.pointee.flush() else { return unlock() }
@@ -193,6 +193,14 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     return isGone
   }
 
+  /// Closes a kqueue where its number was closed unseen.
+  @inline(never)
+  func closeIfUnseen() {
+    lock()
+    let isOpen = slot.pointee.isInitialised && slot.pointee.number != 0
+    if isOpen && isClosedUnseen() { closeUnseen() } else { unlock() }
+  }
+
   /// Closes a kqueue whose number was closed unseen. The lock is held, and dropped.
   @inline(never)
   func closeUnseen() {
@@ -218,6 +226,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   }
 
   /// Closes under the lock; the memory goes with the last who is inside.
+  @inline(never)
   private func retire() {
     guard slot.pointee.isInitialised else { return }
     slot.pointee.number = 0
