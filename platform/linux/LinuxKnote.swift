@@ -21,6 +21,9 @@ public struct LinuxKnote: BitwiseCopyable {
     case always
     /// The filter's own facility tells.
     case facility
+    /// Processes of which there is no descriptor; see `ProcessLooks`.
+    case child
+    case lookedAt
 
     static func side(_ place: Int) -> Place {
       Place(rawValue: firstSide.rawValue + UInt8(truncatingIfNeeded: place)).unsafelyUnwrapped

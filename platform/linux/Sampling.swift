@@ -28,7 +28,7 @@ extension LinuxBackend {
       // Nothing else would tell that another file has the number.
       if !isSameFile(knote) { return .gone }
       return knote.pointee.kind == .empty ? sampleEmpty(knote) : sampleUnpollable(knote)
-    case .none, .facility: return .gone
+    case .none, .facility, .child, .lookedAt: return .gone
     case .main, .firstSide, .secondSide, .thirdSide: break
     }
     guard let bits = reported ?? polled(knote) else { return .gone }

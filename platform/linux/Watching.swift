@@ -80,7 +80,7 @@ extension LinuxBackend {
       try set?.remove(knote.pointee.descriptor)
     case .file: try detachFile(index, knotes)
     case .always where isSame: break
-    case .facility: try requireOpen(knote.pointee.descriptor)
+    case .facility, .child, .lookedAt: try requireOpen(knote.pointee.descriptor)
     case .always, .none: try refuseGone(knote.pointee.descriptor)
     }
   }
@@ -90,7 +90,7 @@ extension LinuxBackend {
     switch knote.pointee.platform.place {
     case .main, .firstSide, .secondSide, .thirdSide: watched -= 1
     case .file: abandonFile(index, knotes)
-    case .always, .facility, .none: break
+    case .always, .facility, .child, .lookedAt, .none: break
     }
     knote.pointee.platform.place = .none
   }

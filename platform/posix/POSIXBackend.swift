@@ -71,7 +71,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     quiet.free()
     listener.close()
     signals.free()
-    reaper.children.free()
+    reaper.free()
     files.free()
     pipe.close()
   }
@@ -237,7 +237,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   /// One source for everything that is not a descriptor's readiness: it has to be looked at before each delivery.
   public static var processSource: UInt32? { PollSource.happenings.rawValue }
 
-  public var hasUntold: Bool { signals.count > 0 || reaper.children.count > 0 || files.count > 0 }
+  public var hasUntold: Bool { signals.count > 0 || reaper.count > 0 || files.count > 0 }
 
   /// Whether a handler has noted what was not gathered yet.
   private var hasUnseen: Bool { hasUncounted || reaper.hasNews }
@@ -250,7 +250,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     if !isGathering { beginRound() }
     var written = 0
     gatherSignals(knotes, buffer, &written)
-    gatherChildren(knotes, buffer, &written)
+    reaper.gather(knotes, buffer, &written)
     gatherFiles(knotes, buffer, &written)
     isGathering = written == buffer.count
     return written

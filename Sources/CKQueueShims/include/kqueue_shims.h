@@ -279,6 +279,26 @@ void kq_signals_forget_in_child(void);
 /* Whether all threads block a signal, and none waits for it: 1, 0, or -1 where the system does not tell. */
 int kq_is_blocked_everywhere(int number);
 
+/* ---- Children, asked for without reaping them; posix_children.c ---- */
+
+/* SIGCHLD. */
+int kq_child_signal(void);
+/* What became of a process, as far as its parent can know. */
+enum kq_child {
+    KQ_CHILD_RUNS,
+    KQ_CHILD_ENDED,   /* with a status as wait(2) gives it */
+    KQ_CHILD_UNKNOWN, /* no child, or waited for before anybody looked */
+};
+/* A place for what is known of a child, and what that is now; -ECHILD where it is none, -ENOMEM. */
+int kq_child_watch(int process, enum kq_child *state);
+void kq_child_unwatch(int place);
+/* What is known; nobody is asked. */
+enum kq_child kq_child_state(int place, int *status);
+/* Asks for those that may have ended, without reaping: 0, or the time of CLOCK_MONOTONIC to ask for the rest. */
+uint64_t kq_children_look(void);
+/* How many ends were ever found; it wraps. */
+unsigned kq_children_ends(void);
+
 /* sigaction(2) and its relatives, as the program calls them. Handlers are functions. */
 int kq_sigaction(int number, const void *action, void *old);
 void *kq_signal(int number, void *handler);

@@ -104,7 +104,7 @@ int kq_inotify_read(int inotify, void *buffer, size_t size);
 
 /* ---- Processes ---- */
 
-/* A descriptor of a process of ours to watch: -ESRCH where there is none of this number. */
+/* A descriptor of a process of ours to watch: -ESRCH where there is none of this number, -ENOSYS where none can be had. */
 int kq_pidfd_open(int process);
 /* 0 where a descriptor is a process's, -EINVAL where it is another's, -EBADF where it is closed. */
 int kq_pidfd_check(int descriptor);
@@ -116,6 +116,20 @@ bool kq_pidfd_status(int pidfd, int process, int *status);
 
 /* Whether a process of this number, which the pidfd is of, began only after a time of CLOCK_MONOTONIC. */
 bool kq_pidfd_began_after(int pidfd, int process, uint64_t time);
+
+/* Whether /proc is there, and of the namespace that this process is in. */
+bool kq_proc_is_ours(void);
+/* What is known of a process that no descriptor tells of. */
+struct kq_process_look {
+    uint64_t start; /* in ticks since the system booted, by which it is told from another of its number; 0: not told */
+    bool has_ended, tells_status;
+    int status;
+};
+/* -ESRCH where there is no process of this number. */
+int kq_look_at_process(int process, struct kq_process_look *look);
+/* Whether the process that began then has ended; and if it was not reaped, what it ended with. */
+bool kq_process_has_ended(int process, uint64_t start, struct kq_process_look *look);
+bool kq_began_after(uint64_t ticks, uint64_t time);
 
 enum { KQ_PROCESS_ANSWER, KQ_PROCESS_FORKED, KQ_PROCESS_EXECED, KQ_PROCESS_ENDED };
 struct kq_process_event {

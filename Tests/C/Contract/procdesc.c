@@ -11,7 +11,7 @@
 
 static int opened(pid_t pid) {
     int pidfd = open_pidfd(pid);
-    if (pidfd == -1 && errno == ENOSYS)
+    if (pidfd == -1 && (errno == ENOSYS || errno == EPERM || errno == EACCES))
         contract_skip("no descriptors of processes");
     REQUIRE(pidfd >= 0);
     return pidfd;

@@ -630,7 +630,7 @@ static void pidfd_is_readable_as_poll_says(void) {
         _exit(read(hold[0], &byte, 1) != 0);
     }
     int fd = (int)syscall(SYS_pidfd_open, child, 0);
-    if (fd == -1 && errno == ENOSYS)
+    if (fd == -1 && (errno == ENOSYS || errno == EPERM))
         contract_skip("no pidfd_open");
     REQUIRE(fd >= 0);
     add_read(kq, fd, 0);

@@ -1,0 +1,93 @@
+/*
+ * Linux: the system calls that may be missing, in one table.
+ *
+ * An older kernel answers ENOSYS.  A filter of seccomp(2) that is older than a
+ * call answers that, EPERM or EACCES, as its author liked.  So these errors mean
+ * that the call is missing, unless the call has them for a reason of its own:
+ * then it is made once with arguments that it refuses otherwise, and whatever
+ * refuses these alike is a filter.
+ *
+ * What was found out is kept for the process.  A filter that is installed later is
+ * met by the next call; a call that is missing never comes back.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifdef __linux__
+#define _GNU_SOURCE
+#include "linux_calls.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Of the kernel's one list for all machines since 5.0; headers may be older than the kernel. */
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+#ifndef SYS_statx
+#define SYS_statx -1
+#endif
+#ifndef SYS_kcmp
+#define SYS_kcmp -1
+#endif
+
+static const struct {
+    long number;
+    int own;       /* an error that both the call itself and a filter may answer with; 0 is none */
+    long probe[3]; /* arguments that the call answers otherwise */
+} calls[KQ_CALLS] = {
+    [KQ_CALL_STATX] = {.number = SYS_statx},
+    [KQ_CALL_KCMP] = {SYS_kcmp, EPERM, {-1, -1, -1}},                           /* ESRCH */
+    [KQ_CALL_PIDFD_SEND_SIGNAL] = {SYS_pidfd_send_signal, EPERM, {-1, 0, 0}},   /* EBADF */
+    [KQ_CALL_PIDFD_OPEN] = {.number = SYS_pidfd_open},
+    [KQ_CALL_CLOSE_RANGE] = {.number = SYS_close_range},
+    [KQ_CALL_EPOLL_PWAIT2] = {.number = SYS_epoll_pwait2},
+};
+
+static atomic_bool missing[KQ_CALLS];
+
+bool kq_call_is_missing(enum kq_call call) {
+    return atomic_load_explicit(&missing[call], memory_order_relaxed);
+}
+
+long kq_call_number(enum kq_call call) {
+    return calls[call].number;
+}
+
+/* Whether a filter answers with this error whatever it is asked. */
+static bool is_denied(enum kq_call call, int error) {
+    const long *probe = calls[call].probe;
+    return syscall(calls[call].number, probe[0], probe[1], probe[2], 0, 0) == -1 && errno == error;
+}
+
+bool kq_call_was_missing(enum kq_call call, int error) {
+    bool is_missing = error == ENOSYS || ((error == EPERM || error == EACCES) &&
+                                          (error != calls[call].own || is_denied(call, error)));
+    if (is_missing)
+        atomic_store(&missing[call], true);
+    return is_missing;
+}
+
+long kq_call(enum kq_call call, long first, long second, long third, long fourth, long fifth) {
+    if (kq_call_is_missing(call)) {
+        errno = ENOSYS;
+        return -1;
+    }
+    long result = syscall(calls[call].number, first, second, third, fourth, fifth);
+    if (result == -1) {
+        int error = errno;
+        errno = kq_call_was_missing(call, error) ? ENOSYS : error;
+    }
+    return result;
+}
+#endif
