@@ -30,4 +30,7 @@ long kq_call_number(enum kq_call call);
 bool kq_call_is_missing(enum kq_call call);
 bool kq_call_was_missing(enum kq_call call, int error);
 
+/* Whether valgrind runs the program. */
+bool kq_runs_on_valgrind(void);
+
 #endif /* KQUEUE_LINUX_CALLS_H */

@@ -15,8 +15,6 @@
 #include "signals.h"
 
 #include <limits.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -49,9 +47,7 @@ static size_t least_depth, most_depth;
 
 /* valgrind complains of what lies below the stack, and a sanitizer runs handlers in its own time. */
 static bool is_to_mark(void) {
-    const char *preloaded = getenv("LD_PRELOAD");
-    return kq_can_mark() && __asan_init == NULL && __tsan_init == NULL &&
-           (preloaded == NULL || strstr(preloaded, "vgpreload") == NULL);
+    return kq_can_mark() && __asan_init == NULL && __tsan_init == NULL && !kq_runs_on_valgrind();
 }
 
 /*
