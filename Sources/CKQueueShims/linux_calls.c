@@ -53,10 +53,11 @@ static const struct {
     bool is_news;  /* to versions of valgrind that are in use */
 } calls[KQ_CALLS] = {
     [KQ_CALL_STATX] = {.number = SYS_statx},
-    [KQ_CALL_KCMP] = {SYS_kcmp, EPERM, {-1, -1, -1}}, /* ESRCH */
-    [KQ_CALL_PIDFD_SEND_SIGNAL] = {SYS_pidfd_send_signal, EPERM, {-1, 0, 0}, .is_news = true}, /* EBADF */
+    [KQ_CALL_KCMP] = {.number = SYS_kcmp, .own = EPERM, .probe = {-1, -1, -1}}, /* ESRCH */
+    [KQ_CALL_PIDFD_SEND_SIGNAL] = {.number = SYS_pidfd_send_signal, .own = EPERM, .probe = {-1, 0, 0}, /* EBADF */
+                                   .is_news = true},
     [KQ_CALL_PIDFD_OPEN] = {.number = SYS_pidfd_open, .is_news = true},
-    [KQ_CALL_CLOSE_RANGE] = {.number = SYS_close_range},
+    [KQ_CALL_CLOSE_RANGE] = {.number = SYS_close_range, .probe = {1, 0, 0}}, /* EINVAL */
     [KQ_CALL_EPOLL_PWAIT2] = {.number = SYS_epoll_pwait2, .is_news = true},
 };
 
@@ -81,10 +82,14 @@ long kq_call_number(enum kq_call call) {
     return calls[call].number;
 }
 
+static long probe(enum kq_call call) {
+    const long *arguments = calls[call].probe;
+    return syscall(calls[call].number, arguments[0], arguments[1], arguments[2], 0, 0);
+}
+
 /* Whether a filter answers with this error whatever it is asked. */
 static bool is_denied(enum kq_call call, int error) {
-    const long *probe = calls[call].probe;
-    return syscall(calls[call].number, probe[0], probe[1], probe[2], 0, 0) == -1 && errno == error;
+    return probe(call) == -1 && errno == error;
 }
 
 bool kq_call_was_missing(enum kq_call call, int error) {
@@ -93,6 +98,17 @@ bool kq_call_was_missing(enum kq_call call, int error) {
     if (is_missing)
         atomic_store(&missing[call], true);
     return is_missing;
+}
+
+bool kq_call_is_there(enum kq_call call) {
+    static atomic_bool there[KQ_CALLS];
+    int error = errno;
+    if (kq_call_is_missing(call))
+        return false;
+    if (!atomic_load_explicit(&there[call], memory_order_relaxed))
+        atomic_store(&there[call], probe(call) != -1 || !kq_call_was_missing(call, errno));
+    errno = error;
+    return atomic_load_explicit(&there[call], memory_order_relaxed);
 }
 
 long kq_call(enum kq_call call, long first, long second, long third, long fourth, long fifth) {

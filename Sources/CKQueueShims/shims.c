@@ -24,6 +24,10 @@
 #include <termios.h>
 #include <unistd.h>
 
+#if defined(__linux__) && !defined(MADV_WIPEONFORK)
+#define MADV_WIPEONFORK 18 /* in headers since glibc 2.27; kernels that do not know it refuse it */
+#endif
+
 /* Not in a program that has more rights than who started it (C-358). */
 static const char *environment(const char *name) {
 #ifdef __linux__

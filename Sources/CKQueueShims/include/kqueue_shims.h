@@ -190,6 +190,8 @@ int kq_next_dup2(int old, int new_number);
 int kq_next_dup3(int old, int new_number, int flags);
 int kq_next_close_range(unsigned first, unsigned last, int flags);
 void kq_next_closefrom(int first);
+/* closefrom(3) where no system call does it. Async-signal-safe; keeps errno. */
+void kq_close_each_from(int first);
 int kq_next_fclose(void *stream);
 int kq_next_pclose(void *stream);
 void *kq_next_freopen(const char *path, const char *mode, void *stream);

@@ -391,7 +391,7 @@ static void fork_by_raw_clone(void) {
 /* The descriptors of a program that was executed, as it tells them. */
 static void list_descriptors(int how, char *text, size_t room) {
     int out[2];
-    char *arguments[] = {"ls", "/proc/self/fd", NULL};
+    char *arguments[] = {"sh", "-c", "echo /proc/self/fd/*", NULL};
     posix_spawn_file_actions_t actions;
     pid_t child = -1;
     size_t length = 0;
@@ -399,7 +399,7 @@ static void list_descriptors(int how, char *text, size_t room) {
     if (how == 0) {
         REQUIRE_EQ(posix_spawn_file_actions_init(&actions), 0);
         REQUIRE_EQ(posix_spawn_file_actions_adddup2(&actions, out[1], 1), 0);
-        REQUIRE_EQ(posix_spawnp(&child, "ls", &actions, NULL, arguments, environ), 0);
+        REQUIRE_EQ(posix_spawnp(&child, "sh", &actions, NULL, arguments, environ), 0);
         posix_spawn_file_actions_destroy(&actions);
     } else {
         child = fork();
@@ -407,7 +407,7 @@ static void list_descriptors(int how, char *text, size_t room) {
             dup2(out[1], 1);
             if (how == 2)
                 new_kqueue(); /* and of its own, too */
-            execvp("ls", arguments);
+            execvp("sh", arguments);
             _exit(127);
         }
     }
