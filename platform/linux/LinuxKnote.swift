@@ -80,6 +80,15 @@ public struct LinuxKnote: BitwiseCopyable {
     @inline(__always) set { verifiedOrStreak = newValue }
   }
 
+  /// Of a file that nobody tells of, what it was like when it was told: a number of 24 bits, not 0.
+  var toldMark: UInt32 {
+    get { UInt32(happened) << 8 | UInt32(verifiedOrStreak) }
+    set {
+      happened = UInt16(truncatingIfNeeded: newValue >> 8)
+      verifiedOrStreak = UInt8(truncatingIfNeeded: newValue)
+    }
+  }
+
   var longerStreak: UInt8 {
     streak < .max ? streak + 1 : streak
   }

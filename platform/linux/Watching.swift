@@ -53,6 +53,7 @@ extension LinuxBackend {
     if knote.pointee.platform.place == .none { return try refuseGone(knote.pointee.descriptor) }
     if knote.pointee.platform.place == .file { return try files.update(index, knotes) }
     guard let set = set(of: knote) else {
+      knote.pointee.platform.toldMark = 0
       if !isSameFile(knote) { try refuseGone(knote.pointee.descriptor) }
       return
     }
@@ -212,7 +213,7 @@ extension LinuxBackend {
     case _ where knote.pointee.kind == .except: throw Errno(EINVAL)
     case KQ_KIND_FILE, KQ_KIND_DIRECTORY:
       let waits = knote.pointee.isRead && knote.pointee.fflags & UInt32(NOTE_FILE_POLL) == 0
-      if waits { try attachFile(index, knotes) } else { knote.pointee.standAlways() }
+      if waits { try attachReadOfFile(index, knotes) } else { knote.pointee.standAlways() }
     case KQ_KIND_DEVICE: knote.pointee.standAlways()
     default: throw Errno(EINVAL)
     }

@@ -215,6 +215,8 @@ struct kq_file_status {
 };
 /* A negative errno where it fails. */
 int kq_status_of(int descriptor, struct kq_file_status *status);
+/* A number of 24 bits, not 0, that changes with a file's size and times. */
+uint32_t kq_file_mark(int descriptor);
 /* Whether a descriptor is of a file that has, had or could have a name: no pipe, socket, eventfd, ... */
 bool kq_is_nameable(int descriptor, const struct kq_file_status *status);
 
