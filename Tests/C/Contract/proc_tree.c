@@ -831,9 +831,9 @@ static void nobody_tracks(void) {
     child_is_tracked();
 }
 
-/* A kernel of before 6.6: bind(2) of a connector is refused where CAP_NET_ADMIN is not in effect. */
+/* A kernel of before 6.6: a connector is neither opened nor bound where CAP_NET_ADMIN is not in effect. */
 static bool old_kernel;
-static int binds_refused, binds_let;
+static int binds_refused, binds_let, sockets_let;
 
 static void get_capabilities(struct __user_cap_data_struct *sets) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -846,11 +846,21 @@ static void set_capabilities(unsigned effective, unsigned permitted) {
     REQUIRE_EQ(syscall(SYS_capset, &header, sets), 0);
 }
 
+static bool is_effective(void) {
+    struct __user_cap_data_struct sets[2];
+    get_capabilities(sets);
+    return (sets[0].effective & 1u << CAP_NET_ADMIN) != 0;
+}
+
+/* The kernel remembers of whom the socket is, and asks that of who opened it. */
+int socket(int domain, int type, int protocol) {
+    sockets_let += old_kernel && domain == AF_NETLINK && protocol == 11 /* NETLINK_CONNECTOR */ && is_effective();
+    return (int)syscall(SYS_socket, domain, type, protocol);
+}
+
 int bind(int fd, const struct sockaddr *address, socklen_t length) {
     if (old_kernel && address->sa_family == AF_NETLINK) {
-        struct __user_cap_data_struct sets[2];
-        get_capabilities(sets);
-        if ((sets[0].effective & 1u << CAP_NET_ADMIN) == 0) {
+        if (!is_effective()) {
             binds_refused++;
             errno = EPERM;
             return -1;
@@ -880,8 +890,9 @@ static void permitted_capability_is_raised(void) {
         contract_skip("built without libcap");
     REQUIRE_EQ(code, 0);
     REQUIRE_EQ(binds_let, 1);
+    REQUIRE_EQ(sockets_let, 1);
     get_capabilities(sets);
-    REQUIRE_EQ(sets[0].effective, 0); /* for the bind alone */
+    REQUIRE_EQ(sets[0].effective, 0); /* for the connector alone */
     REQUIRE_EQ(sets[0].permitted, 1u << CAP_NET_ADMIN);
     have(&child, 'F');
     struct kevent events[2];
