@@ -58,8 +58,8 @@ private func resumeParent() {
 private func startChild() {
   kq_own_close_in_child()
   kq_signals_forget_in_child()
-  // Where the system does not empty our memory the child leaves it behind.
-  if !kq_wipes() { registryAddress.store(0, ordering: .releasing) }
+  // Where the system does not empty our memory, whatever it says, the child leaves it behind.
+  if let registry = sharedRegistry(), !registry.isEmpty { registryAddress.store(0, ordering: .releasing) }
   restoreCopies()
 }
 

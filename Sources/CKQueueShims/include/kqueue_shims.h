@@ -23,8 +23,6 @@
 void *kq_map(size_t bytes);
 void kq_unmap(void *memory, size_t bytes);
 
-/* Whether memory of kq_map is empty in a forked child by itself. */
-bool kq_wipes(void);
 /* Zeroed memory that a forked child inherits. */
 void *kq_map_inherited(size_t bytes);
 

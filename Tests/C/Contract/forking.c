@@ -34,6 +34,15 @@ static void need_wiping(void) {
         contract_skip("memory is not wiped, and this fork runs no handlers");
 }
 
+/* A system that says that it will empty memory, and does not. */
+static bool pretends_to_wipe;
+
+int madvise(void *memory, size_t bytes, int advice) {
+    if (pretends_to_wipe && advice == 18 /* MADV_WIPEONFORK */)
+        return 0;
+    return (int)syscall(SYS_madvise, memory, bytes, advice);
+}
+
 static void close_in_the_child(void) {
     int kq = new_kqueue();
     add_triggered(kq, 1, EV_CLEAR);
@@ -41,6 +50,28 @@ static void close_in_the_child(void) {
     if (child == 0) {
         REQUIRE_ERRNO(close(kq), EBADF);
         REQUIRE(!is_open(kq));
+        _exit(0);
+    }
+    finish_child(child);
+    REQUIRE_EQ(next_event(kq).ident, 1);
+}
+
+static void kqueues_where_wiping_is_pretended(void) {
+    struct kevent event;
+    pretends_to_wipe = true;
+    int kq = new_kqueue();
+    add_triggered(kq, 1, EV_CLEAR);
+    pid_t child = fork();
+    if (child == 0) {
+        REQUIRE_ERRNO(kevent(kq, NULL, 0, &event, 1, &no_wait), EBADF);
+        REQUIRE(!is_open(kq));
+        require_working_kqueue();
+        pid_t grandchild = fork();
+        if (grandchild == 0) {
+            require_working_kqueue();
+            _exit(0);
+        }
+        finish_child(grandchild);
         _exit(0);
     }
     finish_child(child);
@@ -552,6 +583,7 @@ const struct contract_case forking_cases[] = {
     {"C-137", "fork wakes no waiter", fork_wakes_nobody, 30},
     {"C-137", "fork amid threads that hold locks", fork_amid_locks, 30},
     {"C-138", "the child has kqueues of its own", child_has_its_own, 0},
+    {"C-138", "memory that is said to be emptied, and is not", kqueues_where_wiping_is_pretended, 0},
     {"C-138", "a thousand kqueues in the child", a_thousand_in_the_child, 30},
     {"C-139", "an executed program has no descriptor of the library", executed_program_has_nothing_of_ours, 30},
     {"F18", "an executed program has no descriptor of the library", executed_program_has_nothing_of_ours, 30},
