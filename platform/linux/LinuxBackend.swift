@@ -40,6 +40,10 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   /// READ knotes that were asked whether they listen.
   var askedListeners: UInt8 = 0
 
+  /// Linux has epoll sets be nested in five levels, of which older kernels see too many only when something is added at
+  /// the bottom. The innermost kqueue needs one for its sides or signals; where closes go unseen each is two sets.
+  public var chainLimit: Int { validates ? 2 : 4 }
+
   public static var closesGoUnseen: Bool { !kq_is_interposed() }
 
   public init() throws(Errno) {

@@ -87,7 +87,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public var watchSets: WatchSets { sleepers > 0 ? WatchSets(UInt64(pipe.writing) + 1) : WatchSets() }
   public static func forget(_ number: CInt, _ watchSets: WatchSets) -> Bool { true }
   public static var waitsKeepFiles: Bool { true }
-  public static var refusesRings: Bool { false }
+  public var chainLimit: Int { 2 }
 
   public static func interrupt(_ watchSets: WatchSets) {
     if watchSets.first != 0 { kq_tell(CInt(watchSets.first - 1)) }
