@@ -189,15 +189,15 @@ bool kq_proc_is_ours(void) {
     return strcmp(number, wanted) == 0;
 }
 
-/* By tgkill(2), since kill(2) takes the number of any thread. A zombie is there, too. */
-static bool exists(int process) {
+/* By tgkill(2), since kill(2) takes the number of any thread. */
+bool kq_is_number_used(int process) {
     return syscall(SYS_tgkill, process, process, 0) == 0 || errno != ESRCH;
 }
 
 int kq_look_at_process(int process, struct kq_process_look *look) {
     struct stat_fields stat;
     *look = (struct kq_process_look){.start = 0};
-    if (!exists(process))
+    if (!kq_is_number_used(process))
         return -ESRCH;
     if (!kq_proc_is_ours())
         return 0;

@@ -119,6 +119,8 @@ bool kq_pidfd_began_after(int pidfd, int process, uint64_t time);
 
 /* Whether /proc is there, and of the namespace that this process is in. */
 bool kq_proc_is_ours(void);
+/* Whether there is a process of this number; it may be a zombie. */
+bool kq_is_number_used(int process);
 /* What is known of a process that no descriptor tells of. */
 struct kq_process_look {
     uint64_t start; /* in ticks since the system booted, by which it is told from another of its number; 0: not told */
@@ -164,7 +166,10 @@ int kq_ring_watch(int thread, int processor, int ring);
 bool kq_ring_has_news(const void *ring);
 /* As kq_connector_read, of forks and execs. */
 int kq_ring_read(void *ring, struct kq_process_event *events, int count);
-/* The threads of a process: how many there are, of which as many as there is room for are written. */
+/*
+ * The threads of a process: how many there are, of which as many as there is room for are written.  -ENOTSUP where /proc
+ * does not tell, or tells of another namespace.
+ */
 int kq_threads(int process, int *threads, int room);
 
 /* Reads a small file without a cancellation point, and ends it with a NUL: its length, or a negative errno. */
