@@ -10,6 +10,7 @@
 #include "include/kqueue_shims.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -57,10 +58,8 @@ static bool close_batch(int directory, int first, const char *entries, long size
     for (long place = 0; place < size;) {
         const struct entry *entry = (const void *)(entries + place);
         int number = entry->name[0] == '.' ? -1 : atoi(entry->name);
-        if (number >= first && number != directory) {
-            (void)kq_next_close(number);
-            closed = true;
-        }
+        if (number >= first && number != directory)
+            closed |= kq_next_close(number) == 0 || errno != EBADF;
         place += entry->length;
     }
     return closed;
@@ -76,8 +75,11 @@ static int close_some(int directory, int first) {
     return got < 0 ? -1 : 0;
 }
 
+/* The thread's, which may have a table of its own. */
 static int open_list(void) {
-    return (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%ld/fd", (long)syscall(SYS_gettid));
+    return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* From the beginning after each batch, since what is listed changes with it. */

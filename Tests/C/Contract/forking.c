@@ -32,6 +32,7 @@ static void need_wiping(void) {
     const char *setting = getenv("KQUEUE_NO_WIPEONFORK");
     if (setting != NULL && setting[0] != '\0' && setting[0] != '0')
         contract_skip("memory is not wiped, and this fork runs no handlers");
+    need_wiping_kernel();
 }
 
 /* A system that says that it will empty memory, and does not. */

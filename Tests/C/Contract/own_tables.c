@@ -129,6 +129,7 @@ static void number_one_and_a_child_that_is_another(void) {
 }
 
 static void number_one_forks_another(void) {
+    need_wiping_kernel();
     if (unshare(CLONE_NEWPID) == -1)
         contract_skip("no namespace of process numbers without more rights");
     pid_t first = fork();
