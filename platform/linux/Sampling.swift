@@ -82,7 +82,7 @@ extension LinuxBackend {
     let isTold = knote.pointee.platform.place == .file
     if remaining == 0 && knote.pointee.fflags & UInt32(NOTE_EOF) != 0 { return sampleEndOfFile(knote, isTold) }
     knote.pointee.platform.isEndTold = false
-    if knote.pointee.fflags & UInt32(NOTE_EOF) != 0 && knote.pointee.has(EV_CLEAR) {
+    if isTold && knote.pointee.fflags & UInt32(NOTE_EOF) != 0 && knote.pointee.has(EV_CLEAR) {
       // Nobody tells that a reader has come to the end.
       return knote.pointee.status.contains(.again) ? .polled : Readiness(data: Int(clamping: remaining)).thenLeft
     }

@@ -110,6 +110,11 @@ bool sanitized(void);
 /* ThreadSanitizer's sigaction() reads its own note of the old action before it sets the new one, so two at once lose one. */
 bool swaps_no_actions(void);
 
+/* Whether an errno says that a system call is not there, or denied by a filter that does not know it. */
+static inline bool is_missing(int code) {
+    return code == ENOSYS || code == EPERM || code == EACCES;
+}
+
 /* Connected pairs, all close-on-exec; both ends in pair[]. */
 void unix_pair(int pair[2]);  /* AF_UNIX, SOCK_STREAM */
 void tcp_pair(int pair[2]);   /* loopback; [0] connected, [1] accepted */

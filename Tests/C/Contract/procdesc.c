@@ -11,7 +11,7 @@
 
 static int opened(pid_t pid) {
     int pidfd = open_pidfd(pid);
-    if (pidfd == -1 && (errno == ENOSYS || errno == EPERM || errno == EACCES))
+    if (pidfd == -1 && is_missing(errno))
         contract_skip("no descriptors of processes");
     REQUIRE(pidfd >= 0);
     return pidfd;
