@@ -26,7 +26,9 @@ struct child {
     atomic_int status;
 };
 
-static _Atomic(struct child *) pages[PAGES];
+/* The first takes no memory that might be lacking, and that would be kept for good. */
+static struct child first_page[PAGE_PLACES];
+static _Atomic(struct child *) pages[PAGES]; /* but the first; see page_at() */
 static int in_use;         /* places that are in use or were; under the lock of signals, as are the times */
 static uint64_t next_look; /* when all may be asked for again */
 static atomic_int running; /* those of processes that run, as far as is known; a handler reads it */
@@ -90,8 +92,12 @@ void kq_hear_child(int number, const siginfo_t *info) {
 
 /* ---- What is known ---- */
 
+static struct child *page_at(int number) {
+    return number == 0 ? first_page : atomic_load(&pages[number]);
+}
+
 static struct child *place_of(int place) {
-    return &atomic_load(&pages[place / PAGE_PLACES])[place % PAGE_PLACES];
+    return &page_at(place / PAGE_PLACES)[place % PAGE_PLACES];
 }
 
 static void end(int process, enum kq_child state, int status) {
@@ -160,9 +166,9 @@ unsigned kq_children_ends(void) {
 static bool make_page(int number) {
     if (number >= PAGES)
         return false;
-    if (atomic_load(&pages[number]) == NULL)
+    if (page_at(number) == NULL)
         atomic_store(&pages[number], kq_map_inherited(PAGE_PLACES * sizeof(struct child)));
-    return atomic_load(&pages[number]) != NULL;
+    return page_at(number) != NULL;
 }
 
 static int free_place(void) {
