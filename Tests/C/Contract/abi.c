@@ -293,6 +293,7 @@ static void require_filter(int filter, bool defined) {
 }
 
 static void defined_filters_work(void) {
+    need_inotify();
 #ifdef CONTRACT_WITH_SOURCES_HEADER
     if (on_posix())
         contract_skip("the header of the sources is the one of Linux; a platform's own is made by its build");

@@ -202,6 +202,7 @@ static void copy_program(const char *path) {
 }
 
 static void set_user_id_programs_ignore_the_environment(void) {
+    need_proc("the case looks into it");
     if (getenv("CONTRACT_SECURE") != NULL)
         report_what_holds();
     if (geteuid() != 0)

@@ -827,6 +827,7 @@ static int new_copied_kqueue(void) {
 
 /* The copy watches the same processes, which are no children there. */
 static void copy_watches_the_same(void) {
+    need_proc("the status of what nobody has waited for is told there alone");
     posix_lacks("only children can be watched");
     int kq = new_copied_kqueue();
     struct served watched = serve_child(), ended = serve_child();

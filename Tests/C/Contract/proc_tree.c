@@ -676,6 +676,7 @@ static void thousand_forks_are_tracked(void) {
 
 /* Of more than the system holds for us, some may be missed; that is said, and every end is told. */
 static void overrun_is_told(void) {
+    need_proc("a birth that is told late is told by its time from the number's next process");
     need_track();
     const int forks = sanitized() ? 5000 : 40000; /* a sanitized process takes ten times as long to fork */
     int kq = new_kqueue();

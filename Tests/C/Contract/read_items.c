@@ -427,6 +427,7 @@ static void internet_listeners_say_how_many_wait(void) {
 #ifdef __linux__
 /* One signal a read. */
 static void signals_are_told_one_by_one(void) {
+    need_proc("what an eventfd, a signalfd or an inotify holds is told there alone");
     sigset_t set;
     struct signalfd_siginfo info;
     struct kevent event;
@@ -454,6 +455,7 @@ static void signals_are_told_one_by_one(void) {
 }
 
 static void semaphore_counts(void) {
+    need_proc("what an eventfd, a signalfd or an inotify holds is told there alone");
     uint64_t count = 3;
     int kq = new_kqueue(), fd = eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC | EFD_NONBLOCK);
     posix_lacks("there are no eventfds");
@@ -467,6 +469,7 @@ static void semaphore_counts(void) {
 
 /* A buffer for one event takes one. */
 static void inotify_events_are_told_on(void) {
+    need_proc("what an eventfd, a signalfd or an inotify holds is told there alone");
     struct inotify_event event;
     char path[] = "/tmp/contract.XXXXXX";
     int kq = new_kqueue(), fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), file = mkstemp(path);

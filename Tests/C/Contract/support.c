@@ -25,6 +25,11 @@ int change_errno(int kq, uintptr_t ident, int filter, int flags, unsigned fflags
     return kevent(kq, &entry, 1, NULL, 0, NULL) == -1 ? errno : 0;
 }
 
+void need_proc(const char *why) {
+    if (!on_posix() && access("/proc/self/fd", F_OK) != 0)
+        contract_skip("no /proc: %s", why);
+}
+
 /* Whether nothing tells of files here: a limit of the surroundings, where VNODE is ENOTSUP. */
 static bool lacks_inotify(void) {
 #ifdef __linux__
@@ -38,10 +43,15 @@ static bool lacks_inotify(void) {
 #endif
 }
 
+void need_inotify(void) {
+    if (lacks_inotify())
+        contract_skip("VNODE needs inotify, and /proc to name a file by");
+}
+
 void change(int kq, uintptr_t ident, int filter, int flags, unsigned fflags, intptr_t data, void *udata) {
     int code = change_errno(kq, ident, filter, flags, fflags, data, udata);
-    if (code == ENOTSUP && filter == EVFILT_VNODE && lacks_inotify())
-        contract_skip("VNODE needs inotify, and /proc to name a file by");
+    if (code == ENOTSUP && filter == EVFILT_VNODE)
+        need_inotify();
     if (code != 0)
         contract_fail(__FILE__, __LINE__, "change of ident %ju, filter %d, flags 0x%x failed: %s",
                       (uintmax_t)ident, filter, (unsigned)flags, strerror(code));
