@@ -34,6 +34,12 @@ set(pkgconfig_private "")
 if(kqueue_libcap)
   set(pkgconfig_private " -l${kqueue_libcap}")
 endif()
+foreach(part IN LISTS kqueue_libc)
+  if(NOT part MATCHES "^-")
+    string(PREPEND part "-l")
+  endif()
+  string(APPEND pkgconfig_private " ${part}")
+endforeach()
 configure_file(cmake/libkqueue.pc.in libkqueue.pc @ONLY)
 # The prefix is known when it is installed: cmake --install --prefix.
 install(CODE "

@@ -8,6 +8,7 @@
 #include "include/kqueue_shims_linux.h"
 
 #include <arpa/inet.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -149,36 +150,6 @@ static int bind_to_group(int descriptor) {
     return bind(descriptor, (struct sockaddr *)&address, sizeof address) == 0 ? 0 : -errno;
 }
 
-#ifdef KQUEUE_LIBCAP
-static bool set_effective(cap_t state, cap_flag_value_t value) {
-    cap_value_t capability = CAP_NET_ADMIN;
-    return cap_set_flag(state, CAP_EFFECTIVE, 1, &capability, value) == 0 && cap_set_proc(state) == 0;
-}
-
-/* Before 6.6 the group is for those with CAP_NET_ADMIN; where it is permitted it is raised for this alone. */
-static int bind_with_capability(int descriptor) {
-    cap_flag_value_t permitted = CAP_CLEAR, effective = CAP_CLEAR;
-    int result = -EPERM;
-    cap_t state = cap_get_proc();
-    if (state == NULL)
-        return result;
-    if (cap_get_flag(state, CAP_NET_ADMIN, CAP_PERMITTED, &permitted) == 0 && permitted == CAP_SET &&
-        cap_get_flag(state, CAP_NET_ADMIN, CAP_EFFECTIVE, &effective) == 0 && effective == CAP_CLEAR &&
-        set_effective(state, CAP_SET)) {
-        result = bind_to_group(descriptor);
-        if (!set_effective(state, CAP_CLEAR))
-            kq_bug("a capability was raised and cannot be lowered");
-    }
-    cap_free(state);
-    return result;
-}
-#else
-static int bind_with_capability(int descriptor) {
-    (void)descriptor;
-    return -EPERM;
-}
-#endif
-
 static int ask(int descriptor, uint32_t operation) {
     struct request request = {.length = sizeof request, .type = DONE, .group = {GROUP, GROUP},
                               .size = sizeof operation, .operation = operation};
@@ -207,17 +178,13 @@ static void make_room(int descriptor) {
         (void)setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }
 
-int kq_connector(void) {
-    if (kq_environment_says("KQUEUE_NO_CONNECTOR")) /* for the tests */
-        return -ENOTSUP;
+static int open_connector(void) {
     int descriptor = kq_adopt(socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, CONNECTOR));
     if (descriptor < 0)
         return descriptor;
     make_room(descriptor);
     pass_answer(descriptor);
     int result = bind_to_group(descriptor);
-    if (result == -EPERM)
-        result = bind_with_capability(descriptor);
     if (result == 0)
         result = listen_to_it(descriptor);
     if (result == 0)
@@ -226,10 +193,74 @@ int kq_connector(void) {
     return result == -ENOBUFS ? -ENOMEM : result;
 }
 
+/* ---- The capability ---- */
+
+/* Whether it had to be raised, and has to be to end the listening. */
+static atomic_int is_raised; /* not atomic_bool: see settings */
+
+#ifdef KQUEUE_LIBCAP
+static bool set_effective(cap_t state, cap_flag_value_t value) {
+    cap_value_t capability = CAP_NET_ADMIN;
+    return cap_set_flag(state, CAP_EFFECTIVE, 1, &capability, value) == 0 && cap_set_proc(state) == 0;
+}
+
+static bool is_permitted_alone(cap_t state) {
+    cap_flag_value_t permitted = CAP_CLEAR, effective = CAP_CLEAR;
+    return cap_get_flag(state, CAP_NET_ADMIN, CAP_PERMITTED, &permitted) == 0 && permitted == CAP_SET &&
+           cap_get_flag(state, CAP_NET_ADMIN, CAP_EFFECTIVE, &effective) == 0 && effective == CAP_CLEAR;
+}
+
+/* No handler of the program's runs with more than the program has. */
+static int with_capability(int (*act)(int), int descriptor) {
+    int result = -EPERM;
+    struct kq_wait_signals mask = kq_block_signals();
+    cap_t state = cap_get_proc();
+    if (state != NULL && is_permitted_alone(state) && set_effective(state, CAP_SET)) {
+        result = act(descriptor);
+        if (!set_effective(state, CAP_CLEAR))
+            kq_bug("a capability was raised and cannot be lowered");
+    }
+    if (state != NULL)
+        cap_free(state);
+    kq_unblock_signals(mask);
+    return result;
+}
+#else
+static int with_capability(int (*act)(int), int descriptor) {
+    (void)act, (void)descriptor;
+    return -EPERM;
+}
+#endif
+
+static int open_again(int none) {
+    (void)none;
+    return open_connector();
+}
+
+static int stop_listening(int descriptor) {
+    return ask(descriptor, IGNORE);
+}
+
+/*
+ * Before 6.6 the kernel wants CAP_NET_ADMIN of whoever opens the socket, binds it, asks
+ * and ends the listening; where it is permitted and not in effect it is raised for these.
+ */
+int kq_connector(void) {
+    if (kq_environment_says("KQUEUE_NO_CONNECTOR")) /* for the tests */
+        return -ENOTSUP;
+    int descriptor = open_connector();
+    if (descriptor != -EPERM)
+        return descriptor;
+    descriptor = with_capability(open_again, -1);
+    if (descriptor >= 0)
+        atomic_store(&is_raised, true);
+    return descriptor;
+}
+
 /* The kernel tells nobody while nobody listens, but before 6.6 it does not notice a listener's close. */
 void kq_connector_close(int descriptor) {
-    if (kq_is_still_own(descriptor))
-        (void)ask(descriptor, IGNORE);
+    if (kq_is_still_own(descriptor) && (!atomic_load(&is_raised) || with_capability(stop_listening, descriptor) < 0))
+        (void)stop_listening(descriptor);
     kq_close_own(descriptor);
 }
 

@@ -6,6 +6,7 @@
 #ifdef __linux__
 #define _GNU_SOURCE
 #include "include/kqueue_shims_linux.h"
+#include "linux_calls.h"
 
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -61,9 +62,8 @@ static int64_t in_nanoseconds(struct extended_time time) {
 
 /* statx(2), the one call that tells a file's birth.  Linux before 4.11 and some sandboxes have none. */
 static int extended_status_of(int descriptor, struct kq_file_status *status) {
-#ifdef SYS_statx
     struct extended_status got;
-    if (syscall(SYS_statx, descriptor, "", EMPTY_PATH, BASICS | BIRTH, &got) == -1)
+    if (kq_call(KQ_CALL_STATX, descriptor, (long)"", EMPTY_PATH, BASICS | BIRTH, (long)&got) == -1)
         return -errno;
     *status = (struct kq_file_status){
         .device = makedev(got.device_major, got.device_minor),
@@ -79,9 +79,6 @@ static int extended_status_of(int descriptor, struct kq_file_status *status) {
         .group = got.group,
     };
     return 0;
-#else
-    return -ENOSYS;
-#endif
 }
 
 int kq_status_of(int descriptor, struct kq_file_status *status) {
@@ -104,6 +101,15 @@ int kq_status_of(int descriptor, struct kq_file_status *status) {
         .group = got.st_gid,
     };
     return 0;
+}
+
+uint32_t kq_file_mark(int descriptor) {
+    struct stat got;
+    if (fstat(descriptor, &got) == -1)
+        return 1;
+    uint64_t sum = (uint64_t)got.st_size * 31 + (uint64_t)nanoseconds(got.st_mtim);
+    sum *= UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(sum >> 40) | 1;
 }
 
 int kq_short_identity(int descriptor) {

@@ -102,10 +102,12 @@ int kq_ring_watch(int thread, int processor, int ring) {
 int kq_threads(int process, int *threads, int room) {
     char path[48], buffer[2048];
     int count = 0;
+    if (!kq_proc_is_ours())
+        return -ENOTSUP;
     snprintf(path, sizeof path, "/proc/%d/task", process);
     int folder = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
-        return -errno;
+        return errno == ENOENT && kq_is_number_used(process) ? -ENOTSUP : -errno;
     for (long got; (got = syscall(SYS_getdents64, folder, buffer, sizeof buffer)) > 0;) {
         for (long place = 0; place < got;) {
             /* linux_dirent64: two words of 8 bytes, the entry's length, its kind, its name. */

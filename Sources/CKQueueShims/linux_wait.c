@@ -10,19 +10,15 @@
 #define _GNU_SOURCE
 #include "include/kqueue_shims_linux.h"
 #include "interruptions.h"
+#include "linux_calls.h"
 #include "linux_marks.h"
 #include "signals.h"
 
 #include <limits.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
-#ifndef SYS_epoll_pwait2
-#define SYS_epoll_pwait2 441
-#endif
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
 #endif
@@ -51,9 +47,7 @@ static size_t least_depth, most_depth;
 
 /* valgrind complains of what lies below the stack, and a sanitizer runs handlers in its own time. */
 static bool is_to_mark(void) {
-    const char *preloaded = getenv("LD_PRELOAD");
-    return kq_can_mark() && __asan_init == NULL && __tsan_init == NULL &&
-           (preloaded == NULL || strstr(preloaded, "vgpreload") == NULL);
+    return kq_can_mark() && __asan_init == NULL && __tsan_init == NULL && !kq_runs_on_valgrind();
 }
 
 /*
@@ -98,24 +92,17 @@ static bool make_call(struct kq_marked_call *call) {
     return is_damaged;
 }
 
-/* Linux 5.11 has epoll_pwait2(2), and a filter that is older than the call denies it; none of these errors is its own. */
-static atomic_bool lacks_nanoseconds;
-
-static bool is_missing(long result) {
-    return result == -ENOSYS || result == -EPERM || result == -EACCES;
-}
-
 static int wait_marked(int set, struct kq_epoll_event *events, int count, int64_t nanoseconds, bool *handled) {
     struct timespec timeout = as_timespec(nanoseconds);
-    struct kq_marked_call call = {.first = least_depth, .last = most_depth, .result = -ENOSYS};
-    if (needs_nanoseconds(nanoseconds) && !atomic_load_explicit(&lacks_nanoseconds, memory_order_relaxed)) {
-        call.number = SYS_epoll_pwait2;
+    struct kq_marked_call call = {.first = least_depth, .last = most_depth};
+    bool is_missing = !needs_nanoseconds(nanoseconds) || kq_call_is_missing(KQ_CALL_EPOLL_PWAIT2);
+    if (!is_missing) {
+        call.number = kq_call_number(KQ_CALL_EPOLL_PWAIT2);
         memcpy(call.arguments, (long[6]){set, (long)events, count, (long)&timeout, 0, 0}, sizeof call.arguments);
         *handled = make_call(&call);
-        if (is_missing(call.result))
-            atomic_store(&lacks_nanoseconds, true);
+        is_missing = call.result < 0 && kq_call_was_missing(KQ_CALL_EPOLL_PWAIT2, (int)-call.result);
     }
-    if (is_missing(call.result)) {
+    if (is_missing) {
         call.number = SYS_epoll_pwait;
         memcpy(call.arguments, (long[6]){set, (long)events, count, as_milliseconds(nanoseconds), 0, 0},
                sizeof call.arguments);

@@ -10,6 +10,10 @@
 #define _GNU_SOURCE
 #include "include/kqueue_shims.h"
 
+#ifdef __linux__
+#include "linux_calls.h"
+#endif
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -19,9 +23,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE 2U
 #endif
@@ -117,16 +118,41 @@ int kq_next_dup3(int old, int new_number, int flags) {
                              : (int)syscall(SYS_dup3, old, new_number, flags);
 }
 
-int kq_next_close_range(unsigned first, unsigned last, int flags) {
-    return next.close_range != NULL ? next.close_range(first, last, flags)
-                                    : (int)syscall(SYS_close_range, first, last, flags);
+#ifdef __linux__
+static bool can_close_ranges(void) {
+    return kq_call_is_there(KQ_CALL_CLOSE_RANGE);
 }
 
+static int close_range_by_call(unsigned first, unsigned last, int flags) {
+    return (int)kq_call(KQ_CALL_CLOSE_RANGE, first, last, flags, 0, 0);
+}
+#else
+static bool can_close_ranges(void) {
+    return false;
+}
+
+static int close_range_by_call(unsigned first, unsigned last, int flags) {
+    (void)first, (void)last, (void)flags;
+    errno = ENOSYS;
+    return -1;
+}
+#endif
+
+int kq_next_close_range(unsigned first, unsigned last, int flags) {
+    return next.close_range != NULL ? next.close_range(first, last, flags)
+                                    : close_range_by_call(first, last, flags);
+}
+
+/* libc's ends the process where it has neither the call nor /proc. */
 void kq_next_closefrom(int first) {
-    if (next.closefrom != NULL)
+    int error = errno;
+    if (!can_close_ranges())
+        kq_close_each_from(first < 0 ? 0 : first);
+    else if (next.closefrom != NULL)
         next.closefrom(first);
-    else
-        (void)syscall(SYS_close_range, first < 0 ? 0 : first, UINT_MAX, 0);
+    else if (close_range_by_call(first < 0 ? 0 : (unsigned)first, UINT_MAX, 0) != 0)
+        kq_close_each_from(first < 0 ? 0 : first);
+    errno = error;
 }
 
 /* Another library's constructor may run before ours; and what has no system call must be found. */
@@ -179,5 +205,6 @@ int kq_close_on_exec(void) {
 }
 
 bool kq_close_range_closes(int flags) {
-    return ((unsigned)flags & ~CLOSE_RANGE_UNSHARE) == 0; /* an unknown one fails, CLOEXEC closes later */
+    /* An unknown one fails, CLOEXEC closes later. */
+    return ((unsigned)flags & ~CLOSE_RANGE_UNSHARE) == 0 && (next.close_range == NULL || can_close_ranges());
 }

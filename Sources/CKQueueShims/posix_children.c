@@ -1,5 +1,6 @@
 /*
- * POSIX: children, asked for without reaping them.
+ * POSIX: children, asked for without reaping them.  For every platform where no
+ * descriptor tells of them.
  *
  * All kqueues share what is known of a child, so an end that one has seen is one
  * for the others too when the number names another process.  SIGCHLD says of one
@@ -25,10 +26,12 @@ struct child {
     atomic_int status;
 };
 
-static _Atomic(struct child *) pages[PAGES];
+/* The first takes no memory that might be lacking, and that would be kept for good. */
+static struct child first_page[PAGE_PLACES];
+static _Atomic(struct child *) pages[PAGES]; /* but the first; see page_at() */
 static int in_use;         /* places that are in use or were; under the lock of signals, as are the times */
-static int running;        /* those of processes that run, as far as is known */
 static uint64_t next_look; /* when all may be asked for again */
+static atomic_int running; /* those of processes that run, as far as is known; a handler reads it */
 static atomic_uint ends;
 
 /* What SIGCHLD said: a process above, its status below, WORDS of them. */
@@ -79,7 +82,7 @@ bool kq_process_exists(int process) {
 /* ---- What SIGCHLD says ---- */
 
 void kq_hear_child(int number, const siginfo_t *info) {
-    if (number != SIGCHLD)
+    if (number != SIGCHLD || atomic_load(&running) == 0)
         return;
     if (info->si_code != CLD_EXITED && info->si_code != CLD_KILLED && info->si_code != CLD_DUMPED)
         return;
@@ -89,8 +92,12 @@ void kq_hear_child(int number, const siginfo_t *info) {
 
 /* ---- What is known ---- */
 
+static struct child *page_at(int number) {
+    return number == 0 ? first_page : atomic_load(&pages[number]);
+}
+
 static struct child *place_of(int place) {
-    return &atomic_load(&pages[place / PAGE_PLACES])[place % PAGE_PLACES];
+    return &page_at(place / PAGE_PLACES)[place % PAGE_PLACES];
 }
 
 static void end(int process, enum kq_child state, int status) {
@@ -100,7 +107,7 @@ static void end(int process, enum kq_child state, int status) {
             continue;
         atomic_store(&child->status, status);
         atomic_store(&child->state, state);
-        running--;
+        atomic_fetch_sub(&running, 1);
         atomic_fetch_add(&ends, 1);
     }
 }
@@ -120,7 +127,7 @@ static void look_at_those_told(void) {
         heard = now - WORDS;
     for (; heard != now; heard++) {
         uint64_t word = atomic_exchange(&words[heard % WORDS], 0);
-        if (word != 0 && running > 0)
+        if (word != 0 && atomic_load(&running) > 0)
             look_at((int)(word >> 32), (int)(word & 0xffff));
     }
 }
@@ -130,7 +137,7 @@ static uint64_t look_at_all(void) {
     uint64_t start = kq_clock(CLOCK_MONOTONIC);
     if (start < next_look)
         return next_look;
-    for (int place = 0; place < in_use && running > 0; place++) {
+    for (int place = 0; place < in_use && atomic_load(&running) > 0; place++) {
         struct child *child = place_of(place);
         int process = atomic_load(&child->process);
         if (process != 0 && atomic_load(&child->state) == KQ_CHILD_RUNS)
@@ -145,7 +152,7 @@ uint64_t kq_children_look(void) {
     sigset_t before;
     kq_signals_lock(&before);
     look_at_those_told();
-    uint64_t left = running > 0 ? look_at_all() : 0;
+    uint64_t left = atomic_load(&running) > 0 ? look_at_all() : 0;
     kq_signals_unlock(&before);
     return left;
 }
@@ -159,9 +166,9 @@ unsigned kq_children_ends(void) {
 static bool make_page(int number) {
     if (number >= PAGES)
         return false;
-    if (atomic_load(&pages[number]) == NULL)
+    if (page_at(number) == NULL)
         atomic_store(&pages[number], kq_map_inherited(PAGE_PLACES * sizeof(struct child)));
-    return atomic_load(&pages[number]) != NULL;
+    return page_at(number) != NULL;
 }
 
 static int free_place(void) {
@@ -171,18 +178,21 @@ static int free_place(void) {
     return make_page(in_use / PAGE_PLACES) ? in_use++ : -ENOMEM;
 }
 
+/* It counts as one that runs before it is asked for, so that what SIGCHLD says from then on is heard. */
 static int take_place(int process, enum kq_child *state) {
     int status = -1;
     look_at_those_told(); /* of a former process of this number, perhaps */
+    atomic_fetch_add(&running, 1);
     *state = state_of(process, &status);
     int place = *state == KQ_CHILD_UNKNOWN ? -ECHILD : free_place();
+    if (place < 0 || *state != KQ_CHILD_RUNS)
+        atomic_fetch_sub(&running, 1);
     if (place < 0)
         return place;
     struct child *child = place_of(place);
     atomic_store(&child->status, status);
     atomic_store(&child->state, *state);
     atomic_store(&child->process, process);
-    running += *state == KQ_CHILD_RUNS;
     if (*state != KQ_CHILD_RUNS)
         atomic_fetch_add(&ends, 1);
     return place;
@@ -199,7 +209,8 @@ int kq_child_watch(int process, enum kq_child *state) {
 void kq_child_unwatch(int place) {
     sigset_t before;
     kq_signals_lock(&before);
-    running -= atomic_load(&place_of(place)->state) == KQ_CHILD_RUNS;
+    if (atomic_load(&place_of(place)->state) == KQ_CHILD_RUNS)
+        atomic_fetch_sub(&running, 1);
     atomic_store(&place_of(place)->process, 0);
     while (in_use > 0 && atomic_load(&place_of(in_use - 1)->process) == 0)
         in_use--;
@@ -215,6 +226,7 @@ enum kq_child kq_child_state(int place, int *status) {
 void kq_forget_children(void) {
     for (int place = 0; place < in_use; place++)
         atomic_store(&place_of(place)->process, 0);
-    in_use = running = 0;
+    in_use = 0;
+    atomic_store(&running, 0);
     next_look = 0;
 }

@@ -21,6 +21,8 @@ int kq_process(void) {
 }
 
 #ifdef __linux__
+#include "linux_calls.h"
+
 #include <sched.h>
 #include <sys/stat.h>
 
@@ -82,7 +84,7 @@ enum { KCMP_VM = 1, KCMP_FILES = 2 }; /* of <linux/kcmp.h> */
 
 /* Whether a thread shares what `type` names with the process's first; -1 where the kernel does not tell. */
 static int shares(int process, int thread, int type) {
-    long order = syscall(SYS_kcmp, process, thread, type, 0, 0);
+    long order = kq_call(KQ_CALL_KCMP, process, thread, type, 0, 0);
     return order < 0 ? -1 : order == 0;
 }
 

@@ -24,6 +24,10 @@
 #include <termios.h>
 #include <unistd.h>
 
+#if defined(__linux__) && !defined(MADV_WIPEONFORK)
+#define MADV_WIPEONFORK 18 /* in headers since glibc 2.27; kernels that do not know it refuse it */
+#endif
+
 /* Not in a program that has more rights than who started it (C-358). */
 static const char *environment(const char *name) {
 #ifdef __linux__
@@ -51,7 +55,8 @@ static void find_out_wiping(void *memory, size_t bytes) {
 #endif
 }
 
-bool kq_wipes(void) {
+/* What the system says. That it does so shows in a child alone: see startChild() in Registry.swift. */
+static bool says_it_wipes(void) {
     return atomic_load_explicit(&wipes, memory_order_relaxed) == true;
 }
 
@@ -67,7 +72,7 @@ void *kq_map(size_t bytes) {
     if (atomic_load_explicit(&wipes, memory_order_relaxed) < 0)
         find_out_wiping(memory, bytes);
 #ifdef MADV_WIPEONFORK
-    else if (kq_wipes() && madvise(memory, bytes, MADV_WIPEONFORK) == -1) {
+    else if (says_it_wipes() && madvise(memory, bytes, MADV_WIPEONFORK) == -1) {
         kq_unmap(memory, bytes); /* a child must never see it */
         return NULL;
     }

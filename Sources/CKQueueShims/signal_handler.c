@@ -128,8 +128,7 @@ static void handle(unsigned place, int number, siginfo_t *info, void *context) {
         return;
     }
     if (kq_signal_is_watched(number)) {
-        if (atomic_load(&record->notifier) - 1 == KQ_LISTENERS)
-            kq_hear_child(number, info);
+        kq_hear_child(number, info);
         if (!was_counted)
             count(number);
     }

@@ -51,8 +51,8 @@ private func resumeParent() {
 /// Calls nothing that is not async-signal-safe: other threads of the parent may have been anywhere.
 private func startChild() {
   kq_signals_forget_in_child()
-  // Where the system does not empty our memory the child leaves it behind.
-  if !kq_wipes() {
+  // Where the system does not empty our memory, whatever it says, the child leaves it behind.
+  if let registry = sharedRegistry(), !registry.isEmpty {
     registryAddress.store(0, ordering: .releasing)
     Arena.leaveBehind()
   }

@@ -43,6 +43,11 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     kq_is_process(state.pointee.process)
   }
 
+  /// Whether a fork emptied it: the one proof that the system does so. Emulators are known that say so alone.
+  public var isEmpty: Bool {
+    state.pointee.process == 0
+  }
+
   /// Gives back a registry that never was used.
   public func discard() {
     Arena.unmap(state, count: 1)

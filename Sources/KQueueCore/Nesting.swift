@@ -2,17 +2,19 @@ import CKQueue
 import CKQueueShims
 import Synchronization
 
-/// Kqueues that watch kqueues (contract 3.8), where the system does not see to it: one that is watched can watch
-/// none. So there is no ring (C-107), and no chain of which the outer end would be told nothing.
+/// Kqueues that watch kqueues (contract 3.8). There is no ring (C-107), and no chain of which the outer end would be told
+/// nothing, or whose inner end could not be used for all that a kqueue is used for (C-108).
 extension KQueue where Backend: ~Copyable {
   /// Notes that a new knote on a descriptor is on a kqueue, where it is.
   /// - Returns: as `KQueueRegistry.watch`.
   /// - Throws: ELOOP, ENOMEM.
   mutating func nest(_ index: UInt32) throws(Errno) -> Bool {
-    guard !Backend.refusesRings, let tracking, knotes[index].pointee.kind == .read,
+    let limit = backend.chainLimit
+    guard limit != .max, let tracking, knotes[index].pointee.kind == .read,
       let inner = tracking.registry.find(knotes[index].pointee.descriptor), inner.slot != tracking.slot
     else { return false }
-    let isNew = try tracking.registry.nest(inner.slot, in: tracking.slot, knotes[index].pointee.descriptor)
+    let number = knotes[index].pointee.descriptor
+    let isNew = try tracking.registry.nest(inner.slot, in: tracking.slot, number, limit)
     knotes[index].pointee.status.insert(.nested)
     return isNew
   }
@@ -26,12 +28,12 @@ extension KQueue where Backend: ~Copyable {
 
 extension KQueueRegistry where Backend: ~Copyable {
   fileprivate func nest(
-    _ inner: UnsafeMutablePointer<Slot>, in outer: UnsafeMutablePointer<Slot>, _ number: CInt
+    _ inner: UnsafeMutablePointer<Slot>, in outer: UnsafeMutablePointer<Slot>, _ number: CInt, _ limit: Int
   ) throws(Errno) -> Bool {
     Backend.reach(&state.pointee.nesting)
     let lock = Held(&state.pointee.nesting)
     defer { lock.end() }
-    if watchesKqueues(inner) || isWatchedByKqueues(outer.pointee.number - 1) { throw Errno(ELOOP) }
+    if chain(of: inner, in: outer, limit) > limit { throw Errno(ELOOP) }
     let isNew = try watch(number, outer)
     outer.pointee.watchedKqueues.add(1, ordering: .relaxed)
     return isNew
@@ -41,10 +43,38 @@ extension KQueueRegistry where Backend: ~Copyable {
     slot.pointee.watchedKqueues.load(ordering: .relaxed) > 0
   }
 
+  /// How many kqueues would stand in the longest chain of which two are neighbours; beyond a limit, no matter.
+  private func chain(of inner: UnsafeMutablePointer<Slot>, in outer: UnsafeMutablePointer<Slot>, _ limit: Int) -> Int {
+    Backend.reach(&state.pointee.lock)
+    _ = kq_lock_take(&state.pointee.lock)
+    defer { kq_lock_drop(&state.pointee.lock) }
+    return kqueues(above: outer, limit) + 2 + kqueues(below: inner, limit)
+  }
+
   /// A kqueue that stands there without a knote watches none, or it is taken for one that has it.
-  private func isWatchedByKqueues(_ number: CInt) -> Bool {
-    var isWatched = false
-    forEachWatcher(number) { if watchesKqueues($0) { isWatched = true } }
-    return isWatched
+  private func kqueues(above slot: UnsafeMutablePointer<Slot>, _ limit: Int) -> Int {
+    var most = 0
+    guard limit > 0 else { return most }
+    visitWatchers(slot.pointee.number - 1) {
+      if watchesKqueues($0) { most = max(most, 1 + kqueues(above: $0, limit - 1)) }
+    }
+    return most
+  }
+
+  /// Those that it watches know by whom they are watched.
+  private func kqueues(below slot: UnsafeMutablePointer<Slot>, _ limit: Int) -> Int {
+    var most = 0
+    guard limit > 0, watchesKqueues(slot) else { return most }
+    forEachSlot { handle in
+      guard handle.slot.pointee.number > 0, watches(slot, handle.slot.pointee.number - 1) else { return }
+      most = max(most, 1 + kqueues(below: handle.slot, limit - 1))
+    }
+    return most
+  }
+
+  private func watches(_ slot: UnsafeMutablePointer<Slot>, _ number: CInt) -> Bool {
+    var isThere = false
+    visitWatchers(number) { if $0 == slot { isThere = true } }
+    return isThere
   }
 }

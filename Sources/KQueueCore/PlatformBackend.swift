@@ -120,8 +120,8 @@ public protocol PlatformBackend: ~Copyable {
   ///   not, its file may have been replaced unseen, and what was watched then may be reported still.
   static func forget(_ number: CInt, _ watchSets: WatchSets) -> Bool
 
-  /// Whether the system refuses to let kqueues watch one another in a ring.
-  static var refusesRings: Bool { get }
+  /// How many kqueues may stand in a chain, each of which watches the next; `Int.max` where the system sees to it.
+  var chainLimit: Int { get }
 
   /// Whether a thread that waits keeps open what it waits for: a close takes effect only when its wait is over.
   static var waitsKeepFiles: Bool { get }
@@ -275,7 +275,7 @@ extension PlatformBackend where Self: ~Copyable {
   public var isAlive: Bool { true }
   public var isReplaced: Bool { false }
   public var isIntact: Bool { true }
-  public static var refusesRings: Bool { true }
+  public var chainLimit: Int { .max }
   public static var waitsKeepFiles: Bool { false }
   public static func interrupt(_ watchSets: WatchSets) {}
   public func origin(of stale: KnoteToken) -> StaleOrigin { .nowhere }

@@ -69,7 +69,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   private func recountNested() {
-    guard let tracking, !Backend.refusesRings else { return }
+    guard let tracking, backend.chainLimit != .max else { return }
     var (count, place) = (0, UInt32(0))
     while let index = knotes.next(&place) {
       if knotes[index].pointee.status.contains(.nested) { count += 1 }

@@ -75,7 +75,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   }
 
   /// The lock is held.
-  private func visitWatchers(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
+  func visitWatchers(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
     let word = state.pointee.descriptors.find(number)?.pointee.watchers.load(ordering: .acquiring) ?? 0
     if word & 1 == 0, let slot = UnsafeMutablePointer<Slot>(bitPattern: word) { return body(slot) }
     var chain = Self.chain(word)

@@ -14,7 +14,7 @@ extension LinuxBackend {
     case .main, .firstSide, .secondSide, .thirdSide: return set(of: knote).unsafelyUnwrapped.holds(descriptor)
     case .file: return files.isSame(knote)
     case .always: return Self.mayBeSame(kq_short_identity(descriptor), knote.pointee.platform.watch)
-    case .facility: return kq_is_open(descriptor)
+    case .facility, .child, .lookedAt: return kq_is_open(descriptor)
     case .none: return false
     }
   }
@@ -43,6 +43,7 @@ extension LinuxBackend {
     kq_is_still_own(main.descriptor) && isKept(wakeDescriptor.descriptor) && isKept(monotonicTimer.descriptor)
       && isKept(realtimeTimer.descriptor) && isKept(files.descriptor) && isKept(mounts.descriptor) && areSidesKept
       && areSignalsKept && (families?.pointee.isKept(in: main) ?? true)
+      && (looks?.pointee.isKept(in: main) ?? true)
   }
 
   private var areSidesKept: Bool {

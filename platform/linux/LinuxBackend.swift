@@ -30,6 +30,8 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   var mounts = MountTable()
   /// What processes do; made when first asked for.
   var families: UnsafeMutablePointer<ProcessFamilies>?
+  /// Processes without descriptors of them; made when first needed.
+  var looks: UnsafeMutablePointer<ProcessLooks>?
   var signals = SignalSource()
   /// Whether closes may go unseen; see `Identity.swift`.
   public let validates: Bool
@@ -37,6 +39,10 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   var watched = 0
   /// READ knotes that were asked whether they listen.
   var askedListeners: UInt8 = 0
+
+  /// Linux has epoll sets be nested in five levels, of which older kernels see too many only when something is added at
+  /// the bottom. The innermost kqueue needs one for its sides or signals; where closes go unseen each is two sets.
+  public var chainLimit: Int { validates ? 2 : 4 }
 
   public static var closesGoUnseen: Bool { !kq_is_interposed() }
 
@@ -85,6 +91,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     files.close()
     mounts.close()
     closeFamilies()
+    closeLooks()
     signals.close()
   }
 
@@ -95,7 +102,10 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   }
 
   public var hasUntold: Bool {
-    @inline(__always) get { families != nil && families.unsafelyUnwrapped.pointee.hasUntold }
+    @inline(__always) get {
+      families != nil && families.unsafelyUnwrapped.pointee.hasUntold
+        || looks != nil && looks.unsafelyUnwrapped.pointee.isWatchful
+    }
   }
 
   // MARK: Time
@@ -157,6 +167,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   @inline(__always)
   private mutating func lookAgain() {
     if signals.isWatchful { signals.look() }
+    if looks != nil { looks.unsafelyUnwrapped.pointee.arm() }
   }
 
   public static func wait(
@@ -189,7 +200,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     switch EpollSource(rawValue: source) {
     case .files: files.gather(knotes, buffer)
     case .mounts: mounts.gather(knotes, buffer)
-    case .processes: families?.pointee.gather(knotes, buffer) ?? 0
+    case .processes: gatherProcesses(knotes, buffer)
     case .signals: signals.gather(knotes, buffer)
     case .firstSide: gatherSide(0, knotes, buffer)
     case .secondSide: gatherSide(1, knotes, buffer)

@@ -21,6 +21,9 @@ public struct LinuxKnote: BitwiseCopyable {
     case always
     /// The filter's own facility tells.
     case facility
+    /// Processes of which there is no descriptor; see `ProcessLooks`.
+    case child
+    case lookedAt
 
     static func side(_ place: Int) -> Place {
       Place(rawValue: firstSide.rawValue + UInt8(truncatingIfNeeded: place)).unsafelyUnwrapped
@@ -77,6 +80,15 @@ public struct LinuxKnote: BitwiseCopyable {
     @inline(__always) set { verifiedOrStreak = newValue }
   }
 
+  /// Of a file that nobody tells of, what it was like when it was told: a number of 24 bits, not 0.
+  var toldMark: UInt32 {
+    get { UInt32(happened) << 8 | UInt32(verifiedOrStreak) }
+    set {
+      happened = UInt16(truncatingIfNeeded: newValue >> 8)
+      verifiedOrStreak = UInt8(truncatingIfNeeded: newValue)
+    }
+  }
+
   var longerStreak: UInt8 {
     streak < .max ? streak + 1 : streak
   }
@@ -117,7 +129,7 @@ extension Knote<LinuxKnote> {
     switch platform.place {
     case .none, .always: false
     case .file: kind == .vnode
-    case .main, .firstSide, .secondSide, .thirdSide, .facility: true
+    case .main, .firstSide, .secondSide, .thirdSide, .facility, .child, .lookedAt: true
     }
   }
 

@@ -46,6 +46,7 @@ struct PerfRecords: BitwiseCopyable {
     var span = threads.mutableSpan
     let found = span.withUnsafeMutableBufferPointer { kq_threads(process, $0.baseAddress, CInt($0.count)) }
     if found > threads.count { throw Errno(ENOMEM) }
+    if found == -ENOTSUP { throw Errno(ENOTSUP) }
     var isNew = false
     for place in 0..<Int(max(found, 0)) where !isWatched(knote, threads[place]) {
       try watchThread(knote, threads[place])

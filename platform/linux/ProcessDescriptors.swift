@@ -18,10 +18,10 @@ extension LinuxBackend {
       knote.pointee.platform.watch = -1
       if knote.pointee.status.contains(.ended) { return .recorded }
       try openProcess(index, knotes)
-      knote.pointee.platform.place = .facility
+      if !knote.pointee.platform.isLookedAt { knote.pointee.platform.place = .facility }
     }
     watched += 1
-    return knote.pointee.kind == .proc && knote.pointee.platform.watch < 0 ? .recorded : .kernel
+    return knote.pointee.kind == .proc && knote.pointee.platform.watch == -1 ? .recorded : .kernel
   }
 
   private mutating func enterOwnedByProgram(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
@@ -39,17 +39,21 @@ extension LinuxBackend {
     let knote = knotes[index]
     do throws(Errno) {
       knote.pointee.platform.watch = try process(knote)
-      try refuseSuccessor(knote)
-      try enterProcess(index, knotes)
+      if knote.pointee.platform.watch >= 0 {
+        try refuseSuccessor(knote)
+        try enterProcess(index, knotes)
+      } else {
+        try lookAt(index, knotes)
+      }
     } catch {
       // A child that is gone by the time its birth is told: its end will be told where its birth was.
-      closeProcess(knote)
+      leaveProcess(knote, knotes)
       guard error.code == ESRCH && knote.pointee.status.contains(.born) else { throw error }
     }
     do throws(Errno) {
       try follow(index, knotes)
     } catch {
-      closeProcess(knote)
+      leaveProcess(knote, knotes)
       throw error
     }
   }
@@ -61,14 +65,13 @@ extension LinuxBackend {
     if kq_pidfd_began_after(knote.pointee.platform.watch, CInt(knote.pointee.ident), birth) { throw Errno(ESRCH) }
   }
 
-  /// A descriptor of a knote's process.
+  /// A descriptor of a knote's process; -1 where the kernel has none.
   private func process(_ knote: LinuxKnotePointer) throws(Errno) -> CInt {
     guard knote.pointee.ident > 0, let number = CInt(exactly: knote.pointee.ident) else { throw Errno(ESRCH) }
     let descriptor = kq_move_high(kq_pidfd_open(number))
     switch descriptor {
     case 0...: break
-    // Absent, or denied by a filter.
-    case -ENOSYS, -EPERM: throw Errno(ENOTSUP)
+    case -ENOSYS: return -1
     // A thread that is not its process's first has no descriptor of this kind.
     case -EINVAL, -ENOENT: throw Errno(ESRCH)
     default: throw Errno(-descriptor)
@@ -89,20 +92,25 @@ extension LinuxBackend {
 
   mutating func updateProcess(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let (watch, generation) = (knotes[index].pointee.platform.watch, knotes[index].pointee.generation)
-    guard knotes[index].pointee.platform.place == .facility else { return }
+    guard knotes[index].pointee.platform.place != .none else { return }
     try follow(index, knotes)
+    if knotes[index].pointee.platform.isLookedAt { looks?.pointee.hurry() }
     if watch >= 0 { try main.modify(watch, Self.events, EpollToken.knote(index, generation)) }
   }
 
   mutating func detachProcess(_ index: UInt32, _ knotes: borrowing Knotes) {
     let knote = knotes[index]
-    guard knote.pointee.platform.place == .facility else { return }
-    knote.pointee.platform.place = .none
+    guard knote.pointee.platform.place != .none else { return }
     watched -= 1
     families?.pointee.leave(index, knotes)
     // A process that was cloned without our knowing may hold it open, and its entry with it.
     if knote.pointee.platform.watch >= 0 { try? main.remove(knote.pointee.platform.watch) }
-    closeProcess(knote)
+    leaveProcess(knote, knotes)
+  }
+
+  private mutating func leaveProcess(_ knote: LinuxKnotePointer, _ knotes: borrowing Knotes) {
+    if knote.pointee.platform.isLookedAt { lookNoMore(knote, knotes) } else { closeProcess(knote) }
+    knote.pointee.platform.place = .none
   }
 
   private func closeProcess(_ knote: LinuxKnotePointer) {
@@ -113,6 +121,7 @@ extension LinuxBackend {
 
   public mutating func ended(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? {
     let watch = knotes[index].pointee.platform.watch
+    if knotes[index].pointee.platform.isLookedAt { return looks?.pointee.end(of: knotes[index]) }
     return watch >= 0 && kq_poll(watch, POLLIN) > 0 ? end(index, knotes) : nil
   }
 

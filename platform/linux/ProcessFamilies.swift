@@ -25,12 +25,15 @@ struct ProcessFamilies: ~Copyable {
   /// When the birth was that was told last, by the monotonic clock; 0 where nobody knows.
   private(set) var lastBirth: UInt64 = 0
   private var records = PerfRecords()
+  /// An end was told of a process that is looked at, and that is not over yet.
+  private var hasToldEnd = false
 
   /// Brings what is told in line with a knote's mask.
   /// - Throws: ENOTSUP, EMFILE, ENFILE, ENOMEM; then nothing has changed.
   mutating func follow(_ index: UInt32, _ knotes: borrowing Knotes, in set: EpollSet) throws(Errno) {
     let knote = knotes[index]
-    let (old, new) = (knote.pointee.platform.familyInterest, knote.pointee.wantedFamilyInterest)
+    let old = knote.pointee.platform.familyInterest
+    let new = reachable(knote.pointee.wantedFamilyInterest, knote, in: set)
     if old != new {
       if new == .none { return leave(index, knotes) }
       try knotesOfProcess.reserve { Self.hash(knotes[$0].pointee.ident) }
@@ -40,6 +43,22 @@ struct ProcessFamilies: ~Copyable {
       connector.choose(count, tracking, knotesOfProcess, knotes)
     }
     records.tellAgain(set)
+  }
+
+  /// Ends of a process that is looked at are told sooner, and with a status, by the connector, where it is to be had.
+  private mutating func reachable(
+    _ interest: FamilyInterest, _ knote: LinuxKnotePointer, in set: EpollSet
+  ) -> FamilyInterest {
+    guard knote.pointee.platform.place == .lookedAt && knote.pointee.fflags & UInt32(NOTE_EXIT) != 0 else {
+      return interest
+    }
+    return interest == .all || (try? connector.open(in: set)) != nil ? .all : interest
+  }
+
+  /// Whether an end was told, since this was last asked, of a process that is looked at.
+  mutating func takeToldEnd() -> Bool {
+    defer { hasToldEnd = false }
+    return hasToldEnd
   }
 
   mutating func leave(_ index: UInt32, _ knotes: borrowing Knotes) {
@@ -141,15 +160,16 @@ struct ProcessFamilies: ~Copyable {
     knotesOfProcess.find(Self.hash(UInt(process))) { knotes[$0].pointee.ident == UInt(process) }
   }
 
-  private func happening(_ event: kq_process_event, _ index: UInt32, _ knotes: borrowing Knotes) -> Happening {
+  private mutating func happening(_ event: kq_process_event, _ index: UInt32, _ knotes: borrowing Knotes) -> Happening {
     let knote = knotes[index]
     let token = KnoteToken(index: index, generation: knote.pointee.generation)
     switch Int(event.what) {
     case KQ_PROCESS_FORKED: return Happening(token, bits: UInt32(NOTE_FORK), data: Int(event.child))
     case KQ_PROCESS_EXECED: return Happening(token, bits: UInt32(NOTE_EXEC))
     default:
-      // The first thread's end is the process's only where there is no descriptor that knows better.
-      let isEnd = knote.pointee.platform.watch < 0
+      // The first thread's end is the process's only where nothing knows better.
+      let isEnd = knote.pointee.platform.watch == -1
+      if knote.pointee.platform.isLookedAt { hasToldEnd = true }
       return Happening(token, bits: UInt32(NOTE_EXITSTATUS) | (isEnd ? NOTE_EXIT : 0), data: Int(event.status))
     }
   }
@@ -172,7 +192,7 @@ extension Knote<LinuxKnote> {
   /// Of one that was gone before it could be watched, ends are told with everybody's.
   var wantedFamilyInterest: FamilyInterest {
     if status.contains(.ended) { return .none }
-    if fflags & UInt32(NOTE_TRACK) != 0 || platform.watch < 0 { return .all }
+    if fflags & UInt32(NOTE_TRACK) != 0 || platform.watch == -1 { return .all }
     return fflags & UInt32(NOTE_FORK | NOTE_EXEC) != 0 ? .own : .none
   }
 }

@@ -64,6 +64,7 @@ extension LinuxBackend {
     files.enter(main)
     mounts.enter(main)
     families?.pointee.enter(main)
+    looks?.pointee.enter(main)
     signals.enter(main)
   }
 

@@ -28,7 +28,7 @@ extension LinuxBackend {
       // Nothing else would tell that another file has the number.
       if !isSameFile(knote) { return .gone }
       return knote.pointee.kind == .empty ? sampleEmpty(knote) : sampleUnpollable(knote)
-    case .none, .facility: return .gone
+    case .none, .facility, .child, .lookedAt: return .gone
     case .main, .firstSide, .secondSide, .thirdSide: break
     }
     guard let bits = reported ?? polled(knote) else { return .gone }
@@ -79,21 +79,34 @@ extension LinuxBackend {
     let result = kq_file_remaining(knote.pointee.descriptor, &remaining)
     guard result == 0 else { return result == -EBADF ? .inactive : .unsettled }
     let always = knote.pointee.fflags & UInt32(NOTE_FILE_POLL) != 0
-    if remaining == 0 && knote.pointee.fflags & UInt32(NOTE_EOF) != 0 { return sampleEndOfFile(knote) }
+    let isTold = knote.pointee.platform.place == .file
+    if remaining == 0 && knote.pointee.fflags & UInt32(NOTE_EOF) != 0 { return sampleEndOfFile(knote, isTold) }
     knote.pointee.platform.isEndTold = false
-    if knote.pointee.fflags & UInt32(NOTE_EOF) != 0 && knote.pointee.has(EV_CLEAR) {
+    if isTold && knote.pointee.fflags & UInt32(NOTE_EOF) != 0 && knote.pointee.has(EV_CLEAR) {
       // Nobody tells that a reader has come to the end.
       return knote.pointee.status.contains(.again) ? .polled : Readiness(data: Int(clamping: remaining)).thenLeft
     }
+    if !isTold && !always { return sampleUntold(knote, remaining) }
     // At its end: growth is told, but not that the program moves the offset.
     return remaining != 0 || always ? Readiness(data: Int(clamping: remaining)) : .unsettled
   }
 
   /// NOTE_EOF: the end of a file is told, too; under EV_CLEAR once (C-363).
-  private func sampleEndOfFile(_ knote: LinuxKnotePointer) -> Readiness {
-    if knote.pointee.has(EV_CLEAR) && knote.pointee.platform.isEndTold { return .unsettled }
+  private func sampleEndOfFile(_ knote: LinuxKnotePointer, _ isTold: Bool) -> Readiness {
+    if knote.pointee.has(EV_CLEAR) && knote.pointee.platform.isEndTold { return isTold ? .unsettled : .polled }
     knote.pointee.platform.isEndTold = true
-    return Readiness(data: 0, fflags: UInt32(NOTE_EOF))
+    let end = Readiness(data: 0, fflags: UInt32(NOTE_EOF))
+    return isTold ? end : end.thenPolled
+  }
+
+  /// A file of which nobody tells that it has grown; under EV_CLEAR it is told again once it has changed.
+  private func sampleUntold(_ knote: LinuxKnotePointer, _ remaining: Int64) -> Readiness {
+    let mark = kq_file_mark(knote.pointee.descriptor)
+    guard remaining != 0 && !(knote.pointee.has(EV_CLEAR) && mark == knote.pointee.platform.toldMark) else {
+      return .polled
+    }
+    knote.pointee.platform.toldMark = mark
+    return Readiness(data: Int(clamping: remaining)).thenPolled
   }
 }
 

@@ -56,7 +56,7 @@ extension LinuxBackend {
   }
 
   /// - Returns: the eventfd that is written to.
-  private func watchSignal(_ number: CInt) throws(Errno) -> CInt {
+  func watchSignal(_ number: CInt) throws(Errno) -> CInt {
     while true {
       let made = kq_signal_notifier(number) >= 0 ? -1 : try Errno.check(kq_move_high(kq_eventfd()))
       let used = kq_signal_watch(number, made)
@@ -66,7 +66,7 @@ extension LinuxBackend {
     }
   }
 
-  private func unwatchSignal(_ number: CInt) {
+  func unwatchSignal(_ number: CInt) {
     let spare = kq_signal_unwatch(number)
     if spare >= 0 { kq_close_own(spare) }
   }

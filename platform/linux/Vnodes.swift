@@ -15,6 +15,18 @@ extension LinuxBackend {
     knotes[index].pointee.platform.place = .file
   }
 
+  /// A file with data is ready, whether anybody tells of it or not: without inotify, or /proc to name the file by, its
+  /// end is looked at now and then.
+  /// - Throws: EBADF.
+  mutating func attachReadOfFile(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
+    do throws(Errno) {
+      try attachFile(index, knotes)
+    } catch {
+      if error.code == EBADF { throw error }
+      knotes[index].pointee.standAlways()
+    }
+  }
+
   mutating func abandonFile(_ index: UInt32, _ knotes: borrowing Knotes) {
     if knotes[index].pointee.kind == .vnode { watched -= 1 }
     files.remove(index, knotes)

@@ -53,6 +53,7 @@ extension LinuxBackend {
     if knote.pointee.platform.place == .none { return try refuseGone(knote.pointee.descriptor) }
     if knote.pointee.platform.place == .file { return try files.update(index, knotes) }
     guard let set = set(of: knote) else {
+      knote.pointee.platform.toldMark = 0
       if !isSameFile(knote) { try refuseGone(knote.pointee.descriptor) }
       return
     }
@@ -81,7 +82,7 @@ extension LinuxBackend {
       try set?.remove(knote.pointee.descriptor)
     case .file: try detachFile(index, knotes)
     case .always where isSame: break
-    case .facility: try requireOpen(knote.pointee.descriptor)
+    case .facility, .child, .lookedAt: try requireOpen(knote.pointee.descriptor)
     case .always, .none: try refuseGone(knote.pointee.descriptor)
     }
   }
@@ -91,7 +92,7 @@ extension LinuxBackend {
     switch knote.pointee.platform.place {
     case .main, .firstSide, .secondSide, .thirdSide: watched -= 1
     case .file: abandonFile(index, knotes)
-    case .always, .facility, .none: break
+    case .always, .facility, .child, .lookedAt, .none: break
     }
     knote.pointee.platform.place = .none
   }
@@ -247,6 +248,6 @@ extension LinuxBackend {
   private mutating func attachUninterrupted(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let signals = kq_block_signals()
     defer { kq_unblock_signals(signals) }
-    try attachFile(index, knotes)
+    try attachReadOfFile(index, knotes)
   }
 }

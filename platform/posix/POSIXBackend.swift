@@ -73,7 +73,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     quiet.free()
     listener.close()
     signals.free()
-    reaper.children.free()
+    reaper.free()
     files.free()
     pipe.close()
   }
@@ -89,7 +89,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public var watchSets: WatchSets { sleepers > 0 ? WatchSets(UInt64(pipe.writing) + 1) : WatchSets() }
   public static func forget(_ number: CInt, _ watchSets: WatchSets) -> Bool { true }
   public static var waitsKeepFiles: Bool { true }
-  public static var refusesRings: Bool { false }
+  public var chainLimit: Int { 2 }
 
   public static func interrupt(_ watchSets: WatchSets) {
     if watchSets.first != 0 { kq_tell(CInt(watchSets.first - 1)) }
@@ -256,7 +256,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   /// One source for everything that is not a descriptor's readiness: it has to be looked at before each delivery.
   public static var processSource: UInt32? { PollSource.happenings.rawValue }
 
-  public var hasUntold: Bool { signals.count > 0 || reaper.children.count > 0 || files.count > 0 }
+  public var hasUntold: Bool { signals.count > 0 || reaper.count > 0 || files.count > 0 }
 
   /// Whether a handler has noted what was not gathered yet.
   private var hasUnseen: Bool { hasUncounted || reaper.hasNews }
@@ -269,7 +269,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     if !isGathering { beginRound() }
     var written = 0
     gatherSignals(knotes, buffer, &written)
-    gatherChildren(knotes, buffer, &written)
+    reaper.gather(knotes, buffer, &written)
     gatherFiles(knotes, buffer, &written)
     isGathering = written == buffer.count
     return written

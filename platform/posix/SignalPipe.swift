@@ -37,7 +37,7 @@ extension POSIXBackend {
     let number = signals[Int(position)].number
     if let moved = signals.remove(position) { knotes[moved.index].pointee.platform.position = position }
     mayTellGone = true
-    listener.unlisten(to: number, isWanted: number == kq_child_signal() && reaper.children.count > 0)
+    listener.unlisten(to: number, isWanted: number == kq_child_signal() && reaper.count > 0)
   }
 
   /// Whether a handler has counted what was not gathered yet, and can be delivered.
@@ -54,7 +54,7 @@ extension POSIXBackend {
     {
       let number = signals[place].number
       signals[place].listens.toggle()
-      let isForChildren = number == kq_child_signal() && reaper.children.count > 0
+      let isForChildren = number == kq_child_signal() && reaper.count > 0
       listener.tune(to: number, signals[place].listens || isForChildren)
       if signals[place].listens && kq_signal_count(number) != signals[place].seen { _ = pipe.signal() }
     }

@@ -23,8 +23,6 @@
 void *kq_map(size_t bytes);
 void kq_unmap(void *memory, size_t bytes);
 
-/* Whether memory of kq_map is empty in a forked child by itself. */
-bool kq_wipes(void);
 /* Zeroed memory that a forked child inherits. */
 void *kq_map_inherited(size_t bytes);
 
@@ -194,6 +192,8 @@ int kq_next_dup2(int old, int new_number);
 int kq_next_dup3(int old, int new_number, int flags);
 int kq_next_close_range(unsigned first, unsigned last, int flags);
 void kq_next_closefrom(int first);
+/* closefrom(3) where no system call does it. Async-signal-safe; keeps errno. */
+void kq_close_each_from(int first);
 int kq_next_fclose(void *stream);
 int kq_next_pclose(void *stream);
 void *kq_next_freopen(const char *path, const char *mode, void *stream);
@@ -285,6 +285,26 @@ void kq_signal_look(int number);
 void kq_signals_forget_in_child(void);
 /* Whether all threads block a signal, and none waits for it: 1, 0, or -1 where the system does not tell. */
 int kq_is_blocked_everywhere(int number);
+
+/* ---- Children, asked for without reaping them; posix_children.c ---- */
+
+/* SIGCHLD. */
+int kq_child_signal(void);
+/* What became of a process, as far as its parent can know. */
+enum kq_child {
+    KQ_CHILD_RUNS,
+    KQ_CHILD_ENDED,   /* with a status as wait(2) gives it */
+    KQ_CHILD_UNKNOWN, /* no child, or waited for before anybody looked */
+};
+/* A place for what is known of a child, and what that is now; -ECHILD where it is none, -ENOMEM. */
+int kq_child_watch(int process, enum kq_child *state);
+void kq_child_unwatch(int place);
+/* What is known; nobody is asked. */
+enum kq_child kq_child_state(int place, int *status);
+/* Asks for those that may have ended, without reaping: 0, or the time of CLOCK_MONOTONIC to ask for the rest. */
+uint64_t kq_children_look(void);
+/* How many ends were ever found; it wraps. */
+unsigned kq_children_ends(void);
 
 /* sigaction(2) and its relatives, as the program calls them. Handlers are functions. */
 int kq_sigaction(int number, const void *action, void *old);

@@ -104,7 +104,7 @@ int kq_inotify_read(int inotify, void *buffer, size_t size);
 
 /* ---- Processes ---- */
 
-/* A descriptor of a process of ours to watch: -ESRCH where there is none of this number. */
+/* A descriptor of a process of ours to watch: -ESRCH where there is none of this number, -ENOSYS where none can be had. */
 int kq_pidfd_open(int process);
 /* 0 where a descriptor is a process's, -EINVAL where it is another's, -EBADF where it is closed. */
 int kq_pidfd_check(int descriptor);
@@ -116,6 +116,22 @@ bool kq_pidfd_status(int pidfd, int process, int *status);
 
 /* Whether a process of this number, which the pidfd is of, began only after a time of CLOCK_MONOTONIC. */
 bool kq_pidfd_began_after(int pidfd, int process, uint64_t time);
+
+/* Whether /proc is there, and of the namespace that this process is in. */
+bool kq_proc_is_ours(void);
+/* Whether there is a process of this number; it may be a zombie. */
+bool kq_is_number_used(int process);
+/* What is known of a process that no descriptor tells of. */
+struct kq_process_look {
+    uint64_t start; /* in ticks since the system booted, by which it is told from another of its number; 0: not told */
+    bool has_ended, tells_status;
+    int status;
+};
+/* -ESRCH where there is no process of this number. */
+int kq_look_at_process(int process, struct kq_process_look *look);
+/* Whether the process that began then has ended; and if it was not reaped, what it ended with. */
+bool kq_process_has_ended(int process, uint64_t start, struct kq_process_look *look);
+bool kq_began_after(uint64_t ticks, uint64_t time);
 
 enum { KQ_PROCESS_ANSWER, KQ_PROCESS_FORKED, KQ_PROCESS_EXECED, KQ_PROCESS_ENDED };
 struct kq_process_event {
@@ -150,7 +166,10 @@ int kq_ring_watch(int thread, int processor, int ring);
 bool kq_ring_has_news(const void *ring);
 /* As kq_connector_read, of forks and execs. */
 int kq_ring_read(void *ring, struct kq_process_event *events, int count);
-/* The threads of a process: how many there are, of which as many as there is room for are written. */
+/*
+ * The threads of a process: how many there are, of which as many as there is room for are written.  -ENOTSUP where /proc
+ * does not tell, or tells of another namespace.
+ */
 int kq_threads(int process, int *threads, int room);
 
 /* Reads a small file without a cancellation point, and ends it with a NUL: its length, or a negative errno. */
@@ -201,6 +220,8 @@ struct kq_file_status {
 };
 /* A negative errno where it fails. */
 int kq_status_of(int descriptor, struct kq_file_status *status);
+/* A number of 24 bits, not 0, that changes with a file's size and times. */
+uint32_t kq_file_mark(int descriptor);
 /* Whether a descriptor is of a file that has, had or could have a name: no pipe, socket, eventfd, ... */
 bool kq_is_nameable(int descriptor, const struct kq_file_status *status);
 

@@ -74,23 +74,7 @@ static inline uint32_t kq_thread(void) {
     return (uint32_t)((uintptr_t)&errno >> 4);
 }
 
-/* SIGCHLD. */
-int kq_child_signal(void);
-/* What became of a process, as far as its parent can know. */
-enum kq_child {
-    KQ_CHILD_RUNS,
-    KQ_CHILD_ENDED,   /* with a status as wait(2) gives it */
-    KQ_CHILD_UNKNOWN, /* no child, or waited for before anybody looked */
-};
-/* A place for what is known of a child, and what that is now; -ECHILD where it is none, -ENOMEM. */
-int kq_child_watch(int process, enum kq_child *state);
-void kq_child_unwatch(int place);
-/* What is known; nobody is asked. */
-enum kq_child kq_child_state(int place, int *status);
-/* Asks for those that may have ended, without reaping: 0, or the time of CLOCK_MONOTONIC to ask for the rest. */
-uint64_t kq_children_look(void);
-/* How many ends were ever found; it wraps. */
-unsigned kq_children_ends(void);
+/* Whether there is a process of this number, to be sent signals or not. */
 bool kq_process_exists(int process);
 
 /* What stat(2) says of a file, as far as changes are told from it; times in nanoseconds. */

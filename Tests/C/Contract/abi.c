@@ -265,6 +265,8 @@ static void require_filter(int filter, bool defined) {
 #ifdef SYS_pidfd_open
         ident = (uintptr_t)syscall(SYS_pidfd_open, getpid(), 0);
 #endif
+        if (ident > INT_MAX)
+            return; /* there is nothing that it could be added on */
         fflags = NOTE_EXIT;
         break;
     case -9: /* FS */
@@ -291,6 +293,7 @@ static void require_filter(int filter, bool defined) {
 }
 
 static void defined_filters_work(void) {
+    need_inotify();
 #ifdef CONTRACT_WITH_SOURCES_HEADER
     if (on_posix())
         contract_skip("the header of the sources is the one of Linux; a platform's own is made by its build");

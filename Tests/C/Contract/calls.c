@@ -149,6 +149,7 @@ static int inheritable(void) {
 }
 
 static void every_kqueue_is_close_on_exec(void) {
+    need_proc("the case looks into it");
     int pair[2], before = inheritable();
     int kqs[] = {kqueue(), kqueue1(0), kqueuex(0), kqueuex(KQUEUE_CLOEXEC)};
     unix_pair(pair);

@@ -112,6 +112,16 @@ bool sanitized(void);
 /* ThreadSanitizer's sigaction() reads its own note of the old action before it sets the new one, so two at once lose one. */
 bool swaps_no_actions(void);
 
+/* Skips the case where Linux has no /proc; why it is needed. */
+void need_proc(const char *why);
+/* Likewise where nothing tells of files, and VNODE is ENOTSUP. */
+void need_inotify(void);
+
+/* Whether an errno says that a system call is not there, or denied by a filter that does not know it. */
+static inline bool is_missing(int code) {
+    return code == ENOSYS || code == EPERM || code == EACCES;
+}
+
 /* Connected pairs, all close-on-exec; both ends in pair[]. */
 void unix_pair(int pair[2]);  /* AF_UNIX, SOCK_STREAM */
 void tcp_pair(int pair[2]);   /* loopback; [0] connected, [1] accepted */

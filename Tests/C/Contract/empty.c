@@ -163,6 +163,7 @@ static void own_shutdown_is_an_end(void) {
 }
 
 static void sockets_only(void) {
+    need_proc("the case looks into it");
     posix_lacks("there is no EVFILT_EMPTY");
     int kq = new_kqueue(), pair[2], file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     new_pipe(pair);

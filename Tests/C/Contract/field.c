@@ -48,6 +48,7 @@ static void await_threads(int count) {
 }
 
 static void no_thread_of_ours(void) {
+    need_proc("the case looks into it");
     int before = threads(), pair[2];
     unix_pair(pair);
     for (int round = 0; round < 3; round++) {
@@ -68,6 +69,7 @@ static void *wait_for_ever(void *argument) {
 }
 
 static void exit_never_waits(void) {
+    need_proc("the case looks into it");
     for (int kind = 0; kind < 4; kind++) {
         double started = now_ms();
         pid_t child = fork();
@@ -281,18 +283,22 @@ static void all_closed_under_the_library(int way) {
 }
 
 static void closefrom_takes_all(void) {
+    need_proc("the case looks into it");
     all_closed_under_the_library(ALL_SEEN);
 }
 
 static void raw_close_range_takes_all(void) {
+    need_proc("the case looks into it");
     all_closed_under_the_library(ALL_UNSEEN);
 }
 
 static void closefrom_takes_the_inner_ones(void) {
+    need_proc("the case looks into it");
     all_closed_under_the_library(INNER_SEEN);
 }
 
 static void raw_close_range_takes_the_inner_ones(void) {
+    need_proc("the case looks into it");
     all_closed_under_the_library(INNER_UNSEEN);
 }
 

@@ -13,6 +13,8 @@ static inline int open_again(int fd, int flags) {
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     int again = open(path, flags | O_CLOEXEC);
+    if (again < 0 && access("/proc/self/fd", F_OK) != 0)
+        contract_skip("no /proc to open a file by its descriptor");
     REQUIRE(again >= 0);
     return again;
 }

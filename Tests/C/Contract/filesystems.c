@@ -37,6 +37,7 @@ static void add_fs(int kq, int flags, unsigned mask) {
     expect_event(__FILE__, __LINE__, next_event(kq), 0, EVFILT_FS, flags, fflags, 0)
 
 static void mounts_and_unmounts(void) {
+    need_proc("mounts are told there alone");
     posix_lacks("there is no EVFILT_FS");
     char path[32];
     own_mounts(path);
@@ -59,6 +60,7 @@ static void mounts_and_unmounts(void) {
 }
 
 static void no_mask_is_every_change(void) {
+    need_proc("mounts are told there alone");
     posix_lacks("there is no EVFILT_FS");
     char path[32];
     own_mounts(path);
@@ -71,6 +73,7 @@ static void no_mask_is_every_change(void) {
 }
 
 static void remount_is_silent(void) {
+    need_proc("mounts are told there alone");
     posix_lacks("there is no EVFILT_FS");
     char path[32];
     own_mounts(path);
@@ -83,6 +86,7 @@ static void remount_is_silent(void) {
 }
 
 static void wakes_and_polls(void) {
+    need_proc("mounts are told there alone");
     posix_lacks("there is no EVFILT_FS");
     char path[32];
     struct waiter waiter;
@@ -102,6 +106,7 @@ static void wakes_and_polls(void) {
 }
 
 static void kept_while_disabled(void) {
+    need_proc("mounts are told there alone");
     posix_lacks("there is no EVFILT_FS");
     char path[32];
     own_mounts(path);
@@ -117,6 +122,7 @@ static void kept_while_disabled(void) {
 }
 
 static void several_knotes_and_kqueues(void) {
+    need_proc("mounts are told there alone");
     posix_lacks("there is no EVFILT_FS");
     char path[32];
     own_mounts(path);
@@ -136,6 +142,7 @@ static void several_knotes_and_kqueues(void) {
 }
 
 static void only_what_is_asked_for(void) {
+    need_proc("mounts are told there alone");
     posix_lacks("there is no EVFILT_FS");
     char path[32];
     own_mounts(path);
@@ -148,6 +155,7 @@ static void only_what_is_asked_for(void) {
 }
 
 static void no_descriptor_for_the_child(void) {
+    need_proc("mounts are told there alone");
     posix_lacks("there is no EVFILT_FS");
     int before = open_descriptors(), kq = new_kqueue();
     add_fs(kq, 0, 0);

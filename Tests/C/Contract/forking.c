@@ -32,6 +32,16 @@ static void need_wiping(void) {
     const char *setting = getenv("KQUEUE_NO_WIPEONFORK");
     if (setting != NULL && setting[0] != '\0' && setting[0] != '0')
         contract_skip("memory is not wiped, and this fork runs no handlers");
+    need_wiping_kernel();
+}
+
+/* A system that says that it will empty memory, and does not. */
+static bool pretends_to_wipe;
+
+int madvise(void *memory, size_t bytes, int advice) {
+    if (pretends_to_wipe && advice == 18 /* MADV_WIPEONFORK */)
+        return 0;
+    return (int)syscall(SYS_madvise, memory, bytes, advice);
 }
 
 static void close_in_the_child(void) {
@@ -41,6 +51,28 @@ static void close_in_the_child(void) {
     if (child == 0) {
         REQUIRE_ERRNO(close(kq), EBADF);
         REQUIRE(!is_open(kq));
+        _exit(0);
+    }
+    finish_child(child);
+    REQUIRE_EQ(next_event(kq).ident, 1);
+}
+
+static void kqueues_where_wiping_is_pretended(void) {
+    struct kevent event;
+    pretends_to_wipe = true;
+    int kq = new_kqueue();
+    add_triggered(kq, 1, EV_CLEAR);
+    pid_t child = fork();
+    if (child == 0) {
+        REQUIRE_ERRNO(kevent(kq, NULL, 0, &event, 1, &no_wait), EBADF);
+        REQUIRE(!is_open(kq));
+        require_working_kqueue();
+        pid_t grandchild = fork();
+        if (grandchild == 0) {
+            require_working_kqueue();
+            _exit(0);
+        }
+        finish_child(grandchild);
         _exit(0);
     }
     finish_child(child);
@@ -281,6 +313,7 @@ static void child_has_its_own(void) {
 }
 
 static void a_thousand_in_the_child(void) {
+    need_proc("the case looks into it");
     int kq = new_kqueue();
     add_triggered(kq, 1, EV_CLEAR);
     pid_t child = fork();
@@ -417,7 +450,7 @@ static void fork_by_raw_clone(void) {
 /* The descriptors of a program that was executed, as it tells them. */
 static void list_descriptors(int how, char *text, size_t room) {
     int out[2];
-    char *arguments[] = {"ls", "/proc/self/fd", NULL};
+    char *arguments[] = {"sh", "-c", "echo /proc/self/fd/*", NULL};
     posix_spawn_file_actions_t actions;
     pid_t child = -1;
     size_t length = 0;
@@ -425,7 +458,7 @@ static void list_descriptors(int how, char *text, size_t room) {
     if (how == 0) {
         REQUIRE_EQ(posix_spawn_file_actions_init(&actions), 0);
         REQUIRE_EQ(posix_spawn_file_actions_adddup2(&actions, out[1], 1), 0);
-        REQUIRE_EQ(posix_spawnp(&child, "ls", &actions, NULL, arguments, environ), 0);
+        REQUIRE_EQ(posix_spawnp(&child, "sh", &actions, NULL, arguments, environ), 0);
         posix_spawn_file_actions_destroy(&actions);
     } else {
         child = fork();
@@ -433,7 +466,7 @@ static void list_descriptors(int how, char *text, size_t room) {
             dup2(out[1], 1);
             if (how == 2)
                 new_kqueue(); /* and of its own, too */
-            execvp("ls", arguments);
+            execvp("sh", arguments);
             _exit(127);
         }
     }
@@ -579,6 +612,7 @@ const struct contract_case forking_cases[] = {
     {"C-137", "fork amid threads that hold locks", fork_amid_locks, 30},
     {"C-137", "fork amid threads that make the first kqueue", fork_amid_first_kqueue, 60},
     {"C-138", "the child has kqueues of its own", child_has_its_own, 0},
+    {"C-138", "memory that is said to be emptied, and is not", kqueues_where_wiping_is_pretended, 0},
     {"C-138", "a thousand kqueues in the child", a_thousand_in_the_child, 30},
     {"C-139", "an executed program has no descriptor of the library", executed_program_has_nothing_of_ours, 30},
     {"F18", "an executed program has no descriptor of the library", executed_program_has_nothing_of_ours, 30},

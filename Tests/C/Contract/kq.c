@@ -441,6 +441,23 @@ static void ring_from_two_threads(void) {
     }
 }
 
+/* How many of a chain watch another. */
+static int deepest(void) {
+    return on_posix() || !closes_are_seen() ? 1 : 3;
+}
+
+/* Whatever takes an epoll set of its own on Linux works in the innermost, too. */
+static void require_full_use(int kq) {
+    int pair[2];
+    unix_pair(pair);
+    change(kq, (uintptr_t)pair[0], EVFILT_READ, EV_ADD, 0, 0, NULL);
+    change(kq, (uintptr_t)pair[0], EVFILT_WRITE, EV_ADD | EV_DISABLE, 0, 0, NULL);
+    change(kq, SIGUSR2, EVFILT_SIGNAL, EV_ADD, 0, 0, NULL);
+    change(kq, 1, EVFILT_TIMER, EV_ADD, 0, 1000000, NULL);
+    REQUIRE_EQ(close(pair[0]), 0);
+    REQUIRE_EQ(close(pair[1]), 0);
+}
+
 static void chain_of_a_hundred(void) {
     int kqs[100], depth = 0;
     for (int i = 0; i < 100; i++)
@@ -448,13 +465,14 @@ static void chain_of_a_hundred(void) {
     while (depth < 99) { /* from the innermost outwards */
         int code = change_errno(kqs[depth + 1], (uintptr_t)kqs[depth], EVFILT_READ, EV_ADD, 0, 0, NULL);
         if (code != 0) {
-            REQUIRE(code == ELOOP || code == EINVAL);
+            REQUIRE_EQ(code, ELOOP);
             REQUIRE(!delete_knote(kqs[depth + 1], (uintptr_t)kqs[depth], EVFILT_READ));
             break;
         }
         depth++;
     }
-    REQUIRE(depth >= 1);
+    REQUIRE_EQ(depth, deepest());
+    require_full_use(kqs[0]);
     require_silent(kqs[depth]);
     add_triggered(kqs[0], 1, EV_CLEAR);
     for (int i = depth; i > 0; i--)
@@ -473,12 +491,13 @@ static void chain_from_the_outermost(void) {
     while (depth < 99) {
         int code = change_errno(kqs[depth], (uintptr_t)kqs[depth + 1], EVFILT_READ, EV_ADD, 0, 0, NULL);
         if (code != 0) {
-            REQUIRE(code == ELOOP || code == EINVAL);
+            REQUIRE_EQ(code, ELOOP);
             break;
         }
         depth++;
     }
-    REQUIRE(depth >= 1);
+    REQUIRE_EQ(depth, deepest());
+    require_full_use(kqs[depth]);
     add_triggered(kqs[depth], 1, EV_CLEAR);
     REQUIRE_EQ(next_event(kqs[0]).ident, kqs[1]);
     for (int i = 99; i >= 0; i--)

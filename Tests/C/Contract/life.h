@@ -9,6 +9,7 @@
 #include "io.h"
 
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 /* Older C libraries lack these; the library has them. */
@@ -120,6 +121,17 @@ static inline long resident_kb(void) {
 /* Without the pages of programs and libraries, which come in as they are first used. */
 static inline long own_memory_kb(void) {
     return memory_kb("\nAnonymous:");
+}
+
+/* What forks that run no handlers, and children that take the number of their parent, are told by. */
+static inline void need_wiping_kernel(void) {
+    enum { BYTES = 4096, WIPE_ON_FORK = 18 };
+    void *memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(memory != MAP_FAILED);
+    int refused = madvise(memory, BYTES, WIPE_ON_FORK);
+    munmap(memory, BYTES);
+    if (refused != 0)
+        contract_skip("no MADV_WIPEONFORK (Linux before 4.14): memory is not wiped, and this fork runs no handlers");
 }
 
 /* Requires that a child ends well; what failed in it, it has said itself. */

@@ -129,6 +129,7 @@ static void number_one_and_a_child_that_is_another(void) {
 }
 
 static void number_one_forks_another(void) {
+    need_wiping_kernel();
     if (unshare(CLONE_NEWPID) == -1)
         contract_skip("no namespace of process numbers without more rights");
     pid_t first = fork();
@@ -201,6 +202,7 @@ static void copy_program(const char *path) {
 }
 
 static void set_user_id_programs_ignore_the_environment(void) {
+    need_proc("the case looks into it");
     if (getenv("CONTRACT_SECURE") != NULL)
         report_what_holds();
     if (geteuid() != 0)

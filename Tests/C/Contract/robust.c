@@ -442,14 +442,17 @@ static void knotes_until_enomem(int filter) {
 }
 
 static void user_knotes_until_enomem(void) {
+    need_proc("the case looks into it");
     knotes_until_enomem(EVFILT_USER);
 }
 
 static void timer_knotes_until_enomem(void) {
+    need_proc("the case looks into it");
     knotes_until_enomem(EVFILT_TIMER);
 }
 
 static void kqueues_until_enomem(void) {
+    need_proc("the case looks into it");
     enum { MOST = 20000 };
     static int kqs[MOST];
     int count = 0, code, before = open_descriptors();

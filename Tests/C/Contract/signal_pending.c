@@ -25,6 +25,7 @@ static siginfo_t take_signal(int number) {
 }
 
 static void the_handler_runs_at_last(void) {
+    need_proc("who blocks a signal, and for whom it is pending, is told there alone");
     for (int number = SIGUSR1; number < SIGRTMIN + 5; number = number == SIGUSR1 ? SIGRTMIN + 4 : number + 1) {
         int kq = new_kqueue();
         runs = 0;
@@ -47,6 +48,7 @@ static void the_handler_runs_at_last(void) {
 }
 
 static void sigpending_tells_and_sigwait_takes(void) {
+    need_proc("who blocks a signal, and for whom it is pending, is told there alone");
     void (*const actions[])(int) = {SIG_DFL, SIG_IGN, note_run};
     for (int i = 0; i < 3; i++) {
         int kq = new_kqueue(), number;
@@ -131,6 +133,7 @@ static void *collect_one(void *argument) {
 
 /* A handler learns who sent it, whichever thread counted it. */
 static void information_stays(void) {
+    need_proc("who blocks a signal, and for whom it is pending, is told there alone");
     need_exact_signals();
     struct sigaction action = {.sa_sigaction = note_info, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
@@ -209,6 +212,7 @@ static void *collect_all(void *argument) {
 
 /* A thread that only collects takes nothing from the others. */
 static void a_collector_takes_nothing(void) {
+    need_proc("who blocks a signal, and for whom it is pending, is told there alone");
     struct collector collector = {.kq = new_kqueue()};
     block(SIGUSR1);
     watch(collector.kq, SIGUSR1, 0);
@@ -250,6 +254,7 @@ enum { MANY = 300 };
 
 /* Sent by another process to threads that sleep: all are counted, and all are there. */
 static void none_of_many_is_lost(void) {
+    need_proc("who blocks a signal, and for whom it is pending, is told there alone");
     need_exact_signals();
     struct collector collectors[3] = {{.kq = new_kqueue()}, {.kq = new_kqueue()}};
     pthread_t threads[3];
@@ -292,6 +297,7 @@ static void *see_nothing_pending(void *argument) {
 
 /* What was sent to one thread stays that thread's. */
 static void one_sent_to_the_thread_stays_there(void) {
+    need_proc("who blocks a signal, and for whom it is pending, is told there alone");
     struct collector other = {.kq = new_kqueue()};
     int kq = new_kqueue();
     pthread_t thread = start_thread(collect_all, &other);
@@ -377,6 +383,7 @@ static void pollers_do_not_spin(void) {
 
 /* The end of the knote leaves a signal to the handler, and its default action, which was held back, undone. */
 static void the_end_leaves_it_to_the_program(void) {
+    need_proc("who blocks a signal, and for whom it is pending, is told there alone");
     int kq = new_kqueue();
     install(SIGUSR1, note_run, 0);
     block(SIGUSR1);

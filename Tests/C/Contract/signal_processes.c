@@ -241,6 +241,7 @@ static pid_t share_and_fork(void) {
 }
 
 static void nothing_is_left_to_the_executed(void) {
+    need_proc("the case looks into it");
     const maker all[] = {fork, share_and_fork, NULL};
     for (int i = 0; i < 3; i++) {
         unsigned long long ignored = executed_mask("SigIgn", all[i]), blocked = executed_mask("SigBlk", all[i]);
@@ -255,6 +256,7 @@ static void nothing_is_left_to_the_executed(void) {
 
 /* An ignored one stays so in what a forked child executes. */
 static void what_is_ignored_stays_ignored(void) {
+    need_proc("the case looks into it");
     if (sanitized())
         contract_skip("the sanitizer's sigaction() stands before the library's");
     int kq = new_kqueue();

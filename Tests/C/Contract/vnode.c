@@ -141,6 +141,7 @@ static void require_refused(int fd) {
 }
 
 static void what_is_no_file_is_refused(void) {
+    need_inotify();
     int pair[2];
     new_pipe(pair);
     require_refused(pair[0]);

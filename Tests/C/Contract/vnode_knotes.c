@@ -106,6 +106,7 @@ static void dispatch_waits_for_enable(void) {
 }
 
 static void udata_and_receipt(void) {
+    need_inotify();
     int fd = new_file("0123456789"), kq = new_kqueue();
     struct kevent entry;
     EV_SET(&entry, fd, EVFILT_VNODE, EV_ADD | EV_CLEAR | EV_RECEIPT, NOTE_WRITE, 0, &fd);
@@ -303,6 +304,7 @@ static void later_ones_get_nothing_older(void) {
 
 /* READ at the end of a file and VNODE share what the system has. */
 static void reading_beside_watching(void) {
+    need_proc("VNODE names a file by it");
     int fd = new_file("0123456789"), kq = new_kqueue(), other = open_again(fd, O_RDWR);
     struct kevent events[4];
     take(fd, 10);
@@ -516,6 +518,7 @@ static void *churn(void *argument) {
 }
 
 static void many_threads_change_and_close(void) {
+    need_inotify();
     int kq = new_kqueue();
     pthread_t threads[4];
     for (int i = 0; i < 4; i++)

@@ -78,6 +78,7 @@ static int allow_descriptors(int count) {
 
 /* As many as the system allows; what it refuses is ENOMEM. */
 static void twenty_thousand_files(void) {
+    need_inotify();
     static int fds[20000];
     static struct kevent events[512];
     struct place place;
@@ -242,6 +243,7 @@ static void no_watch_left(void) {
 }
 
 static void no_instance_left(void) {
+    need_inotify();
     posix_lacks("there is no inotify, and no descriptor that could be short");
     own_limits();
     int kq = new_kqueue(), fd = new_file("0123456789"), before = open_descriptors(), code;
@@ -257,6 +259,7 @@ static void no_instance_left(void) {
 }
 
 static void no_descriptor_left(void) {
+    need_inotify();
     posix_lacks("there is no inotify, and no descriptor that could be short");
     int kq = new_kqueue(), fd = new_file("0123456789");
     struct rlimit limit;

@@ -195,6 +195,7 @@ static int open_again(int fd, int flags) {
 }
 
 static void a_new_reader_ends_eof(void) {
+    need_proc("the case looks into it");
     /* Where poll(2) is all there is, an end that comes again between two looks is the one that was told. */
     for (int flags = 0; flags <= (on_posix() ? 0 : EV_CLEAR); flags += EV_CLEAR) {
         int kq = new_kqueue(), reader = new_fifo(), writer = open_again(reader, O_WRONLY);
@@ -274,6 +275,7 @@ static void a_file_beside_others_starves_nobody(void) {
 }
 
 static void an_eventfd_at_its_maximum_is_silent(void) {
+    need_proc("what an eventfd, a signalfd or an inotify holds is told there alone");
     posix_lacks("there are no eventfds");
     int kq = new_kqueue(), fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     uint64_t most = UINT64_MAX - 1, count = most - 5;

@@ -130,8 +130,8 @@ const struct call calls[] = {
     {"mq_getsetattr", SYS_mq_getsetattr, ANY, CANNOT_FAIL, .flags = DENIED, .otherwise = "not counted"},
 
     /* ---- Processes ---- */
-    {"pidfd_open", 434, ANY, ERRORS(EMFILE, ENFILE, ENOMEM), .flags = DENIED, ANSWERS(ENOTSUP), .otherwise = "ENOTSUP"},
-    {"pidfd_send_signal", 424, ANY, ERRORS(EPERM), .flags = DENIED, ANSWERS(ENOTSUP, EINVAL), .otherwise = "fdinfo"},
+    {"pidfd_open", 434, ANY, ERRORS(EMFILE, ENFILE, ENOMEM), .flags = DENIED, .otherwise = "SIGCHLD and waitid(2), /proc"},
+    {"pidfd_send_signal", 424, ANY, ERRORS(EPERM), .flags = DENIED, ANSWERS(EINVAL), .otherwise = "waitid(2), fdinfo"},
     {"waitid", SYS_waitid, ANY, CANNOT_FAIL, .otherwise = "ECHILD of one that is no child, or was waited for"},
     {"kill", SYS_kill, ANY, ERRORS(EPERM), ANSWERS(EACCES), .otherwise = "EACCES"},
     {"perf_event_open", SYS_perf_event_open, ANY, ERRORS(EMFILE, ENFILE, ENOMEM, EACCES), ANSWERS(ENOTSUP), .flags = DENIED,

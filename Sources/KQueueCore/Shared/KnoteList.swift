@@ -1,27 +1,27 @@
-import KQueueCore
-
 /// What a list keeps of a knote.
-protocol Listed: BitwiseCopyable {
+public protocol Listed: BitwiseCopyable {
   var token: KnoteToken { get }
 }
 
 /// Knotes that nobody tells of, each of which knows its place, so that it can be taken out at once.
-struct KnoteList<Element: Listed>: ~Copyable {
+public struct KnoteList<Element: Listed>: ~Copyable {
   private var elements: UnsafeMutablePointer<Element>?
-  private(set) var count = 0
+  public private(set) var count = 0
   private var room = 0
   /// How many are to be looked at still in the round under way. It goes downwards: the last one, which takes the
   /// place of one that is removed meanwhile, was looked at.
-  private(set) var left = 0
+  public private(set) var left = 0
 
-  subscript(place: Int) -> Element {
+  public init() {}
+
+  public subscript(place: Int) -> Element {
     get { elements.unsafelyUnwrapped[place] }
     nonmutating set { elements.unsafelyUnwrapped[place] = newValue }
   }
 
   /// Makes room for one more, so that `append` cannot fail.
   /// - Throws: ENOMEM.
-  mutating func reserve() throws(Errno) {
+  public mutating func reserve() throws(Errno) {
     guard count == room else { return }
     let size = max(room * 2, 64)
     let fresh = try Arena.map(Element.self, count: size)
@@ -32,14 +32,14 @@ struct KnoteList<Element: Listed>: ~Copyable {
     (elements, room) = (fresh, size)
   }
 
-  mutating func append(_ element: Element) -> UInt32 {
+  public mutating func append(_ element: Element) -> UInt32 {
     elements.unsafelyUnwrapped[count] = element
     count += 1
     return UInt32(count - 1)
   }
 
   /// - Returns: the knote that has moved to this place, where one has.
-  mutating func remove(_ position: UInt32) -> KnoteToken? {
+  public mutating func remove(_ position: UInt32) -> KnoteToken? {
     count -= 1
     left = min(left, count)
     let place = Int(position)
@@ -48,18 +48,18 @@ struct KnoteList<Element: Listed>: ~Copyable {
     return self[place].token
   }
 
-  mutating func beginRound() {
+  public mutating func beginRound() {
     left = count
   }
 
   /// The next place of the round.
-  mutating func next() -> Int? {
+  public mutating func next() -> Int? {
     guard left > 0 else { return nil }
     left -= 1
     return left
   }
 
-  mutating func free() {
+  public mutating func free() {
     if let elements { Arena.unmap(elements, count: room) }
     elements = nil
     (count, room, left) = (0, 0, 0)

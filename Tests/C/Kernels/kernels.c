@@ -1,0 +1,246 @@
+/*
+ * Runs a program as on another kernel: a filter of seccomp(2) takes away what that
+ * one does not have, or what a filter that is older than a call denies.
+ *
+ *   kernels 4.18 COMMAND...                the calls and options that came later fail
+ *   kernels eperm COMMAND...               calls that came since 4.11 are denied with EPERM
+ *   kernels container COMMAND...           what a container without capabilities may not do
+ *   kernels noproc COMMAND...              an empty /proc, for root alone
+ *   kernels without NAME[=ERRNO] COMMAND...  one call, ENOSYS unless a number is given
+ *   kernels --list                         the calls that can be named
+ *
+ * Exit status 77 where that cannot be done.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined __x86_64__
+#define MACHINE AUDIT_ARCH_X86_64
+#elif defined __aarch64__
+#define MACHINE AUDIT_ARCH_AARCH64
+#elif defined __riscv
+#define MACHINE AUDIT_ARCH_RISCV64
+#else
+#define MACHINE 0 /* not known here */
+#endif
+
+enum { STATUS_SKIPPED = 77, STATUS_WRONG = 2 };
+
+/* ---- What came when ---- */
+
+#define VERSION(major, minor) ((major) * 1000 + (minor))
+
+/* What an argument has to be, in some of its bits, for a rule to apply. */
+struct condition {
+    uint32_t mask, value;
+    int argument;
+};
+#define ALL 0xffffffffu
+#define IS(number, what) {.mask = ALL, .value = (uint32_t)(what), .argument = (number)}
+#define HAS(number, bits, what) {.mask = (bits), .value = (what), .argument = (number)}
+
+struct rule {
+    const char *name; /* of a whole call; NULL: an option of one */
+    int number, since, error, conditions;
+    struct condition condition[2];
+};
+#define CALL(name, number, major, minor) {name, number, VERSION(major, minor), ENOSYS, 0, {{0, 0, 0}}}
+#define OPTION(number, major, minor, error, one) {NULL, number, VERSION(major, minor), error, 1, {one}}
+#define OPTIONS(number, major, minor, error, one, two) {NULL, number, VERSION(major, minor), error, 2, {one, two}}
+#define ALWAYS(name, number) {name, number, 0, ENOSYS, 0, {{0, 0, 0}}}
+
+/* Numbers are the same for all machines from 424 on. */
+static const struct rule rules[] = {
+    CALL("memfd_create", SYS_memfd_create, 3, 17),
+    CALL("getrandom", SYS_getrandom, 3, 17),
+    CALL("execveat", SYS_execveat, 3, 19),
+    CALL("membarrier", SYS_membarrier, 4, 3),
+    CALL("copy_file_range", SYS_copy_file_range, 4, 5),
+    CALL("statx", SYS_statx, 4, 11),
+    CALL("pidfd_send_signal", 424, 5, 1),
+    CALL("pidfd_open", 434, 5, 3),
+    CALL("clone3", 435, 5, 3),
+    CALL("openat2", 437, 5, 6),
+    CALL("pidfd_getfd", 438, 5, 6),
+    CALL("faccessat2", 439, 5, 8),
+    CALL("close_range", 436, 5, 9),
+    CALL("epoll_pwait2", 441, 5, 11),
+    CALL("futex_waitv", 449, 5, 16),
+    OPTIONS(SYS_getsockopt, 4, 12, ENOPROTOOPT, IS(1, 1), IS(2, 55)), /* SOL_SOCKET, SO_MEMINFO */
+    OPTIONS(SYS_getsockopt, 4, 14, ENOPROTOOPT, IS(1, 1), IS(2, 60)), /* SO_ZEROCOPY */
+    OPTIONS(SYS_setsockopt, 4, 14, ENOPROTOOPT, IS(1, 1), IS(2, 60)),
+    OPTION(SYS_madvise, 4, 14, EINVAL, IS(2, 18)),                    /* MADV_WIPEONFORK */
+    OPTION(SYS_waitid, 5, 4, EINVAL, IS(0, 3)),                       /* P_PIDFD */
+    OPTION(436, 5, 11, EINVAL, HAS(2, 4, 4)),                         /* CLOSE_RANGE_CLOEXEC */
+    OPTION(SYS_fcntl, 6, 10, EINVAL, IS(1, 1027)),                    /* F_DUPFD_QUERY */
+    OPTION(SYS_ioctl, 6, 13, ENOTTY, HAS(1, 0xff00, 0xff00)),         /* PIDFD_GET_INFO */
+    ALWAYS("inotify_init1", SYS_inotify_init1),
+    ALWAYS("perf_event_open", SYS_perf_event_open),
+    ALWAYS("kcmp", SYS_kcmp),
+    ALWAYS("waitid", SYS_waitid),
+};
+enum { RULES = sizeof rules / sizeof rules[0] };
+
+/* ---- The filter ---- */
+
+static struct sock_filter filter[16 * (RULES + 32)];
+static unsigned short length;
+
+static void put(unsigned short code, uint32_t value, unsigned char yes, unsigned char no) {
+    filter[length++] = (struct sock_filter){.code = code, .jt = yes, .jf = no, .k = value};
+}
+
+static void load(size_t offset) { put(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0); }
+static void finish(uint32_t action) { put(BPF_RET | BPF_K, action, 0, 0); }
+
+/* Goes on behind the rule unless what was loaded is the value; `left` instructions of the rule follow. */
+static void require(uint32_t value, int left) {
+    put(BPF_JMP | BPF_JEQ | BPF_K, value, 0, (unsigned char)left);
+}
+
+/* The lower half of an argument, which is all of those that rules are about. */
+static size_t place_of(int argument) {
+    size_t half = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0;
+    return offsetof(struct seccomp_data, args) + 8 * (size_t)argument + half;
+}
+
+enum { CONDITION_LENGTH = 3 };
+
+static void add(const struct rule *rule, int error) {
+    int left = CONDITION_LENGTH * rule->conditions + 1;
+    load(offsetof(struct seccomp_data, nr));
+    require((uint32_t)rule->number, left);
+    for (int i = 0; i < rule->conditions; i++) {
+        left -= CONDITION_LENGTH;
+        load(place_of(rule->condition[i].argument));
+        put(BPF_ALU | BPF_AND | BPF_K, rule->condition[i].mask, 0, 0);
+        require(rule->condition[i].value, left);
+    }
+    finish(SECCOMP_RET_ERRNO | (uint32_t)error);
+}
+
+static void begin(void) {
+    load(offsetof(struct seccomp_data, arch));
+    put(BPF_JMP | BPF_JEQ | BPF_K, MACHINE, 1, 0);
+    finish(SECCOMP_RET_ALLOW);
+}
+
+static void install(void) {
+    finish(SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {.len = length, .filter = filter};
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0)
+        return; /* as root: what is executed may still gain rights */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+        printf("skipped: no filter can be installed: %s\n", strerror(errno));
+        exit(STATUS_SKIPPED);
+    }
+}
+
+/* ---- Kernels and filters ---- */
+
+/* Before 6.6 the process connector is for those with CAP_NET_ADMIN. */
+static void add_connector(int version) {
+    static const struct rule connector = OPTIONS(SYS_socket, 6, 6, EPERM, IS(0, 16), IS(2, 11));
+    if (version < connector.since && geteuid() != 0)
+        add(&connector, EPERM);
+}
+
+static void take_away_later(int version) {
+    for (int i = 0; i < RULES; i++)
+        if (rules[i].since > version)
+            add(&rules[i], rules[i].error);
+    add_connector(version);
+}
+
+/* A filter that knows the calls of 4.10, and denies all others; but clone3(), which libc must be told is missing. */
+static void deny_unknown(void) {
+    for (int i = 0; i < RULES; i++)
+        if (rules[i].name != NULL && rules[i].since > VERSION(4, 10))
+            add(&rules[i], rules[i].number == 435 ? ENOSYS : EPERM);
+}
+
+/* What container engines deny unless a capability is given. */
+static void contain(void) {
+    static const struct rule denied[] = {
+        ALWAYS("perf_event_open", SYS_perf_event_open), ALWAYS("bpf", SYS_bpf), ALWAYS("mount", SYS_mount),
+        ALWAYS("umount2", SYS_umount2), ALWAYS("unshare", SYS_unshare), ALWAYS("setns", SYS_setns),
+        ALWAYS("kcmp", SYS_kcmp), ALWAYS("pidfd_getfd", 438), ALWAYS("keyctl", SYS_keyctl),
+        OPTION(SYS_clone, 0, 0, EPERM, HAS(0, 0x20000000, 0x20000000)), /* CLONE_NEWPID */
+        OPTION(SYS_clone, 0, 0, EPERM, HAS(0, 0x10000000, 0x10000000)), /* CLONE_NEWUSER */
+    };
+    static const struct rule clone3 = ALWAYS("clone3", 435);
+    for (size_t i = 0; i < sizeof denied / sizeof denied[0]; i++)
+        add(&denied[i], EPERM);
+    add(&clone3, ENOSYS);
+}
+
+static void hide_proc(void) {
+    if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+        mount("none", "/proc", "tmpfs", 0, NULL) == 0)
+        return;
+    printf("skipped: /proc cannot be hidden: %s\n", strerror(errno));
+    exit(STATUS_SKIPPED);
+}
+
+static void take_away_one(const char *what) {
+    const char *error = strchr(what, '=');
+    size_t size = error == NULL ? strlen(what) : (size_t)(error - what);
+    for (int i = 0; i < RULES; i++) {
+        const char *name = rules[i].name;
+        if (name != NULL && strlen(name) == size && memcmp(name, what, size) == 0)
+            return add(&rules[i], error == NULL ? ENOSYS : atoi(error + 1));
+    }
+    fprintf(stderr, "no call is named %s\n", what);
+    exit(STATUS_WRONG);
+}
+
+static int list(void) {
+    for (int i = 0; i < RULES; i++)
+        if (rules[i].name != NULL)
+            printf("%s\n", rules[i].name);
+    return 0;
+}
+
+int main(int count, char **words) {
+    int major, minor, next = 2;
+    if (count == 2 && strcmp(words[1], "--list") == 0)
+        return list();
+    if (count < 3)
+        return STATUS_WRONG;
+    if (MACHINE == 0) {
+        printf("skipped: filters for this machine are not known here\n");
+        return STATUS_SKIPPED;
+    }
+    begin();
+    if (strcmp(words[1], "eperm") == 0)
+        deny_unknown();
+    else if (strcmp(words[1], "container") == 0)
+        contain();
+    else if (strcmp(words[1], "noproc") == 0)
+        hide_proc();
+    else if (strcmp(words[1], "without") == 0)
+        take_away_one(words[next++]);
+    else if (sscanf(words[1], "%d.%d", &major, &minor) == 2)
+        take_away_later(VERSION(major, minor));
+    else
+        return STATUS_WRONG;
+    install();
+    execvp(words[next], words + next);
+    perror(words[next]);
+    return STATUS_WRONG;
+}

@@ -1,0 +1,34 @@
+# The contract as on older kernels, and under filters that deny what they do not know: those of its groups that such a
+# kernel or filter makes a difference to, in less than three minutes together. scripts/soak runs all of them.
+#
+# SPDX-License-Identifier: BSD-2-Clause
+
+# add_contract_kernel(NAME argument... GROUPS group...): the groups, run by the launcher with these arguments.
+function(add_contract_kernel name)
+  cmake_parse_arguments(kernel "" "" "GROUPS" ${ARGN})
+  add_test(NAME contract.${name}
+    COMMAND ${consumer}/kernels ${kernel_UNPARSED_ARGUMENTS} ${consumer}/contract ${kernel_GROUPS})
+  set_tests_properties(contract.${name} PROPERTIES
+    LABELS "contract;kernels" FIXTURES_REQUIRED consumer_built SKIP_RETURN_CODE 77 TIMEOUT 120)
+endfunction()
+
+# Processes without descriptors of them, forks whose memory is not wiped, waits in milliseconds, closes one by one.
+add_contract_kernel(era-3.10 3.10 GROUPS C-02 C-12 C-25 C-262 C-27)
+add_contract_kernel(era-4.14 4.14 GROUPS C-25 C-33)
+add_contract_kernel(era-4.18 4.18 GROUPS C-127 C-140 C-25 C-265 C-268)
+# Descriptors of processes that waitid(2) does not take; no range is closed.
+add_contract_kernel(era-5.4 5.4 GROUPS C-12 C-25 C-271)
+add_contract_kernel(era-5.10 5.10 GROUPS C-02 C-108 C-271)
+add_contract_kernel(era-5.14 5.14 GROUPS C-271)
+add_contract_kernel(filter-eperm eperm GROUPS C-02 C-118 C-127 C-25 C-265 C-272)
+add_contract_kernel(container container GROUPS C-25 C-265 C-356)
+add_contract_kernel(no-proc noproc GROUPS C-127 C-17 C-25)
+add_contract_kernel(no-inotify without inotify_init1=1 GROUPS C-17 C-363)
+
+# Each call of the table in linux_calls.c alone, as a filter that answers EACCES does without it.
+add_contract_kernel(without.statx without statx=13 GROUPS C-23)
+add_contract_kernel(without.kcmp without kcmp=13 GROUPS C-356)
+add_contract_kernel(without.pidfd_send_signal without pidfd_send_signal=13 GROUPS C-271 C-272)
+add_contract_kernel(without.pidfd_open without pidfd_open=13 GROUPS C-25)
+add_contract_kernel(without.close_range without close_range=13 GROUPS C-127)
+add_contract_kernel(without.epoll_pwait2 without epoll_pwait2=13 GROUPS C-02)

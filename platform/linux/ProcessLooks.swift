@@ -1,0 +1,237 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// A process that is no child, and that a knote is on.
+struct LookedAtProcess: Listed {
+  let token: KnoteToken
+  let number: CInt
+  /// By which it is told from the next one of its number; 0 where /proc does not tell.
+  let start: UInt64
+  /// The process of the kqueue: it has no use for its end.
+  let isOwn: Bool
+  /// What was found at the last look.
+  var look = kq_process_look()
+}
+
+/// Ends of processes where the kernel has no descriptors of them, or a filter denies those (contract 6.6).
+///
+/// Children are asked for when SIGCHLD came, as on any system of POSIX. Other processes are looked at now and then; the
+/// process connector tells their ends sooner, where it is to be had.
+struct ProcessLooks: ~Copyable {
+  typealias Knotes = KnoteSlab<LinuxKnote>
+
+  private var reaper = ChildReaper()
+  private var others = KnoteList<LookedAtProcess>()
+  /// A duplicate of what SIGCHLD's handler writes to, since the set may hold that one for a SIGNAL knote; or -1.
+  private var notifier: CInt = -1
+  /// Goes off when something is to be looked at; or -1.
+  private var timer: CInt = -1
+  /// When that is, by the monotonic clock.
+  private var tick: UInt64 = 0
+  /// When others may be looked at again, so that it takes a tenth of the time at most.
+  private var othersDue: UInt64 = 0
+  /// Others that are not the kqueue's own process.
+  private var strangers = 0
+  /// A round of `gather` did not end, as there was no room or something came before.
+  private var isGathering = false
+
+  /// How long what nobody tells may go unseen, in ns.
+  private static var interval: UInt64 { 25_000_000 }
+  /// How many others are looked at in each call, as nobody notices.
+  private static var fewOthers: Int { 4 }
+
+  /// Whether there is anything to look at before each delivery.
+  var isWatchful: Bool { reaper.count > 0 || strangers > 0 }
+
+  // MARK: Knotes
+
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  mutating func open(in set: EpollSet) throws(Errno) {
+    guard timer < 0 else { return }
+    let fresh = try Errno.check(kq_move_high(kq_timerfd(CLOCK_MONOTONIC)))
+    do throws(Errno) {
+      try set.add(fresh, Self.events, EpollToken.source(.processes))
+    } catch {
+      kq_close_descriptor(fresh)
+      throw error
+    }
+    timer = fresh
+  }
+
+  private static var events: UInt32 { EPOLLIN.rawValue | EPOLLET.rawValue }
+
+  /// - Parameter signal: the descriptor that SIGCHLD's handler writes to.
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  mutating func listen(to signal: CInt, in set: EpollSet) throws(Errno) {
+    let fresh = try Errno.check(kq_duplicate_inside(signal))
+    do throws(Errno) {
+      try set.add(fresh, Self.events, EpollToken.source(.processes))
+    } catch {
+      kq_close_descriptor(fresh)
+      throw error
+    }
+    notifier = fresh
+  }
+
+  var isUseless: Bool { reaper.count == 0 && others.count == 0 }
+  var isListening: Bool { notifier >= 0 }
+  var hasChildren: Bool { reaper.count > 0 }
+
+  mutating func listenNoMore(_ set: EpollSet) {
+    guard notifier >= 0 else { return }
+    try? set.remove(notifier)
+    kq_close_own(notifier)
+    notifier = -1
+  }
+
+  /// - Throws: ECHILD where it is no child; ESRCH, ENOMEM.
+  mutating func addChild(_ index: UInt32, _ knote: LinuxKnotePointer, _ number: CInt) throws(Errno) {
+    try reaper.reserve()
+    let token = KnoteToken(index: index, generation: knote.pointee.generation)
+    let wantsExit = knote.pointee.fflags & UInt32(NOTE_EXIT) != 0
+    knote.pointee.platform.listPosition = try reaper.add(token, number, wantsExit: wantsExit)
+    knote.pointee.platform.place = .child
+    if reaper.end(at: knote.pointee.platform.listPosition) != nil { hurry() }
+  }
+
+  /// - Throws: ESRCH where there is none, or it has ended and that is not asked for (C-255); ENOMEM.
+  mutating func addOther(_ index: UInt32, _ knote: LinuxKnotePointer, _ look: kq_process_look) throws(Errno) {
+    if look.has_ended && knote.pointee.fflags & UInt32(NOTE_EXIT) == 0 { throw Errno(ESRCH) }
+    try others.reserve()
+    let number = CInt(truncatingIfNeeded: knote.pointee.ident)
+    let other = LookedAtProcess(
+      token: KnoteToken(index: index, generation: knote.pointee.generation), number: number, start: look.start,
+      isOwn: number == kq_process(), look: look)
+    knote.pointee.platform.listPosition = others.append(other)
+    knote.pointee.platform.place = .lookedAt
+    if !other.isOwn { strangers += 1 }
+    if look.has_ended { hurry() } else { arm() }
+  }
+
+  mutating func remove(_ knote: LinuxKnotePointer, _ knotes: borrowing Knotes) {
+    let position = knote.pointee.platform.listPosition
+    let moved: KnoteToken?
+    if knote.pointee.platform.place == .child {
+      moved = reaper.remove(position)
+    } else {
+      if !others[Int(position)].isOwn { strangers -= 1 }
+      moved = others.remove(position)
+    }
+    if let moved { knotes[moved.index].pointee.platform.listPosition = position }
+  }
+
+  // MARK: When to look
+
+  private static var now: UInt64 { kq_clock(CLOCK_MONOTONIC) }
+
+  /// Has a sleeper look in time for what nobody tells.
+  mutating func arm() {
+    guard strangers > 0 || reaper.due != 0 || reaper.mayMiss else { return }
+    let now = Self.now
+    if tick <= now { wake(at: max(now + Self.interval, strangers > 0 ? othersDue : 0)) }
+  }
+
+  /// Has all be looked at so many ns from now.
+  mutating func hurry(in time: UInt64 = 0) {
+    reaper.forgetEnds()
+    othersDue = 0
+    wake(at: Self.now + time)
+  }
+
+  private mutating func wake(at time: UInt64) {
+    tick = time
+    if timer >= 0 { _ = kq_timerfd_arm(timer, time) }
+  }
+
+  /// Finds out what has ended, before what was told of it is read: that came first.
+  mutating func beginRound() {
+    if isGathering { return }
+    isGathering = true
+    _ = reaper.beginRound()
+    lookAtOthers()
+  }
+
+  private mutating func lookAtOthers() {
+    let start = Self.now
+    guard strangers > 0, strangers <= Self.fewOthers || start >= othersDue else { return }
+    for place in 0..<others.count where !others[place].isOwn && !others[place].look.has_ended {
+      let (number, began) = (others[place].number, others[place].start)
+      var look = kq_process_look()
+      look.has_ended = kq_process_has_ended(number, began, &look)
+      others[place].look = look
+    }
+    let finish = Self.now
+    othersDue = finish + (finish - start) * 9
+    others.beginRound()
+  }
+
+  /// Writes ends that are not told yet.
+  mutating func gather(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Int {
+    var written = 0
+    reaper.gather(knotes, buffer, &written)
+    gatherOthers(knotes, buffer, &written)
+    isGathering = written == buffer.count
+    return written
+  }
+
+  private mutating func gatherOthers(
+    _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>, _ written: inout Int
+  ) {
+    while written < buffer.count, let place = others.next() {
+      let isTold = knotes[others[place].token.index].pointee.status.contains(.ended)
+      guard !isTold, let end = end(of: others[place]) else { continue }
+      buffer[written] = end
+      written += 1
+    }
+  }
+
+  private func end(of other: LookedAtProcess) -> Happening? {
+    guard other.look.has_ended && !other.isOwn else { return nil }
+    let status = other.look.tells_status ? UInt32(NOTE_EXITSTATUS) : 0
+    return Happening(other.token, bits: NOTE_EXIT | status, data: Int(other.look.status))
+  }
+
+  /// The end of a knote's process, where it has ended by now.
+  mutating func end(of knote: LinuxKnotePointer) -> Happening? {
+    let position = knote.pointee.platform.listPosition
+    if knote.pointee.platform.place == .lookedAt {
+      lookAtOthers()
+      return end(of: others[Int(position)])
+    }
+    _ = kq_children_look()
+    return reaper.end(at: position)
+  }
+
+  // MARK: The set
+
+  /// Enters what is open into a set that takes another's place.
+  func enter(_ set: EpollSet) {
+    if notifier >= 0 { try? set.add(notifier, Self.events, EpollToken.source(.processes)) }
+    if timer >= 0 { try? set.add(timer, Self.events, EpollToken.source(.processes)) }
+  }
+
+  /// Whether the set holds what is open.
+  func isKept(in set: EpollSet) -> Bool {
+    (notifier < 0 || set.holds(notifier)) && (timer < 0 || set.holds(timer))
+  }
+
+  mutating func close() {
+    if notifier >= 0 { kq_close_own(notifier) }
+    if timer >= 0 { kq_close_own(timer) }
+    (notifier, timer) = (-1, -1)
+    reaper.free()
+    others.free()
+  }
+}
+
+extension LinuxKnote {
+  /// Where a process stands in its list: in the word that a descriptor of it would have, below -1.
+  var listPosition: UInt32 {
+    get { UInt32(bitPattern: -2 - watch) }
+    set { watch = -2 - CInt(bitPattern: newValue) }
+  }
+
+  /// A process that no descriptor tells of.
+  var isLookedAt: Bool { place == .child || place == .lookedAt }
+}
