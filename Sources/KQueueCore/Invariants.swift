@@ -13,9 +13,13 @@ extension KQueue where Backend: ~Copyable {
   /// as it has knotes.
   private var isCheckPutOff: Bool {
     mutating get {
-      checks &+= 1
+      if callsUnchecked > 0 {
+        callsUnchecked -= 1
+        return true
+      }
       let used = UInt32(knotes.used)
-      return checks % (used < 4096 ? 1 + used / 64 : used) != 0
+      callsUnchecked = used < 4096 ? used / 64 : used
+      return false
     }
   }
 

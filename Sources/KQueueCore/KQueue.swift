@@ -48,8 +48,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var isClogged = false
   /// The kqueue's number has another set now, which those that watch it have to enter again.
   var hasMoved = false
-  /// How often the invariants were to be checked.
-  var checks: UInt32 = 0
+  /// How many calls end without a check of the invariants.
+  var callsUnchecked: UInt32 = 0
   /// What a change that is under way began with.
   var undo = Undo<Backend.KnoteState>()
   /// Counts the passes over the ready list, so that a reading of one is not taken for another's; it wraps, past 0.

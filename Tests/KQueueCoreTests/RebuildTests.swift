@@ -102,13 +102,12 @@ import Testing
     queue = try FakeQueue(on: system)
   }
 
-  @Test("C-360 passes, and how often the invariants were looked at")
+  @Test("C-360 passes")
   func passes() throws {
     let inner = try #require(system.registry.find(queue.number)).queue
     let (level, edge) = (system.open(readable: 1), system.open())
     try queue.change(.read(level, .add), .read(edge, [.add, .clear]))
     inner.pointee.pass = .max - 2
-    inner.pointee.checks = .max - 5
     for round in 0..<12 {
       system.fill(edge, 1)
       #expect(try queue.collect().count == 2, "round \(round)")
