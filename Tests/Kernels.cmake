@@ -9,18 +9,18 @@ function(add_contract_kernel name)
   add_test(NAME contract.${name}
     COMMAND ${consumer}/kernels ${kernel_UNPARSED_ARGUMENTS} ${consumer}/contract ${kernel_GROUPS})
   set_tests_properties(contract.${name} PROPERTIES
-    LABELS "contract;kernels" FIXTURES_REQUIRED consumer_built SKIP_RETURN_CODE 77 TIMEOUT 120)
+    LABELS "contract;kernels" FIXTURES_REQUIRED consumer_built SKIP_RETURN_CODE 77 TIMEOUT 300)
 endfunction()
 
 # Processes without descriptors of them, forks whose memory is not wiped, waits in milliseconds, closes one by one.
-add_contract_kernel(era-3.10 3.10 GROUPS C-02 C-12 C-25 C-262 C-27)
+add_contract_kernel(era-3.10 3.10 GROUPS C-020 C-021 C-022 C-023 C-024 C-026 C-027 C-029 C-12 C-25 C-262 C-27)
 add_contract_kernel(era-4.14 4.14 GROUPS C-25 C-33)
 add_contract_kernel(era-4.18 4.18 GROUPS C-127 C-140 C-25 C-265 C-268)
 # Descriptors of processes that waitid(2) does not take; no range is closed.
 add_contract_kernel(era-5.4 5.4 GROUPS C-12 C-25 C-271)
-add_contract_kernel(era-5.10 5.10 GROUPS C-02 C-108 C-271)
+add_contract_kernel(era-5.10 5.10 GROUPS C-020 C-021 C-022 C-023 C-024 C-026 C-027 C-029 C-108 C-271)
 add_contract_kernel(era-5.14 5.14 GROUPS C-271)
-add_contract_kernel(filter-eperm eperm GROUPS C-02 C-118 C-127 C-25 C-265 C-272)
+add_contract_kernel(filter-eperm eperm GROUPS C-020 C-021 C-022 C-023 C-024 C-026 C-027 C-029 C-118 C-127 C-25 C-265 C-272)
 add_contract_kernel(container container GROUPS C-25 C-265 C-356)
 add_contract_kernel(no-proc noproc GROUPS C-127 C-17 C-25)
 add_contract_kernel(no-inotify without inotify_init1=1 GROUPS C-17 C-363)
@@ -31,4 +31,4 @@ add_contract_kernel(without.kcmp without kcmp=13 GROUPS C-356)
 add_contract_kernel(without.pidfd_send_signal without pidfd_send_signal=13 GROUPS C-271 C-272)
 add_contract_kernel(without.pidfd_open without pidfd_open=13 GROUPS C-25)
 add_contract_kernel(without.close_range without close_range=13 GROUPS C-127)
-add_contract_kernel(without.epoll_pwait2 without epoll_pwait2=13 GROUPS C-02)
+add_contract_kernel(without.epoll_pwait2 without epoll_pwait2=13 GROUPS C-020 C-021 C-022 C-023 C-024 C-026 C-027 C-029)

@@ -229,7 +229,7 @@ static int prepared(void (*prepare)(int)) {
  * left out. */
 static long traps(void) {
     const char *wanted = getenv("CONTRACT_TRAPS");
-    return wanted != NULL ? atol(wanted) : 150000;
+    return wanted != NULL ? atol(wanted) : 40000;
 }
 
 /* How far apart the instructions are where a call is left, so that all of it takes so many traps. */
