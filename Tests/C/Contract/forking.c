@@ -57,6 +57,15 @@ static void close_in_the_child(void) {
     REQUIRE_EQ(next_event(kq).ident, 1);
 }
 
+static void require_working_child(void) {
+    pid_t child = fork();
+    if (child == 0) {
+        require_working_kqueue();
+        _exit(0);
+    }
+    finish_child(child);
+}
+
 static void kqueues_where_wiping_is_pretended(void) {
     struct kevent event;
     pretends_to_wipe = true;
@@ -67,12 +76,7 @@ static void kqueues_where_wiping_is_pretended(void) {
         REQUIRE_ERRNO(kevent(kq, NULL, 0, &event, 1, &no_wait), EBADF);
         REQUIRE(!is_open(kq));
         require_working_kqueue();
-        pid_t grandchild = fork();
-        if (grandchild == 0) {
-            require_working_kqueue();
-            _exit(0);
-        }
-        finish_child(grandchild);
+        require_working_child();
         _exit(0);
     }
     finish_child(child);
@@ -412,12 +416,7 @@ static void fork_without_handlers(pid_t (*how)(void)) {
             require_working_kqueue();
             (void)close(kq); /* the parent's is not touched by it */
             require_working_kqueue();
-            pid_t grandchild = fork();
-            if (grandchild == 0) {
-                require_working_kqueue();
-                _exit(0);
-            }
-            finish_child(grandchild);
+            require_working_child();
             _exit(0);
         }
         finish_child(child);
