@@ -27,7 +27,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
 
   /// - Throws: ENOMEM.
   public init() throws(Errno) {
-    state = try Arena.map(State.self, count: 1)
+    state = try Arena.mapApart(State.self)
     adopt()
   }
 
@@ -50,7 +50,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
 
   /// Gives back a registry that never was used.
   public func discard() {
-    Arena.unmap(state, count: 1)
+    Arena.unmapApart(state)
   }
 
   /// The address, for a place that holds it atomically.
