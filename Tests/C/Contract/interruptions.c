@@ -72,16 +72,19 @@ static long sleeps_of(pid_t thread) {
     return strtol(line + sizeof label - 1, NULL, 10);
 }
 
-static void use_other_stack(void) {
+/* Returns the stack that handlers ran on before. */
+static stack_t use_other_stack(void) {
     static char bytes[65536];
-    stack_t stack = {.ss_sp = bytes, .ss_size = sizeof bytes};
-    REQUIRE_EQ(sigaltstack(&stack, NULL), 0);
+    stack_t stack = {.ss_sp = bytes, .ss_size = sizeof bytes}, before;
+    REQUIRE_EQ(sigaltstack(&stack, &before), 0);
+    return before;
 }
 
 static void *wait_over_and_over(void *argument) {
     struct interrupted *waits = argument;
+    stack_t before = {.ss_flags = SS_DISABLE};
     if (waits->stack)
-        use_other_stack();
+        before = use_other_stack();
     waits->tid = thread_number();
     for (int i = 1; i <= waits->rounds; i++) {
         struct kevent event;
@@ -94,6 +97,8 @@ static void *wait_over_and_over(void *argument) {
         waits->spurious += is_interruption && runs == 0;
     }
     waits->round = waits->rounds + 1;
+    if (waits->stack) /* a sanitizer frees its own with the thread */
+        REQUIRE_EQ(sigaltstack(&before, NULL), 0);
     return NULL;
 }
 
@@ -165,7 +170,7 @@ static void stop_and_continue(bool has_other_stack, bool is_noisy) {
         struct kevent event;
         make_noisy(&noisy);
         if (has_other_stack)
-            use_other_stack();
+            (void)use_other_stack();
         if (is_noisy)
             start_noise(&noisy, 3000);
         double start = now_ms();
