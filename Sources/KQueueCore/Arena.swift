@@ -36,10 +36,13 @@ public enum Arena {
     Segments.leaveBehind()
   }
 
+  /// Zeroed memory that a forked child finds empty: a block of a segment, or where it is large, a mapping of its own.
+  /// - Returns: nil where there is no memory.
   public static func take(_ bytes: Int) -> UnsafeMutableRawPointer? {
     bytes <= Segment.largest ? Segments.take(bytes) : kq_map(bytes)
   }
 
+  /// Gives back what `take` gave for as many bytes. Async-signal-safe.
   public static func giveBack(_ memory: UnsafeMutableRawPointer, _ bytes: Int) {
     if bytes <= Segment.largest { Segments.giveBack(memory, bytes) } else { kq_unmap(memory, bytes) }
   }

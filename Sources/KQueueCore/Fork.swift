@@ -143,7 +143,6 @@ extension KQueueHandle where Backend: ~Copyable {
     try? queue.pointee.restore(knote, ext, told)
     flushAndUnlock()
   }
-
 }
 
 /// What was told of a knote up to a fork.

@@ -129,7 +129,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     Backend.reach(.named)
     let stale = record.pointee.kqueue.exchange(UInt(bitPattern: handle.slot), ordering: .acquiringAndReleasing)
     kqueue(of: stale)?.close()
-    // Whoever found that out before has given the number up.
+    // A thread that found the former kqueue closed unseen may have disowned the number since it was made.
     _ = kq_own(number)
     // So was one that is still watched: what watches it does not watch this kqueue.
     takeWatchers(record) { slot in

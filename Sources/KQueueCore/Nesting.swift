@@ -43,7 +43,8 @@ extension KQueueRegistry where Backend: ~Copyable {
     slot.pointee.watchedKqueues.load(ordering: .relaxed) > 0
   }
 
-  /// How many kqueues would stand in the longest chain of which two are neighbours; beyond a limit, no matter.
+  /// How many kqueues would stand in the longest chain of which two are neighbours; beyond a limit, no matter. The shield
+  /// of the nesting lock is up, so the registry's lock is not left behind either.
   private func chain(of inner: UnsafeMutablePointer<Slot>, in outer: UnsafeMutablePointer<Slot>, _ limit: Int) -> Int {
     Backend.reach(&state.pointee.lock)
     _ = kq_lock_take(&state.pointee.lock)
