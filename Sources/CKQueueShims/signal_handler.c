@@ -101,10 +101,20 @@ static void run_replaced(unsigned place, int number, siginfo_t *info, void *cont
         run(number, info, context, &program);
 }
 
-/* Once, though it may have been pending when it was counted. */
-static void count(int number) {
+/* Before what it says is seen: see kq_signal_await. */
+static void count(int number, siginfo_t *info) {
     atomic_fetch_add(&kq_signal_records[number].count, 1);
+    kq_hear_child(number, info);
     kq_signal_notify(number);
+    atomic_fetch_add(&kq_signal_records[number].told, 1);
+}
+
+/* Once, though it may have been pending when it was counted. */
+static void note(int number, siginfo_t *info, bool was_counted) {
+    if (was_counted)
+        kq_hear_child(number, info);
+    else
+        count(number, info);
 }
 
 static void handle(unsigned place, int number, siginfo_t *info, void *context) {
@@ -127,11 +137,8 @@ static void handle(unsigned place, int number, siginfo_t *info, void *context) {
         let_it_happen(number, info, &program);
         return;
     }
-    if (kq_signal_is_watched(number)) {
-        kq_hear_child(number, info);
-        if (!was_counted)
-            count(number);
-    }
+    if (kq_signal_is_watched(number))
+        note(number, info, was_counted);
     kq_action_take(&record->fronts[place], &program);
     kq_note_interruption(is_handler(&program));
     errno = error;

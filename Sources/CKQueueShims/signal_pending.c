@@ -68,6 +68,7 @@ static void count_pending(int number, struct look *look) {
         return;
     atomic_fetch_add(&kq_signal_records[number].count, marking.fresh);
     tell_others(number, has(&look->own, number));
+    atomic_fetch_add(&kq_signal_records[number].told, marking.fresh);
 }
 
 /* Whether a look is worth its cost. */

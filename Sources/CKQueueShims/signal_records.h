@@ -21,6 +21,7 @@ extern const kq_front kq_fronts[FRONTS];
 struct kq_signal_record {
     atomic_uint users;                /* knotes */
     atomic_uint count;                /* occurrences, ever */
+    atomic_uint told;                 /* of those, the ones whose notification is written */
     atomic_int notifier;              /* the descriptor to write to, + 1 */
     atomic_int busy;                  /* handlers that may be about to */
     atomic_uint front;                /* the handler in force */

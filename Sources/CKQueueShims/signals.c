@@ -190,10 +190,12 @@ static void forget(struct kq_signal_record *record) {
 static void forget_all(void) {
     kq_forget_listeners();
     for (int number = 1; number < SIGNALS; number++) {
+        struct kq_signal_record *record = &kq_signal_records[number];
+        atomic_store(&record->told, atomic_load(&record->count));
         if (!kq_signal_is_watched(number))
             continue;
         give_back(number);
-        forget(&kq_signal_records[number]);
+        forget(record);
     }
 }
 
@@ -344,6 +346,18 @@ int kq_signal_unwatch(int number) {
 
 unsigned kq_signal_count(int number) {
     return atomic_load(&kq_signal_records[number].count);
+}
+
+/* A handler that never comes on, as its thread was cancelled in it, is given up once for all. */
+void kq_signal_await(int number, unsigned count) {
+    enum { TRIES = 20000 };
+    struct kq_signal_record *record = &kq_signal_records[number];
+    for (int i = 0; i < TRIES; i++) {
+        if ((int)(count - atomic_load(&record->told)) <= 0)
+            return;
+        kq_pause();
+    }
+    atomic_store(&record->told, count);
 }
 
 /* Whether an action is the handler that is in force, as we installed it. */

@@ -208,7 +208,7 @@ public protocol PlatformBackend: ~Copyable {
   func wake() -> Bool
 
   /// Undoes a `wake` that no `wait` has reported yet; one may report it all the same.
-  func takeBackWake()
+  mutating func takeBackWake()
 
   /// The lock is about to be dropped: whoever waits has to know what was changed.
   mutating func flush(_ knotes: borrowing Knotes)

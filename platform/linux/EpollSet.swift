@@ -36,6 +36,13 @@ struct EpollSet: BitwiseCopyable {
     kq_epoll_poll(descriptor, EpollReport.memory(buffer), CInt(truncatingIfNeeded: buffer.count))
   }
 
+  /// Takes its reports and drops them. Of a set of sources that report once.
+  func dropAll() {
+    withUnsafeTemporaryAllocation(of: EpollReport.self, capacity: 8) { reports in
+      while poll(reports) == CInt(reports.count) {}
+    }
+  }
+
   /// - Throws: EBADF, EEXIST, EPERM (cannot be polled), ELOOP, EINVAL, ENOMEM.
   func add(_ descriptor: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {
     try control(EPOLL_CTL_ADD, descriptor, events, token)

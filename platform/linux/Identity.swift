@@ -42,20 +42,13 @@ extension LinuxBackend {
   public var isIntact: Bool {
     kq_is_still_own(main.descriptor) && isKept(wakeDescriptor.descriptor) && isKept(monotonicTimer.descriptor)
       && isKept(realtimeTimer.descriptor) && isKept(files.descriptor) && isKept(mounts.descriptor) && areSidesKept
-      && areSignalsKept && (families?.pointee.isKept(in: main) ?? true)
+      && signals.isKept(in: main) && (families?.pointee.isKept(in: main) ?? true)
       && (looks?.pointee.isKept(in: main) ?? true)
   }
 
   private var areSidesKept: Bool {
     for place in 0..<SideSets.limit where !isKept(sides.number(place) - 1) { return false }
     return true
-  }
-
-  private var areSignalsKept: Bool {
-    for number in 0..<SignalSource.limit where signals.watches(number) && !isKept(kq_signal_notifier(number)) {
-      return false
-    }
-    return isKept(signals.descriptor)
   }
 
   /// Whether a descriptor of ours, where there is one, is what it was.

@@ -71,7 +71,6 @@ extension LinuxBackend {
   private mutating func enterAgain(moving index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     if knote.pointee.kind == .proc { return try enterProcess(index, knotes) }
-    if knote.pointee.kind == .signal { return enterSignalAgain(index, knote) }
     guard knote.pointee.platform.place.isInSet else { return }
     do throws(Errno) {
       try enterInPlace(index, knotes)

@@ -5,18 +5,15 @@ import KQueueCore
 /// The signals of a kqueue (contract 6.8).
 ///
 /// A handler counts for the whole process and writes to an eventfd, one for each signal that is watched: a kqueue
-/// that watches another signal is not woken. Each knote stands in its kqueue's epoll set with its signal's eventfd,
-/// edge-triggered, and remembers the count that it has seen; the eventfd is never read.
+/// that watches another signal is not woken. Each knote remembers the count that it has seen.
 ///
 /// A signal that is blocked reaches no handler. A signalfd tells that it is there; it is counted, and stays there
 /// (C-350). To see which were counted makes the signalfd tell of them again, so it stands in a set of its own, where
 /// that can be dropped.
 struct SignalSource: ~Copyable {
-  /// Signals have numbers below this.
-  static var limit: CInt { 128 }
-
   /// The set that the signalfd stands in, or -1.
-  private(set) var descriptor: CInt = -1
+  private var descriptor: CInt = -1
+  private var handled = HandledSignals()
   private var signalfd: CInt = -1
   /// The set's place among those in which reports of marking are dropped.
   private var place: CInt = -1
@@ -30,10 +27,6 @@ struct SignalSource: ~Copyable {
   /// The looks of others at what is pending, which the signalfd tells of as well.
   private var seenLooks = kq_signal_looks()
 
-  func watches(_ number: CInt) -> Bool {
-    watched.contains(number)
-  }
-
   /// Whether there is anything to see to before a wait.
   var isWatchful: Bool {
     @inline(__always) get { !watched.isEmpty }
@@ -43,7 +36,8 @@ struct SignalSource: ~Copyable {
 
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func prepare(_ knotes: borrowing LinuxBackend.Knotes, in set: EpollSet) throws(Errno) {
-    try knotesOfSignal.reserve { Self.hash(CInt(truncatingIfNeeded: knotes[$0].pointee.ident)) }
+    try knotesOfSignal.reserve { Self.hash(knotes[$0].pointee.signalNumber) }
+    try handled.open(in: set)
     guard descriptor < 0 else { return }
     let own = try EpollSet(high: ())
     do throws(Errno) {
@@ -59,21 +53,25 @@ struct SignalSource: ~Copyable {
     descriptor = own.descriptor
   }
 
-  mutating func add(_ index: UInt32, _ number: CInt) {
+  /// - Throws: ENOMEM.
+  mutating func add(_ index: UInt32, _ number: CInt, _ notifier: CInt) throws(Errno) {
+    try handled.add(number, notifier)
     knotesOfSignal.insert(Self.hash(number), index)
     watched.insert(number)
   }
 
   mutating func remove(_ index: UInt32, _ number: CInt) {
+    want(number, false)
+    handled.remove(number)
     knotesOfSignal.remove(Self.hash(number), index)
     watched.remove(number)
-    want(number, false)
   }
 
-  /// Has the signalfd tell of a signal, or not; what is pending by now it tells at once.
+  /// Has a signal reported, or not; one that is pending, or ever came, is reported at once.
   mutating func want(_ number: CInt, _ isWanted: Bool) {
     guard wanted.contains(number) != isWanted else { return }
     if isWanted { wanted.insert(number) } else { wanted.remove(number) }
+    handled.want(number, isWanted)
     _ = kq_signalfd(signalfd, wanted)
   }
 
@@ -83,23 +81,18 @@ struct SignalSource: ~Copyable {
     if place < 0 { place = try Errno.check(kq_listen(descriptor)) }
   }
 
-  /// Drops reports of what was pending before a knote was added; what came since is told by its descriptor.
-  mutating func begin() {
+  /// Drops reports of what came before a knote was added.
+  mutating func begin(_ knotes: borrowing LinuxBackend.Knotes) {
     count(own: kq_signal_numbers())
+    settle(knotes)
   }
 
   // MARK: Signals that are pending
 
   /// Counts what no handler will count; others are told of it.
   private mutating func count(own: kq_signal_numbers) {
-    dropReports()
+    EpollSet(descriptor: descriptor).dropAll()
     if !kq_signals_collect(own, &seenLooks) { leftSomething = true }
-  }
-
-  private func dropReports() {
-    withUnsafeTemporaryAllocation(of: EpollReport.self, capacity: 1) { report in
-      while EpollSet(descriptor: descriptor).poll(report) > 0 {}
-    }
   }
 
   /// Counts, and writes what that is to knotes of this kqueue.
@@ -108,12 +101,21 @@ struct SignalSource: ~Copyable {
   ) -> Int {
     count(own: wanted)
     var written = 0
-    for number in 0..<Self.limit where wanted.contains(number) && written < buffer.count {
-      guard let index = find(number, knotes) else { continue }
+    wanted.visit { number in
+      guard written < buffer.count, let index = find(number, knotes), knotes[index].pointee.hasOccurred else { return }
       buffer[written] = knotes[index].pointee.takeOccurrences(index)
       written += 1
     }
+    settle(knotes)
     return written
+  }
+
+  /// Has reported what was not taken, and nothing else.
+  func settle(_ knotes: borrowing LinuxBackend.Knotes) {
+    handled.dropReports()
+    wanted.visit { number in
+      if let index = find(number, knotes), knotes[index].pointee.hasOccurred { handled.want(number, true) }
+    }
   }
 
   private func find(_ number: CInt, _ knotes: borrowing LinuxBackend.Knotes) -> UInt32? {
@@ -126,7 +128,7 @@ struct SignalSource: ~Copyable {
     if leftSomething { tellAgain() }
     leftSomething = false
     guard !kq_signals_are_seen() else { return }
-    for number in 0..<Self.limit where watched.contains(number) { kq_signal_look(number) }
+    watched.visit { kq_signal_look($0) }
   }
 
   private func tellAgain() {
@@ -135,8 +137,17 @@ struct SignalSource: ~Copyable {
 
   // MARK: The set
 
+  /// Whether the descriptors are what they were.
+  func isKept(in set: EpollSet) -> Bool {
+    guard descriptor >= 0 else { return true }
+    var areKept = set.holds(descriptor) && set.holds(handled.descriptor)
+    watched.visit { areKept = areKept && handled.isKept($0) }
+    return areKept
+  }
+
   /// Enters it into a set that takes another's place.
   func enter(_ set: EpollSet) {
+    handled.enter(set)
     guard descriptor >= 0 else { return }
     try? set.add(descriptor, EPOLLIN.rawValue, EpollToken.source(.signals))
   }
@@ -146,6 +157,7 @@ struct SignalSource: ~Copyable {
     place = -1
     if signalfd >= 0 { kq_close_own(signalfd) }
     if descriptor >= 0 { kq_close_own(descriptor) }
+    handled.close()
     signalfd = -1
     descriptor = -1
     knotesOfSignal.removeAll()
@@ -161,6 +173,20 @@ extension kq_signal_numbers {
 
   func contains(_ number: CInt) -> Bool {
     (number < 64 ? low >> UInt64(number) : high >> UInt64(number - 64)) & 1 != 0
+  }
+
+  /// In ascending order.
+  func visit(_ body: (CInt) -> Void) {
+    Self.visit(low, from: 0, body)
+    Self.visit(high, from: 64, body)
+  }
+
+  private static func visit(_ bits: UInt64, from first: CInt, _ body: (CInt) -> Void) {
+    var left = bits
+    while left != 0 {
+      body(first + CInt(left.trailingZeroBitCount))
+      left &= left - 1
+    }
   }
 
   mutating func insert(_ number: CInt) {

@@ -16,26 +16,24 @@ extension LinuxBackend {
     knote.pointee.platform.watch = CInt(bitPattern: kq_signal_count(number))
     do throws(Errno) {
       try signals.listen()
-      try main.add(notifier, knote.pointee.signalEvents, EpollToken.knote(index, knote.pointee.generation))
+      try signals.add(index, number, notifier)
     } catch {
       unwatchSignal(number)
       throw error
     }
     knote.pointee.platform.place = .facility
-    signals.add(index, number)
     signals.want(number, !knote.pointee.isDisabled)
-    signals.begin()
+    signals.begin(knotes)
     watched += 1
     return .recorded
   }
 
   /// Follows EV_ENABLE and EV_DISABLE. What came meanwhile is found by the count, and reported again.
-  mutating func updateSignal(_ index: UInt32, _ knote: LinuxKnotePointer) throws(Errno) {
+  mutating func updateSignal(_ index: UInt32, _ knotes: borrowing Knotes) {
+    let knote = knotes[index]
     guard knote.pointee.platform.place == .facility else { return }
-    let number = knote.pointee.signalNumber
-    try main.modify(
-      kq_signal_notifier(number), knote.pointee.signalEvents, EpollToken.knote(index, knote.pointee.generation))
-    signals.want(number, !knote.pointee.isDisabled)
+    signals.want(knote.pointee.signalNumber, !knote.pointee.isDisabled)
+    signals.settle(knotes)
   }
 
   mutating func detachSignal(_ index: UInt32, _ knote: LinuxKnotePointer) {
@@ -44,15 +42,7 @@ extension LinuxBackend {
     knote.pointee.platform.place = .none
     signals.remove(index, number)
     watched -= 1
-    try? main.remove(kq_signal_notifier(number))
     unwatchSignal(number)
-  }
-
-  func enterSignalAgain(_ index: UInt32, _ knote: LinuxKnotePointer) {
-    guard knote.pointee.platform.place == .facility else { return }
-    try? main.add(
-      kq_signal_notifier(knote.pointee.signalNumber), knote.pointee.signalEvents,
-      EpollToken.knote(index, knote.pointee.generation))
   }
 
   /// - Returns: the eventfd that is written to.
@@ -75,15 +65,16 @@ extension LinuxBackend {
 extension Knote<LinuxKnote> {
   var signalNumber: CInt { CInt(truncatingIfNeeded: ident) }
 
-  /// The events of the entry with the signal's eventfd; a disabled knote keeps its entry, without interest.
-  var signalEvents: UInt32 {
-    isDisabled ? EPOLLET.rawValue : EPOLLIN.rawValue | EPOLLET.rawValue
+  /// Whether the signal came since this was last asked.
+  var hasOccurred: Bool {
+    kq_signal_count(signalNumber) != CUnsignedInt(bitPattern: platform.watch)
   }
 
-  /// How often the signal came since this was last asked.
+  /// How often the signal came since this was last asked; returns when no notification of it is still to be written.
   mutating func takeOccurrences(_ index: UInt32) -> Happening {
     let count = kq_signal_count(signalNumber)
     let fresh = count &- CUnsignedInt(bitPattern: platform.watch)
+    kq_signal_await(signalNumber, count)
     platform.watch = CInt(bitPattern: count)
     return Happening(KnoteToken(index: index, generation: generation), bits: 0, data: Int(fresh))
   }

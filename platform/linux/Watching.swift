@@ -46,7 +46,7 @@ extension LinuxBackend {
     let knote = knotes[index]
     if knote.pointee.kind == .fs { return mounts.update(in: main) }
     if knote.pointee.kind == .proc { return try updateProcess(index, knotes) }
-    if knote.pointee.kind == .signal { return try updateSignal(index, knote) }
+    if knote.pointee.kind == .signal { return updateSignal(index, knotes) }
     knote.pointee.platform.isPlain = false
     knote.pointee.platform.toldEnd = .none
     if knote.pointee.platform.place.isInSet { knote.pointee.platform.forgetTold() }
@@ -63,7 +63,7 @@ extension LinuxBackend {
   }
 
   public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
-    knotes[index].pointee.kind == .signal ? knotes[index].pointee.takeOccurrences(index) : end(index, knotes)
+    end(index, knotes)
   }
 
   public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {

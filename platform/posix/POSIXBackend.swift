@@ -29,6 +29,10 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var areFilesLeft = false
   /// The pipe may be readable for what is not watched any more: the next to ask drains it (C-351).
   var mayTellGone = false
+  /// A handler may write to the pipe of what was gathered by now.
+  private var mayBeToldAgain = false
+  /// The core had the pipe made readable, or is about to.
+  private var isWoken = false
   /// The pipe stays readable for all who sleep, and its number may be the program's by now.
   private var isClosing = false
   /// A round of `gather` did not end, as there was no room.
@@ -119,20 +123,30 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   // MARK: Waking
 
-  public mutating func prepareWake() {}
+  public mutating func prepareWake() {
+    isWoken = true
+  }
 
   public func wake() -> Bool {
     pipe.signal()
   }
 
-  public func takeBackWake() {
+  public mutating func takeBackWake() {
+    isWoken = false
     if outdated == 0 { drain() }
   }
 
   /// A handler may have counted and written meanwhile; whoever counts later writes later.
-  private func drain() {
+  private mutating func drain() {
+    if mayBeToldAgain { awaitHandlers() }
+    mayBeToldAgain = false
     pipe.drain()
     if hasUnseen { _ = pipe.signal() }
+  }
+
+  /// Takes back what handlers wrote of what was gathered (C-351). Those who sleep do so themselves.
+  private mutating func drainTold() {
+    if !isWoken && sleepers == 0 && outdated == 0 && !isClosing { drain() }
   }
 
   public mutating func wakeAll() {
@@ -157,6 +171,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   /// One sleeper has to wait for everything, if there is any: when that one leaves, another looks anew.
   public mutating func flush(_ knotes: borrowing Knotes) {
     listenAsEnabled(knotes)
+    if mayBeToldAgain { drainTold() }
     if sleepers > 0 && upToDate == 0 { _ = pipe.signal() }
   }
 
@@ -210,6 +225,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     if sleeper.version == version { upToDate -= 1 }
     if outdated > 0 && Int32(bitPattern: sleeper.version &- newest) < 0 { outdated -= 1 }
     let told = sleeper.list.told
+    if told.contains(.wake) { isWoken = false }
     if told.contains(.wake) && !isClosing && outdated == 0 { drain() }
     mayTellGone = false
     // A time that was reported is over; the core asks for the next.
@@ -270,6 +286,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     var written = 0
     gatherSignals(knotes, buffer, &written)
     reaper.gather(knotes, buffer, &written)
+    if written > 0 { mayBeToldAgain = true }
     gatherFiles(knotes, buffer, &written)
     isGathering = written == buffer.count
     return written

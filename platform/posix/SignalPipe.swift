@@ -48,6 +48,12 @@ extension POSIXBackend {
     return false
   }
 
+  /// Until handlers have written of what was gathered.
+  func awaitHandlers() {
+    for place in 0..<signals.count { kq_signal_await(signals[place].number, signals[place].seen) }
+    if reaper.count > 0 { kq_signal_await(kq_child_signal(), kq_signal_count(kq_child_signal())) }
+  }
+
   /// Has the pipe made readable for those that can be delivered, and for no others (C-100).
   mutating func listenAsEnabled(_ knotes: borrowing Knotes) {
     for place in 0..<signals.count where signals[place].listens == knotes[signals[place].token.index].pointee.isDisabled

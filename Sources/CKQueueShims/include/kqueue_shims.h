@@ -264,6 +264,11 @@ void kq_signal_withhold(int number);
 int kq_signal_unwatch(int number);
 /* Occurrences ever; it wraps. */
 unsigned kq_signal_count(int number);
+/*
+ * Returns when the notification of the occurrences up to a count is written, which a handler does after it counts:
+ * who takes the count and drops the notification before that is told of nothing later.
+ */
+void kq_signal_await(int number, unsigned count);
 /* Bit n is signal n. */
 struct kq_signal_numbers {
     uint64_t low, high;

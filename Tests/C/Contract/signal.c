@@ -367,6 +367,29 @@ static void a_full_eventlist_loses_nothing(void) {
     require_silent(kq);
 }
 
+/* However many there are, one call works on each once. */
+static void every_signal_there_is(void) {
+    int kq = new_kqueue(), count = 0;
+    struct kevent events[2 * 64];
+    need_exact_signals();
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        if (number == SIGKILL || number == SIGSTOP || (number > 31 && number < SIGRTMIN))
+            continue;
+        watch(kq, number, 0);
+        deliver(number);
+        count++;
+    }
+    REQUIRE_EQ(collect(kq, events, 2 * 64, 1000), count);
+    for (int i = 0; i < count; i++)
+        REQUIRE_EQ(events[i].data, 1);
+    require_silent(kq);
+    for (int i = 0; i < count; i++)
+        deliver((int)events[i].ident);
+    for (int i = 0; i < count; i++)
+        REQUIRE_EQ(collect(kq, events, 1, 1000), 1);
+    require_silent(kq);
+}
+
 static void children_are_counted(void) {
     int kq = new_kqueue();
     watch(kq, SIGCHLD, 0);
@@ -572,6 +595,53 @@ static void a_disabled_one_is_not_readable(void) {
     REQUIRE_EQ(poll(&item, 1, 0), 0);
 }
 
+/* It came before, and was told then. */
+static void one_enabled_again_is_not_readable(void) {
+    int kq = new_kqueue();
+    struct pollfd item = {.fd = kq, .events = POLLIN};
+    watch(kq, SIGUSR1, 0);
+    deliver(SIGUSR1);
+    EXPECT_SIGNAL(kq, SIGUSR1, 1);
+    change(kq, SIGUSR1, EVFILT_SIGNAL, EV_DISABLE, 0, 0, NULL);
+    change(kq, SIGUSR1, EVFILT_SIGNAL, EV_ENABLE, 0, 0, NULL);
+    REQUIRE_EQ(poll(&item, 1, 0), 0);
+    require_silent(kq);
+}
+
+enum { SENDING_ROUNDS = 3000, SENT_IN_A_ROUND = 3 };
+static pthread_barrier_t sending;
+
+static void *send_in_rounds(void *unused) {
+    (void)unused;
+    for (int round = 0; round < SENDING_ROUNDS; round++) {
+        pthread_barrier_wait(&sending);
+        for (int i = 0; i < SENT_IN_A_ROUND; i++)
+            REQUIRE_EQ(pthread_kill(pthread_self(), SIGRTMIN + i), 0);
+        pthread_barrier_wait(&sending);
+    }
+    return NULL;
+}
+
+/* A handler counts, and then says that it has: who collects in between leaves nothing that says so. */
+static void what_is_collected_is_said_no_more(void) {
+    int kq = new_kqueue();
+    struct kevent events[SENT_IN_A_ROUND];
+    struct pollfd item = {.fd = kq, .events = POLLIN};
+    pthread_t sender;
+    for (int i = 0; i < SENT_IN_A_ROUND; i++)
+        watch(kq, SIGRTMIN + i, 0);
+    REQUIRE_EQ(pthread_barrier_init(&sending, NULL, 2), 0);
+    REQUIRE_EQ(pthread_create(&sender, NULL, send_in_rounds, NULL), 0);
+    for (int round = 0; round < SENDING_ROUNDS; round++) {
+        pthread_barrier_wait(&sending);
+        for (int got = 0; got < SENT_IN_A_ROUND;)
+            got += collect(kq, events, SENT_IN_A_ROUND, 1000);
+        pthread_barrier_wait(&sending);
+        REQUIRE_EQ(poll(&item, 1, 0), 0);
+    }
+    REQUIRE_EQ(pthread_join(sender, NULL), 0);
+}
+
 static void an_outer_kqueue_sees_it(void) {
     int outer = new_kqueue(), inner = new_kqueue();
     change(outer, (uintptr_t)inner, EVFILT_READ, EV_ADD, 0, 0, NULL);
@@ -656,6 +726,9 @@ const struct contract_case signal_cases[] = {
     {"C-100", "epoll sees a kqueue with a signal", epoll_sees_it, 0},
     {"C-100", "epoll sees a kqueue with a blocked signal", epoll_sees_a_blocked_one, 0},
     {"C-100", "a disabled signal does not make it readable", a_disabled_one_is_not_readable, 0},
+    {"C-351", "a signal enabled again makes nothing readable", one_enabled_again_is_not_readable, 0},
+    {"C-351", "what is collected is said no more", what_is_collected_is_said_no_more, 60},
+    {"C-352", "every signal there is, in one kqueue", every_signal_there_is, 0},
     {"C-104", "a signal in an inner kqueue", an_outer_kqueue_sees_it, 0},
     {"C-115", "close gives back what signals took", all_descriptors_come_back, 30},
     {"F7", "a daemon closes what signals need", a_daemon_closes_what_is_inside, 0},

@@ -1,0 +1,62 @@
+import CKQueueShims.Linux
+import KQueueCore
+
+/// The eventfds of the signals of a kqueue, in a set of their own, where what they report can be dropped.
+///
+/// The handler writes to an eventfd, one for each signal that is watched in the process, and nobody reads it: an entry
+/// reports each write once. It counts before it writes. Who takes a count may so be told of it once more, by a write
+/// that comes after, and its kqueue would be readable for nothing (C-351). So the writes are awaited, then all reports
+/// are dropped, and what has been counted but not taken is reported again.
+struct HandledSignals: ~Copyable {
+  private(set) var descriptor: CInt = -1
+
+  private static var reported: UInt32 { EPOLLIN.rawValue | EPOLLET.rawValue }
+
+  private var set: EpollSet { EpollSet(descriptor: descriptor) }
+
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  mutating func open(in main: EpollSet) throws(Errno) {
+    guard descriptor < 0 else { return }
+    let fresh = try EpollSet(high: ())
+    do throws(Errno) {
+      try main.add(fresh.descriptor, EPOLLIN.rawValue, EpollToken.source(.signals))
+    } catch {
+      kq_close_descriptor(fresh.descriptor)
+      throw error
+    }
+    descriptor = fresh.descriptor
+  }
+
+  /// Without interest, until it is wanted.
+  /// - Throws: ENOMEM.
+  func add(_ number: CInt, _ notifier: CInt) throws(Errno) {
+    try set.add(notifier, EPOLLET.rawValue, UInt64(number))
+  }
+
+  func remove(_ number: CInt) {
+    try? set.remove(kq_signal_notifier(number))
+  }
+
+  /// Whether a signal is reported. One that ever came is reported at once.
+  func want(_ number: CInt, _ isWanted: Bool) {
+    try? set.modify(kq_signal_notifier(number), isWanted ? Self.reported : EPOLLET.rawValue, UInt64(number))
+  }
+
+  func dropReports() {
+    set.dropAll()
+  }
+
+  func isKept(_ number: CInt) -> Bool {
+    set.holds(kq_signal_notifier(number))
+  }
+
+  /// Enters it into a set that takes another's place.
+  func enter(_ main: EpollSet) {
+    if descriptor >= 0 { try? main.add(descriptor, EPOLLIN.rawValue, EpollToken.source(.signals)) }
+  }
+
+  mutating func close() {
+    if descriptor >= 0 { kq_close_own(descriptor) }
+    descriptor = -1
+  }
+}
