@@ -48,6 +48,7 @@ static void start(void) {
     handler run = atomic_load(&in_child);
     atomic_store(&forking, 0);
     kq_own_close_in_child();
+    kq_forget_waits();
     if (run != NULL)
         run();
 }

@@ -13,13 +13,6 @@
 
 #include <string.h>
 
-/* A handler may be the first to ask in its thread, and cannot have memory made for it. */
-#ifdef __GLIBC__
-#define OF_THREAD _Thread_local __attribute__((tls_model("initial-exec")))
-#else
-#define OF_THREAD _Thread_local
-#endif
-
 static OF_THREAD volatile unsigned quiet, handled;
 
 /* The mask that is to come back, while signals are held. */

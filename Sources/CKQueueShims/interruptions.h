@@ -10,6 +10,13 @@
 
 #include <signal.h>
 
+/* A handler may be the first to ask in its thread, and cannot have memory made for it. */
+#ifdef __GLIBC__
+#define OF_THREAD _Thread_local __attribute__((tls_model("initial-exec")))
+#else
+#define OF_THREAD _Thread_local
+#endif
+
 /* How often a watched signal came to the calling thread: for nobody but knotes, and for a handler of the program's. */
 struct kq_interruptions {
     unsigned quiet, handled;

@@ -119,6 +119,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   }
 
   /// Watches a kqueue again that got another set under its number.
+  @inline(never)
   func enterAgain(_ number: CInt) {
     lock()
     guard slot.pointee.isInitialised && slot.pointee.number != 0 else { return unlock() }

@@ -14,6 +14,7 @@ extension KQueueHandle where Backend: ~Copyable {
     cancelled: CancelHandler?
   ) throws(Errno) -> Int {
     var signals = kq_wait_signals()
+    kq_abandon_left_waits()
     if kq_jumps() { kq_signals_hold(&signals) }
     defer { if signals.are_held { kq_signals_let_go(&signals) } }
     if lock() { kq_signals_hold(&signals) }
@@ -179,14 +180,17 @@ extension KQueueHandle where Backend: ~Copyable {
     queue.pointee.waiters += 1
     let nanoseconds = announceWait() ? left : 0
     let isClogged = queue.pointee.isClogged
+    let signals = parked.signals.unsafelyUnwrapped
     Backend.reach(.announced)
+    let place = parked.keep(cancelled)
     flushAndUnlock()
     let reports = withUnsafeMutablePointer(to: &parked) {
       isClogged
         ? kq_nap(min(nanoseconds ?? .max, Self.cloggedInterval), cancelled, $0)
         : Backend.wait(
-          waiter, buffer, nanoseconds: nanoseconds, signals: $0.pointee.signals, cancelled: cancelled, context: $0)
+          waiter, buffer, nanoseconds: nanoseconds, signals: signals, cancelled: cancelled, context: $0)
     }
+    kq_wait_ends(place)
     lock()
     guard leave(waiter) else { return nil }
     Backend.reach(.left)
@@ -221,7 +225,8 @@ extension KQueueHandle where Backend: ~Copyable {
 public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
   let handle: KQueueHandle<Backend>
   let buffer: UnsafeMutableBufferPointer<Backend.RawEvent>
-  let signals: UnsafeMutablePointer<kq_wait_signals>
+  /// Nil once the frame is gone: whoever jumped out of it had the mask set.
+  private(set) var signals: UnsafeMutablePointer<kq_wait_signals>?
   fileprivate var waiter: Backend.Waiter?
 
   /// Cleans up after a thread that was cancelled while it waited. Reports that the kernel may have handed
@@ -229,8 +234,11 @@ public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
   public static func abandon(_ context: UnsafeMutableRawPointer) {
     let parked = context.assumingMemoryBound(to: Parked.self).pointee
     let handle = parked.handle
-    defer { if parked.signals.pointee.are_held { kq_signals_let_go(parked.signals) } }
+    if parked.signals != nil { kq_forget_waits() }
+    defer { if let signals = parked.signals, signals.pointee.are_held { kq_signals_let_go(signals) } }
     handle.lock()
+    // A child finds nothing there.
+    guard handle.slot.pointee.isInitialised else { return handle.unlock() }
     if handle.leave(parked.waiter.unsafelyUnwrapped) {
       handle.queue.pointee.buffers.give(back: parked.buffer)
       handle.queue.pointee.askAgain()
@@ -239,6 +247,14 @@ public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
       parked.unmapBuffer()
       handle.unlock()
     }
+  }
+
+  /// Has a later call of the thread abandon this wait, should a handler jump out of it.
+  fileprivate mutating func keep(_ abandon: CancelHandler?) -> CInt {
+    let own = signals
+    signals = nil
+    defer { signals = own }
+    return withUnsafePointer(to: &self) { kq_wait_begins(abandon, $0, MemoryLayout<Parked>.size) }
   }
 
   /// Frees the buffer of a kqueue that was closed meanwhile.

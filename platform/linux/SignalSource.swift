@@ -176,6 +176,7 @@ extension kq_signal_numbers {
   }
 
   /// In ascending order.
+  @inline(never)
   func visit(_ body: (CInt) -> Void) {
     Self.visit(low, from: 0, body)
     Self.visit(high, from: 64, body)

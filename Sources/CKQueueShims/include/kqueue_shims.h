@@ -119,6 +119,15 @@ static inline void kq_lock_drop(struct kq_lock *lock) {
  */
 bool kq_jumps(void);
 void kq_note_jump(void);
+/*
+ * Keeps a copy of what a thread has that is about to wait, `size` bytes, until the wait ends.  Should a signal handler
+ * jump out of it, the thread's next call gives that back by `abandon`, at its beginning.
+ */
+int kq_wait_begins(void (*abandon)(void *), const void *context, size_t size);
+void kq_wait_ends(int place);
+void kq_abandon_left_waits(void);
+/* In a child, and in a thread that was cancelled: there are no waits. */
+void kq_forget_waits(void);
 
 /* What stands before it is stored before what stands behind it, as a handler on this thread sees them. */
 static inline void kq_order_stores(void) {

@@ -138,6 +138,117 @@ static void jumps_out_of_waits(void) {
     REQUIRE_EQ(close(kq), 0);
 }
 
+static bool is_readable(int kq) {
+    struct pollfd item = {.fd = kq, .events = POLLIN};
+    return poll(&item, 1, 0) == 1;
+}
+
+static void end_waits_by_jumps(int kq, int count) {
+    static struct kevent event;
+    timer_t timer = start_alarms(500000);
+    block_alarms(SIG_UNBLOCK);
+    for (jumps = 0; jumps < count;)
+        INTERRUPTIBLE(kevent(kq, NULL, 0, &event, 1, NULL));
+    stop_alarms(timer);
+}
+
+/* What waits is nobody any more: the kqueue becomes readable by events alone, and none is lost. */
+static void nobody_waits_after_a_jump(void) {
+    int kq = new_kqueue(), pair[2];
+    new_pipe(pair);
+    add_user(kq, 1, EV_CLEAR);
+    end_waits_by_jumps(kq, 3);
+    add_read(kq, pair[0], 0);
+    REQUIRE(delete_knote(kq, (uintptr_t)pair[0], EVFILT_READ));
+    add_read(kq, pair[0], 0);
+    require_silent(kq);
+    REQUIRE(!is_readable(kq));
+    put(pair[1], "x");
+    for (int i = 0; i < 3; i++)
+        EXPECT(kq, pair[0], EV_ADD, 0, 1);
+    REQUIRE_EQ(close(kq), 0);
+}
+
+/* The thread's next call is for another kqueue, and the first one is closed by then. */
+static void a_kqueue_left_is_closed(void) {
+    int kq = new_kqueue(), other = new_kqueue();
+    end_waits_by_jumps(kq, 1);
+    REQUIRE_EQ(close(kq), 0);
+    require_silent(other);
+    require_works(other);
+    end_waits_by_jumps(other, 1);
+    require_works(other);
+}
+
+static int left_kq;
+
+static void call_at_the_end(void *unused) {
+    struct kevent event;
+    (void)unused;
+    REQUIRE_EQ(kevent(left_kq, NULL, 0, &event, 1, &no_wait), 0);
+}
+
+static void *wait_with_a_destructor(void *key) {
+    struct kevent event;
+    REQUIRE_EQ(pthread_setspecific(*(pthread_key_t *)key, key), 0);
+    (void)kevent(left_kq, NULL, 0, &event, 1, NULL);
+    return NULL;
+}
+
+/* A cancelled thread gives back what it has once, though it calls again while it ends. */
+static void a_cancelled_thread_calls_again(void) {
+    pthread_key_t key;
+    pthread_t thread;
+    left_kq = new_kqueue();
+    add_user(left_kq, 1, EV_CLEAR);
+    REQUIRE_EQ(pthread_key_create(&key, call_at_the_end), 0);
+    REQUIRE_EQ(pthread_create(&thread, NULL, wait_with_a_destructor, &key), 0);
+    sleep_ms(50);
+    REQUIRE_EQ(pthread_cancel(thread), 0);
+    REQUIRE_EQ(pthread_join(thread, NULL), 0);
+    require_works(left_kq);
+    REQUIRE_EQ(close(left_kq), 0);
+    REQUIRE_EQ(pthread_key_delete(key), 0);
+}
+
+static sigjmp_buf outer_escape;
+
+static void wait_again(int number) {
+    static int rounds;
+    struct kevent event;
+    (void)number;
+    if (rounds++ % 2)
+        siglongjmp(outer_escape, 1);
+    int kq = new_kqueue();
+    change(kq, 1, EVFILT_TIMER, EV_ADD, 0, 1, NULL);
+    REQUIRE_EQ(kevent(kq, NULL, 0, &event, 1, NULL), 1);
+    REQUIRE_EQ(close(kq), 0);
+}
+
+/* A handler's own wait inside another, which goes on, or is then jumped out of. */
+static void a_wait_inside_another(void) {
+    static int kq;
+    struct sigaction action = {.sa_handler = wait_again};
+    struct kevent event;
+    kq = new_kqueue();
+    add_user(kq, 1, EV_CLEAR);
+    sigemptyset(&action.sa_mask);
+    REQUIRE_EQ(sigaction(SIGPROF, &action, NULL), 0);
+    for (volatile int i = 0; i < 6; i++)
+        if (sigsetjmp(outer_escape, 1) == 0) {
+            struct sigevent how = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF};
+            struct itimerspec once = {{0, 0}, {0, 20000000}};
+            timer_t timer;
+            REQUIRE_EQ(timer_create(CLOCK_MONOTONIC, &how, &timer), 0);
+            REQUIRE_EQ(timer_settime(timer, 0, &once, NULL), 0);
+            REQUIRE_ERRNO(kevent(kq, NULL, 0, &event, 1, NULL), EINTR);
+        }
+    require_silent(kq);
+    REQUIRE(!is_readable(kq));
+    require_works(kq);
+    REQUIRE_EQ(close(kq), 0);
+}
+
 /* Those who wait in the same kqueue are woken as ever. */
 static void jumps_beside_a_waiter(void) {
     static int kq;
@@ -211,6 +322,10 @@ static void jumps_out_of_close(void) {
 const struct contract_case jump_cases[] = {
     {"C-028", "hundreds of jumps out of calls that do not wait", jumps_out_of_calls, 60},
     {"C-028", "hundreds of jumps out of waits", jumps_out_of_waits, 60},
+    {"C-028", "nobody waits after a jump out of a wait", nobody_waits_after_a_jump, 20},
+    {"C-028", "a jump out of a wait in a kqueue that is then closed", a_kqueue_left_is_closed, 20},
+    {"C-028", "a handler's wait inside another, and a jump out of that", a_wait_inside_another, 20},
+    {"C-028", "a cancelled thread calls again while it ends", a_cancelled_thread_calls_again, 20},
     {"C-028", "jumps beside threads that wait in the same kqueue", jumps_beside_a_waiter, 60},
     {"C-028", "jumps out of close()", jumps_out_of_close, 60},
     {NULL, NULL, NULL, 0},
