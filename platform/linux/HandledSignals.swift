@@ -38,8 +38,9 @@ struct HandledSignals: ~Copyable {
   }
 
   /// Whether a signal is reported. One that ever came is reported at once.
-  func want(_ number: CInt, _ isWanted: Bool) {
-    try? set.modify(kq_signal_notifier(number), isWanted ? Self.reported : EPOLLET.rawValue, UInt64(number))
+  /// - Throws: EBADF, ENOENT, ENOMEM.
+  func want(_ number: CInt, _ isWanted: Bool) throws(Errno) {
+    try set.modify(kq_signal_notifier(number), isWanted ? Self.reported : EPOLLET.rawValue, UInt64(number))
   }
 
   func dropReports() {

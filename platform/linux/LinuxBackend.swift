@@ -149,7 +149,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   }
 
   public mutating func poll(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<EpollReport>) -> CInt {
-    lookAgain()
+    lookAgain(knotes)
     files.beginLook()
     return main.poll(buffer)
   }
@@ -159,14 +159,14 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   }
 
   public mutating func enter(_ knotes: borrowing Knotes) -> CInt {
-    lookAgain()
+    lookAgain(knotes)
     return main.descriptor
   }
 
   /// Sees to what nobody tells of.
   @inline(__always)
-  private mutating func lookAgain() {
-    if signals.isWatchful { signals.look() }
+  private mutating func lookAgain(_ knotes: borrowing Knotes) {
+    if signals.isWatchful { signals.look(knotes) }
     if looks != nil { looks.unsafelyUnwrapped.pointee.arm() }
   }
 

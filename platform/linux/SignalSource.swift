@@ -24,6 +24,8 @@ struct SignalSource: ~Copyable {
   private var wanted = kq_signal_numbers()
   /// Something is to be looked at again.
   private var leftSomething = false
+  /// What was counted could not be reported again.
+  private var isUnsettled = false
   /// The looks of others at what is pending, which the signalfd tells of as well.
   private var seenLooks = kq_signal_looks()
 
@@ -61,18 +63,20 @@ struct SignalSource: ~Copyable {
   }
 
   mutating func remove(_ index: UInt32, _ number: CInt) {
-    want(number, false)
+    try? want(number, false)
     handled.remove(number)
     knotesOfSignal.remove(Self.hash(number), index)
     watched.remove(number)
   }
 
   /// Has a signal reported, or not; one that is pending, or ever came, is reported at once.
-  mutating func want(_ number: CInt, _ isWanted: Bool) {
+  /// - Throws: EBADF, ENOENT, ENOMEM.
+  mutating func want(_ number: CInt, _ isWanted: Bool) throws(Errno) {
     guard wanted.contains(number) != isWanted else { return }
-    if isWanted { wanted.insert(number) } else { wanted.remove(number) }
-    handled.want(number, isWanted)
-    _ = kq_signalfd(signalfd, wanted)
+    defer { _ = kq_signalfd(signalfd, wanted) }
+    if !isWanted { wanted.remove(number) }
+    try handled.want(number, isWanted)
+    if isWanted { wanted.insert(number) }
   }
 
   /// Takes the place. After a signal is watched, as the first to watch one in a process forgets its parent's places.
@@ -111,11 +115,14 @@ struct SignalSource: ~Copyable {
   }
 
   /// Has reported what was not taken, and nothing else.
-  func settle(_ knotes: borrowing LinuxBackend.Knotes) {
+  mutating func settle(_ knotes: borrowing LinuxBackend.Knotes) {
     handled.dropReports()
+    var hasFailed = false
     wanted.visit { number in
-      if let index = find(number, knotes), knotes[index].pointee.hasOccurred { handled.want(number, true) }
+      guard let index = find(number, knotes), knotes[index].pointee.hasOccurred else { return }
+      if (try? handled.want(number, true)) == nil { hasFailed = true }
     }
+    isUnsettled = hasFailed
   }
 
   private func find(_ number: CInt, _ knotes: borrowing LinuxBackend.Knotes) -> UInt32? {
@@ -123,7 +130,8 @@ struct SignalSource: ~Copyable {
   }
 
   /// Sees to what another thread may not have taken after all, and to handlers that were put in place of ours.
-  mutating func look() {
+  mutating func look(_ knotes: borrowing LinuxBackend.Knotes) {
+    if isUnsettled { settle(knotes) }
     seenLooks = kq_signal_looks()
     if leftSomething { tellAgain() }
     leftSomething = false

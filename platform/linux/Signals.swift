@@ -16,23 +16,34 @@ extension LinuxBackend {
     knote.pointee.platform.watch = CInt(bitPattern: kq_signal_count(number))
     do throws(Errno) {
       try signals.listen()
-      try signals.add(index, number, notifier)
+      try enter(index, number, notifier, isWanted: !knote.pointee.isDisabled)
     } catch {
       unwatchSignal(number)
       throw error
     }
     knote.pointee.platform.place = .facility
-    signals.want(number, !knote.pointee.isDisabled)
     signals.begin(knotes)
     watched += 1
     return .recorded
   }
 
+  private mutating func enter(
+    _ index: UInt32, _ number: CInt, _ notifier: CInt, isWanted: Bool
+  ) throws(Errno) {
+    try signals.add(index, number, notifier)
+    do throws(Errno) {
+      try signals.want(number, isWanted)
+    } catch {
+      signals.remove(index, number)
+      throw error
+    }
+  }
+
   /// Follows EV_ENABLE and EV_DISABLE. What came meanwhile is found by the count, and reported again.
-  mutating func updateSignal(_ index: UInt32, _ knotes: borrowing Knotes) {
+  mutating func updateSignal(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
     let knote = knotes[index]
     guard knote.pointee.platform.place == .facility else { return }
-    signals.want(knote.pointee.signalNumber, !knote.pointee.isDisabled)
+    try signals.want(knote.pointee.signalNumber, !knote.pointee.isDisabled)
     signals.settle(knotes)
   }
 

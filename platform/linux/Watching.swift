@@ -46,7 +46,7 @@ extension LinuxBackend {
     let knote = knotes[index]
     if knote.pointee.kind == .fs { return mounts.update(in: main) }
     if knote.pointee.kind == .proc { return try updateProcess(index, knotes) }
-    if knote.pointee.kind == .signal { return updateSignal(index, knotes) }
+    if knote.pointee.kind == .signal { return try updateSignal(index, knotes) }
     knote.pointee.platform.isPlain = false
     knote.pointee.platform.toldEnd = .none
     if knote.pointee.platform.place.isInSet { knote.pointee.platform.forgetTold() }
