@@ -13,7 +13,9 @@ extension LinuxBackend {
     // What came before counts for those who watched then, and not for this one (C-283).
     _ = kq_signals_collect(kq_signal_numbers(), nil)
     let notifier = try watchSignal(number)
-    knote.pointee.platform.watch = CInt(bitPattern: kq_signal_count(number))
+    let count = kq_signal_count(number)
+    kq_signal_await(number, count)
+    knote.pointee.platform.watch = CInt(bitPattern: count)
     do throws(Errno) {
       try signals.listen()
       try enter(index, number, notifier, isWanted: !knote.pointee.isDisabled)

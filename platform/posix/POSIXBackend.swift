@@ -29,8 +29,8 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var areFilesLeft = false
   /// The pipe may be readable for what is not watched any more: the next to ask drains it (C-351).
   var mayTellGone = false
-  /// A handler may write to the pipe of what was gathered by now.
-  private var mayBeToldAgain = false
+  /// A handler may write to the pipe of what was gathered by now, or came before a knote was added.
+  var mayBeToldAgain = false
   /// The core had the pipe made readable, or is about to.
   private var isWoken = false
   /// The pipe stays readable for all who sleep, and its number may be the program's by now.

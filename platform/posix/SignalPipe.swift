@@ -29,6 +29,7 @@ extension POSIXBackend {
       SignalWatch(
         token: KnoteToken(index: index, generation: knote.pointee.generation), number: number,
         seen: kq_signal_count(number)))
+    mayBeToldAgain = true
     noteChange()
   }
 
