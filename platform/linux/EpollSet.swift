@@ -107,6 +107,8 @@ enum EpollSource: UInt32 {
   case files
   case processes
   case signals
+  /// The set of the eventfds that handlers of signals write to.
+  case handled
   case mounts
   case firstSide
   case secondSide

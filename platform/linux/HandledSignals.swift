@@ -19,7 +19,7 @@ struct HandledSignals: ~Copyable {
     guard descriptor < 0 else { return }
     let fresh = try EpollSet(high: ())
     do throws(Errno) {
-      try main.add(fresh.descriptor, EPOLLIN.rawValue, EpollToken.source(.signals))
+      try main.add(fresh.descriptor, EPOLLIN.rawValue, EpollToken.source(.handled))
     } catch {
       kq_close_descriptor(fresh.descriptor)
       throw error
@@ -53,7 +53,7 @@ struct HandledSignals: ~Copyable {
 
   /// Enters it into a set that takes another's place.
   func enter(_ main: EpollSet) {
-    if descriptor >= 0 { try? main.add(descriptor, EPOLLIN.rawValue, EpollToken.source(.signals)) }
+    if descriptor >= 0 { try? main.add(descriptor, EPOLLIN.rawValue, EpollToken.source(.handled)) }
   }
 
   mutating func close() {

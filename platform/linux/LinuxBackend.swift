@@ -189,7 +189,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     case .monotonicTimer: return .timer(.monotonic)
     case .realtimeTimer: return .timer(.realtime)
     case .probe: return .nothing
-    case .files, .processes, .signals, .mounts, .firstSide, .secondSide, .thirdSide: return .more(low)
+    case .files, .processes, .signals, .handled, .mounts, .firstSide, .secondSide, .thirdSide: return .more(low)
     case nil: bug("an unknown entry in the epoll set")
     }
   }
@@ -201,7 +201,8 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     case .files: files.gather(knotes, buffer)
     case .mounts: mounts.gather(knotes, buffer)
     case .processes: gatherProcesses(knotes, buffer)
-    case .signals: signals.gather(knotes, buffer)
+    case .signals: signals.gatherPending(knotes, buffer)
+    case .handled: signals.gather(knotes, buffer)
     case .firstSide: gatherSide(0, knotes, buffer)
     case .secondSide: gatherSide(1, knotes, buffer)
     case .thirdSide: gatherSide(2, knotes, buffer)

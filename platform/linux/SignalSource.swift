@@ -99,11 +99,18 @@ struct SignalSource: ~Copyable {
     if !kq_signals_collect(own, &seenLooks) { leftSomething = true }
   }
 
-  /// Counts, and writes what that is to knotes of this kqueue.
-  mutating func gather(
+  /// Counts what is pending, and writes what came.
+  mutating func gatherPending(
     _ knotes: borrowing LinuxBackend.Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
     count(own: wanted)
+    return gather(knotes, buffer)
+  }
+
+  /// Writes what was counted, for knotes of this kqueue.
+  mutating func gather(
+    _ knotes: borrowing LinuxBackend.Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
+  ) -> Int {
     var written = 0
     wanted.visit { number in
       guard written < buffer.count, let index = find(number, knotes), knotes[index].pointee.hasOccurred else { return }
