@@ -35,10 +35,15 @@ static void on_interrupt(int signal) {
     runs++;
 }
 
-/* Bytes that come and go below the mark wake the library, and tell nobody anything. */
+/*
+ * Bytes that come and go below the mark wake the library, and tell nobody anything.  Between bursts of them the waiter
+ * is seen to sleep; on an idle machine it would not be for seconds.
+ */
 static void make_noise(struct interrupted *interrupted) {
     char byte;
-    while (!interrupted->over) {
+    for (unsigned count = 1; !interrupted->over; count++) {
+        if (count % 64 == 0)
+            sleep_us(500);
         REQUIRE(write(interrupted->pair[1], "x", 1) == 1 || errno == EAGAIN);
         REQUIRE(read(interrupted->pair[0], &byte, 1) == 1 || errno == EAGAIN);
     }
