@@ -59,7 +59,7 @@ static bool is_on_other_stack(void) {
     return sigaltstack(NULL, &stack) != 0 || (stack.ss_flags & SS_ONSTACK) != 0;
 }
 
-/* Deeper in kevent() a frame cannot be above that of a call which it goes on beneath. */
+/* A call inside a wait that goes on has its frame below the wait's: a wait whose frame is not above was left. */
 __attribute__((noinline)) void kq_abandon_left_waits(void) {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     while (thread.depth > 0 && thread.waits[thread.depth - 1].frame <= here && !is_on_other_stack()) {

@@ -101,7 +101,7 @@ static void run_replaced(unsigned place, int number, siginfo_t *info, void *cont
         run(number, info, context, &program);
 }
 
-/* Before what it says is seen: see kq_signal_await. */
+/* Counts first: a thread that finds the child's end then knows that it has a notification to await. */
 static void count(int number, siginfo_t *info) {
     atomic_fetch_add(&kq_signal_records[number].count, 1);
     kq_hear_child(number, info);

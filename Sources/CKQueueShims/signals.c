@@ -348,16 +348,20 @@ unsigned kq_signal_count(int number) {
     return atomic_load(&kq_signal_records[number].count);
 }
 
-/* A handler that never comes on, as its thread was cancelled in it, is given up once for all. */
+/*
+ * A handler that never goes on, as its thread was cancelled in it, is given up once for all.  Where another handler
+ * has told meanwhile, its step forward stays.
+ */
 void kq_signal_await(int number, unsigned count) {
     enum { TRIES = 20000 };
     struct kq_signal_record *record = &kq_signal_records[number];
-    for (int i = 0; i < TRIES; i++) {
-        if ((int)(count - atomic_load(&record->told)) <= 0)
-            return;
+    unsigned told = atomic_load(&record->told);
+    for (int i = 0; i < TRIES && (int)(count - told) > 0; i++) {
         kq_pause();
+        told = atomic_load(&record->told);
     }
-    atomic_store(&record->told, count);
+    if ((int)(count - told) > 0)
+        (void)atomic_compare_exchange_strong(&record->told, &told, count);
 }
 
 /* Whether an action is the handler that is in force, as we installed it. */
