@@ -23,7 +23,7 @@ import Testing
   @Test(arguments: Sample.all) func sees(_ sample: Sample) throws {
     let root = FileManager.default.temporaryDirectory.appendingPathComponent("layering-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: root) }
-    try Sample.write(Sample.lawful, to: "Sources/KQueueCore/PlatformBackend.swift", in: root)
+    try Sample.write(Sample.lawful, to: "Sources/KQueueCore/Platform/PlatformBackend.swift", in: root)
     try Sample.write(sample.lawful, to: sample.path, in: root)
     for rule in Rule.all { #expect(rule.violations(SourceTree(root: root)) == [], "\(rule.name)") }
 
@@ -115,7 +115,7 @@ struct Rule: CustomTestStringConvertible, Sendable {
 
   /// The whole contract with a platform stands in one file.
   @Sendable static func oneProtocol(_ tree: SourceTree) -> [String] {
-    let home = "Sources/KQueueCore/PlatformBackend.swift"
+    let home = "Sources/KQueueCore/Platform/PlatformBackend.swift"
     let pattern = /\b(protocol|extension)\s+PlatformBackend\b/
     let places = tree.swift.filter { $0.lines.contains { $0.contains(pattern) } }.map(\.path)
     let missing = places.contains(home) ? [] : ["\(home): no protocol PlatformBackend"]
@@ -296,9 +296,9 @@ struct Sample: CustomTestStringConvertible, Sendable {
   }
 
   static let all = [
-    Sample("imports", "Sources/KQueueCore/Arena.swift", "import Synchronization\n", "import Foundation\n"),
+    Sample("imports", "Sources/KQueueCore/Memory/Arena.swift", "import Synchronization\n", "import Foundation\n"),
     Sample("imports", "Sources/KQueueCore/Filters/User.swift", "import CKQueue\n", "import KQueueLinux\n"),
-    Sample("imports", "Sources/KQueueCore/Wait.swift", "import CKQueueShims\n", "import CKQueueShims.Linux\n"),
+    Sample("imports", "Sources/KQueueCore/Call/Park.swift", "import CKQueueShims\n", "import CKQueueShims.Linux\n"),
     Sample("imports", "platform/linux/EpollSet.swift", "import CKQueueShims.Linux\n", "@_exported import Glibc\n"),
     Sample("imports", "platform/posix/Poll.swift", "import KQueueCore\n", "import KQueueLinux\n"),
     Sample("imports", "platform/linux/Timer.swift", "// import Dispatch\n", "private import Dispatch\n"),
@@ -314,10 +314,10 @@ struct Sample: CustomTestStringConvertible, Sendable {
     Sample("conditions", "Sources/KQueue/Poller.swift", "// #if os(Linux)\n", "#if canImport(Darwin)\n#endif\n"),
     Sample("conditions", "Sources/kq/Main.swift", "#if hasFeature(Embedded)\n#endif\n", "#if os(Linux)\n#endif\n"),
     Sample("C", "Sources/CKQueue/include/sys/event.h", "#include <time.h>\n", "#include <sys/epoll.h>\n"),
-    Sample("function length", "Sources/KQueueCore/KQueue.swift", function(ofLines: 60), function(ofLines: 61)),
+    Sample("function length", "Sources/KQueueCore/Queue/KQueue.swift", function(ofLines: 60), function(ofLines: 61)),
     Sample("function length", "platform/posix/Poll.swift", "struct A {}\n", "struct A {\n\(function(ofLines: 99))}"),
     Sample("one protocol", "platform/linux/Wake.swift", "struct L: PlatformBackend {}", "extension PlatformBackend {}"),
-    Sample("one protocol", "Sources/KQueueCore/PlatformBackend.swift", lawful, "protocol Platform {}"),
+    Sample("one protocol", "Sources/KQueueCore/Platform/PlatformBackend.swift", lawful, "protocol Platform {}"),
     Sample("POSIX", "platform/posix/Poll.swift", "let a = kq_poll_now\n", "let a = kq_epoll_poll\n"),
     Sample("POSIX", "platform/posix/Files.swift", "let a = \"/process\"\n", "let a = \"/proc/self/fd\"\n"),
     Sample("POSIX", "Sources/CKQueueShims/posix_events.c", "pipe(ends);\n", "pipe2(ends, 0);\n"),

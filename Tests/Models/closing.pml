@@ -1,6 +1,6 @@
 /*
  * Closes of a descriptor number while others add knotes on it and collect: KQueueRegistry.letGo, endClose and doubt,
- * Watchers.swift, ClosedNumbers.swift, Reclaim.swift, and KQueue.create in Changelist.swift.
+ * Watchers.swift, ClosedNumbers.swift, Reclaim.swift, and KQueue.create in Changes.swift.
  *
  * One kqueue, one number, two filters. Files are counted up from 1; every file has a duplicate that keeps it open, so what
  * the system watches under the number goes on reporting it unless it is taken out. Hints have few places, so that they do

@@ -6,14 +6,7 @@ extension KQueue where Backend: ~Copyable {
   /// How long a condition that nobody tells of may go unseen, in ns (contract 6.4).
   static var lookInterval: UInt64 { 25_000_000 }
 
-  /// EXCEPT is for urgent data and nothing else (contract 6.3).
-  func requireUrgency(_ change: Kevent) throws(Errno) {
-    guard change.has(EV_ADD) || change.redefines && !change.has(EV_DELETE) else { return }
-    if change.watchedFor != UInt32(NOTE_OOB) { throw Errno(EINVAL) }
-  }
-
-  mutating func attachCondition(_ index: UInt32, _ filter: Filter) throws(Errno) {
-    if filter == .empty { try backend.prepareTimer(.monotonic) }
+  mutating func attachCondition(_ index: UInt32) throws(Errno) {
     let backing = try attachWatch(index)
     publishWatchSets()
     guard backing == .recorded else { return }

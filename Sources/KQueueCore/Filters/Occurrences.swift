@@ -7,7 +7,6 @@ import CKQueue
 /// there is something to tell.
 extension KQueue where Backend: ~Copyable {
   mutating func attachOccurrences(_ index: UInt32) throws(Errno) {
-    if knotes[index].pointee.kind.isOfProcesses { return try attachProcess(index) }
     gatherEarlier(knotes[index].pointee.kind)
     _ = try attachWatch(index)
     publishWatchSets()
@@ -25,7 +24,6 @@ extension KQueue where Backend: ~Copyable {
       gatherEarlier(knotes[index].pointee.kind)
       noteEarlier(index)
       knotes[index].pointee.fflags = change.fflags
-      if knotes[index].pointee.kind.isOfProcesses { try requireProcessBits(index) }
     }
     try updateWatch(index)
     if change.redefines { narrow(index) }
@@ -50,18 +48,6 @@ extension KQueue where Backend: ~Copyable {
     if knote.pointee.pending == 0 && !knote.pointee.status.contains(.born) { forgetOccurrences(index) }
   }
 
-  /// Takes note of what the platform tells of a knote.
-  mutating func note(_ index: UInt32, _ happening: Happening) {
-    switch knotes[index].pointee.kind {
-    case .vnode: noteFile(index, happening)
-    case .proc, .procdesc: noteProcess(index, happening)
-    case .signal: noteSignal(index, happening)
-    case .fs: noteFileSystems(happening)
-    case .read, .write, .empty, .except: activate(index)
-    case .timer, .user, .libkqueue: bug("a platform reports what is not its own")
-    }
-  }
-
   /// Adds to what the next event of a knote says.
   mutating func record(_ index: UInt32, _ bits: UInt32) {
     guard bits != 0 else { return }
@@ -76,17 +62,12 @@ extension KQueue where Backend: ~Copyable {
     ready.remove(index, knotes)
   }
 
-  mutating func sampleOccurrences(_ index: UInt32) -> Readiness {
-    let knote = knotes[index]
-    guard !knote.pointee.status.isDisjoint(with: KnoteStatus.active.union(.forced)) else { return .inactive }
-    if knote.pointee.kind.watchesDescriptor && backend.isGone(index, knotes) { return .gone }
-    guard knote.pointee.status.contains(.active) else { return .inactive }
-    switch knote.pointee.kind {
-    case .vnode: return sampleFile(knote.pointee)
-    case .proc, .procdesc: return sampleProcess(index)
-    case .signal: return Readiness(data: Int(knote.pointee.value))
-    default: return Readiness(data: 0, fflags: knote.pointee.pending)
-    }
+  /// - Returns: what is said of a knote that has nothing recorded or is gone; nil where something is to be told.
+  mutating func sampleUnrecorded(_ index: UInt32, _ filter: Filter) -> Readiness? {
+    let status = knotes[index].pointee.status
+    guard !status.isDisjoint(with: KnoteStatus.active.union(.forced)) else { return .inactive }
+    if filter.watchesDescriptor && backend.isGone(index, knotes) { return .gone }
+    return status.contains(.active) ? nil : .inactive
   }
 }
 
@@ -101,15 +82,5 @@ extension Knote {
   var value: UInt32 {
     get { UInt32(truncatingIfNeeded: occurrence >> 32) }
     set { occurrence = UInt64(newValue) << 32 | UInt64(pending) }
-  }
-
-  /// What of these fflags the knote asks for.
-  func wanted(_ bits: UInt32) -> UInt32 {
-    switch kind {
-    case .vnode: wantedOfFile(bits)
-    case .fs: fflags == 0 ? bits : bits & fflags
-    case .proc: bits & (fflags | (fflags & NOTE_TRACK.bits != 0 ? NOTE_TRACKERR.bits : 0))
-    default: bits & fflags
-    }
   }
 }

@@ -8,15 +8,14 @@ import CKQueueShims
 extension KQueue where Backend: ~Copyable {
   /// Refuses bits that are understood and not to be had.
   /// - Throws: ENOTSUP.
-  func requireProcessBits(_ index: UInt32) throws(Errno) {
-    let knote = knotes[index]
-    let absent = NOTE_REAP.bits | NOTE_SIGNAL.bits | (knote.pointee.kind == .proc ? 0 : familyBits)
-    if knote.pointee.fflags & absent != 0 { throw Errno(ENOTSUP) }
+  private func requireProcessBits(_ fflags: UInt32, _ filter: Filter) throws(Errno) {
+    let absent = NOTE_REAP.bits | NOTE_SIGNAL.bits | (filter == .proc ? 0 : familyBits)
+    if fflags & absent != 0 { throw Errno(ENOTSUP) }
   }
 
   mutating func attachProcess(_ index: UInt32) throws(Errno) {
     let knote = knotes[index]
-    try requireProcessBits(index)
+    try requireProcessBits(knote.pointee.fflags, knote.pointee.kind)
     if !knote.pointee.status.contains(.born) { knote.pointee.data = 0 }
     let backing = try attachWatch(index)
     do throws(Errno) {
@@ -27,6 +26,11 @@ extension KQueue where Backend: ~Copyable {
     }
     publishWatchSets()
     knote.pointee.status.formUnion(backing == .recorded ? KnoteStatus.recorded.union(.unseen) : .recorded)
+  }
+
+  mutating func modifyProcess(_ index: UInt32, _ change: Kevent) throws(Errno) {
+    if change.redefines { try requireProcessBits(change.fflags, knotes[index].pointee.kind) }
+    try modifyOccurrences(index, change)
   }
 
   mutating func noteProcess(_ index: UInt32, _ happening: Happening) {
@@ -172,4 +176,11 @@ extension KQueue where Backend: ~Copyable {
 /// The bits that are about what a process does, not what becomes of it.
 private var familyBits: UInt32 {
   @inline(__always) get { NOTE_FORK.bits | NOTE_EXEC.bits | NOTE_TRACK.bits }
+}
+
+extension Knote {
+  /// Whoever tracks is told where a child could not be followed, unasked.
+  func wantedOfProcess(_ bits: UInt32) -> UInt32 {
+    bits & (fflags | (fflags & NOTE_TRACK.bits != 0 ? NOTE_TRACKERR.bits : 0))
+  }
 }

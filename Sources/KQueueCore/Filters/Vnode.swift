@@ -2,10 +2,6 @@ import CKQueue
 
 /// VNODE: what happened to a file (contract 6.5).
 extension KQueue where Backend: ~Copyable {
-  mutating func noteFile(_ index: UInt32, _ happening: Happening) {
-    record(index, knotes[index].pointee.wanted(happening.bits))
-  }
-
   func sampleFile(_ knote: Knote<Backend.KnoteState>) -> Readiness {
     let isRevoked = knote.pending & NOTE_REVOKE.bits != 0
     return Readiness(data: 0, fflags: knote.pending, flags: isRevoked ? UInt16(EV_EOF) : 0)

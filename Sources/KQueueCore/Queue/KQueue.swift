@@ -161,7 +161,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   mutating func remove(_ index: UInt32, _ filter: Filter) throws(Errno) {
     knotes.beginRemoval(index)
     defer { discard(index, filter) }
-    if filter == .timer { leaveTimers(index) }
+    release(index, filter)
     guard filter.isPlatforms else { return }
     do throws(Errno) {
       try detach(index)

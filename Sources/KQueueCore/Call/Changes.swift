@@ -14,7 +14,7 @@ extension KQueue where Backend: ~Copyable {
       guard change.ident <= UInt(CInt.max) else { throw Errno(EBADF) }
       dropIfClosed(CInt(truncatingIfNeeded: change.ident))
     }
-    if filter == .except { try requireUrgency(change) }
+    try refuse(change, filter)
     guard let index = table.find(filter, change.ident, knotes) else { return try create(change, filter) }
     if change.has(EV_DELETE) { return try delete(index, change, filter) }
     do throws(Errno) {
@@ -85,16 +85,6 @@ extension KQueue where Backend: ~Copyable {
     throw Errno(EBADF)
   }
 
-  private mutating func attach(_ index: UInt32, _ change: Kevent, _ filter: Filter) throws(Errno) {
-    switch filter {
-    case .read, .write, .empty, .except: try attachCondition(index, filter)
-    case .vnode, .proc, .procdesc, .signal, .fs: try attachOccurrences(index)
-    case .timer: try attachTimer(index, change)
-    case .user: try attachUser(index, change)
-    case .libkqueue: throw Errno(EINVAL)
-    }
-  }
-
   private mutating func modify(_ index: UInt32, _ change: Kevent, _ filter: Filter) throws(Errno) {
     if change.has(EV_FORCEONESHOT) { try backend.prepareWake() }
     let before = knotes[index].pointee
@@ -102,13 +92,7 @@ extension KQueue where Backend: ~Copyable {
     defer { undo.end() }
     knotes[index].pointee.enable(change)
     do throws(Errno) {
-      switch filter {
-      case .read, .write, .empty, .except: try modifyCondition(index, change)
-      case .vnode, .proc, .procdesc, .signal, .fs: try modifyOccurrences(index, change)
-      case .timer: try modifyTimer(index, change)
-      case .user: modifyUser(index, change)
-      case .libkqueue: throw Errno(EINVAL)
-      }
+      try modify(index, change, as: filter)
     } catch {
       restore(index, before)
       throw error
@@ -153,12 +137,6 @@ extension KQueue where Backend: ~Copyable {
 }
 
 extension Kevent {
-  /// What to watch for: EV_OOBAND is NOTE_OOB said as a flag (contract 6.3).
-  var watchedFor: UInt32 {
-    has(EV_OOBAND) && (filter == Filter.read.rawValue || filter == Filter.except.rawValue)
-      ? fflags | UInt32(NOTE_OOB) : fflags
-  }
-
   @inline(__always)
   func has(_ flag: CInt) -> Bool {
     flags & UInt16(truncatingIfNeeded: flag) != 0

@@ -18,26 +18,17 @@ public enum Filter: Int16 {
   /// Whether ident is a descriptor number.
   @inline(__always)
   var watchesDescriptor: Bool {
-    switch self {
-    case .read, .write, .vnode, .procdesc, .empty, .except: true
-    case .proc, .signal, .timer, .fs, .user, .libkqueue: false
-    }
+    FilterTable.traits(of: self).contains(.watchesDescriptor)
   }
 
   /// Flags that a knote of this filter has unasked (contract 3.2).
   var impliedFlags: UInt16 {
-    switch self {
-    case .timer, .proc, .procdesc, .signal, .fs: UInt16(EV_CLEAR)
-    case .read, .write, .vnode, .user, .libkqueue, .empty, .except: 0
-    }
+    FilterTable.traits(of: self).contains(.clears) ? UInt16(EV_CLEAR) : 0
   }
 
   /// Whether a platform serves it.
   var isPlatforms: Bool {
-    switch self {
-    case .timer, .user, .libkqueue: false
-    default: true
-    }
+    FilterTable.traits(of: self).contains(.isPlatforms)
   }
 
   @inline(__always)
@@ -48,10 +39,7 @@ public enum Filter: Int16 {
   /// Whether its knotes record what happened, rather than ask for a condition.
   @inline(__always)
   var recordsOccurrences: Bool {
-    switch self {
-    case .vnode, .proc, .procdesc, .signal, .fs: true
-    case .read, .write, .empty, .except, .timer, .user, .libkqueue: false
-    }
+    FilterTable.traits(of: self).contains(.records)
   }
 }
 

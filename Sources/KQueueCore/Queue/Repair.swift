@@ -23,7 +23,7 @@ extension KQueue where Backend: ~Copyable {
     var place: UInt32 = 0
     while let index = knotes.next(&place) { enterTable(index) }
     place = 0
-    while let index = knotes.next(&place) { queueAnew(index) }
+    while let index = knotes.next(&place) { requeue(index, knotes[index].pointee.kind) }
     recountNested()
     tracking?.slot.pointee.closedNumbers.doubtAll()
     beginPass()
@@ -59,13 +59,10 @@ extension KQueue where Backend: ~Copyable {
     freeHalfMade(index)
   }
 
-  /// Queues what may have something to deliver. Where it stood is not asked: a knote that is being looked at stands
+  /// Queues a knote that has something to deliver. Where it stood is not asked: one that is being looked at stands
   /// nowhere.
-  private mutating func queueAnew(_ index: UInt32) {
-    let knote = knotes[index]
-    if knote.pointee.kind == .timer { return repairTimer(index) }
-    let isCondition = knote.pointee.kind.watchesDescriptor && !knote.pointee.kind.recordsOccurrences
-    if isCondition || !knote.pointee.status.isDisjoint(with: KnoteStatus.active.union(.forced)) { activate(index) }
+  mutating func activateIfPending(_ index: UInt32) {
+    if !knotes[index].pointee.status.isDisjoint(with: KnoteStatus.active.union(.forced)) { activate(index) }
   }
 
   private func recountNested() {

@@ -107,6 +107,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// - Returns: whether there was anything.
+  @inline(never)
   @discardableResult
   private mutating func gatherOnce(_ source: UInt32, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Bool {
     var total = 0
@@ -219,13 +220,9 @@ extension KQueue where Backend: ~Copyable {
 
   @inline(never)
   private mutating func sampleRecorded(_ index: UInt32) -> Readiness {
-    switch knotes[index].pointee.kind {
-    case .read, .write, .empty, .except: backend.sample(index, knotes, reported: nil)
-    case .vnode, .proc, .procdesc, .signal, .fs: sampleOccurrences(index)
-    case .timer: sampleTimer(index)
-    case .user: sampleUser(index)
-    case .libkqueue: bug("a knote of EVFILT_LIBKQUEUE")
-    }
+    let filter = knotes[index].pointee.kind
+    if filter.recordsOccurrences, let readiness = sampleUnrecorded(index, filter) { return readiness }
+    return sampleRecorded(index, filter)
   }
 
   /// What becomes of a knote that was delivered.
@@ -261,9 +258,8 @@ extension KQueue where Backend: ~Copyable {
 
   /// What is recorded starts from nothing after a delivery under EV_CLEAR.
   private mutating func clear(_ index: UInt32, isPolled: Bool) {
-    let knote = knotes[index]
-    knote.pointee.status.remove(.active)
-    if knote.pointee.kind.recordsOccurrences { knote.pointee.occurrence = 0 }
-    if isPolled || knote.pointee.kind == .empty { lookBeforeLong(index) }
+    knotes[index].pointee.status.remove(.active)
+    clear(index, knotes[index].pointee.kind)
+    if isPolled { lookBeforeLong(index) }
   }
 }

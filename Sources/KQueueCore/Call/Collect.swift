@@ -1,0 +1,140 @@
+import CKQueue
+import CKQueueShims
+
+/// Collecting: what is ready is delivered, and where nothing is the thread waits (contract 1.2).
+extension KQueueHandle where Backend: ~Copyable {
+  /// Collects at least one event, or none when the time is up. The lock is held, but not while it waits.
+  ///
+  /// Signals are held once a wait brought nothing, so that none comes unseen before the next wait (C-347). Where the
+  /// call before woke for nothing, or the wait is going to be cut, they are held from the first wait on, whose end would
+  /// be such a moment again.
+  func collect(
+    _ events: Eventlist, _ timeout: UnsafePointer<timespec>?, _ signals: UnsafeMutablePointer<kq_wait_signals>,
+    _ cancelled: CancelHandler?
+  ) throws(Errno) -> Int {
+    let deadline = try Deadline(timeout, queue.pointee.backend)
+    let own = queue.pointee.deliverOwn(events)
+    if own > 0 { return own }
+    let buffer = try queue.pointee.takeBuffer(events.count)
+    var parked = Parked(handle: self, buffer: buffer, signals: signals, waiter: nil)
+    while true {
+      let (delivered, asked) = queue.pointee.collectNow(
+        events, buffer, poll: deadline.isAtOnce || queue.pointee.isClogged)
+      if delivered != 0 || asked && deadline.isAtOnce { return try finish(delivered, buffer) }
+
+      let whole = deadline.left(queue.pointee.backend)
+      let left = sliced(whole)
+      if queue.pointee.wakesForNothing || left != whole { kq_signals_hold(signals) }
+      if queue.pointee.backend.validates && !queue.pointee.backend.isAlive {
+        queue.pointee.buffers.give(back: buffer)
+        throw Errno(EBADF)
+      }
+      let lastPass = queue.pointee.pass
+      guard let reports = try park(&parked, left, min(events.count, buffer.count), cancelled) else {
+        parked.unmapBuffer()
+        throw Errno(EBADF)
+      }
+      // Closed unseen while it waited: what came with it is of a file that has the number now.
+      if isClosedUnseen() {
+        queue.pointee.buffers.give(back: buffer)
+        throw Errno(EBADF)
+      }
+      let count = queue.pointee.deliverAwaited(reports, of: buffer, to: events, asked: lastPass)
+      if count > 0 { queue.pointee.wakesForNothing = false }
+      if count != 0 || deadline.isOver(queue.pointee.backend) { return try finish(count, buffer) }
+      if signals.pointee.interrupted { return try finish(Int(-EINTR), buffer) }
+      queue.pointee.wakesForNothing = true
+      kq_signals_hold(signals)
+    }
+  }
+
+  /// Where a close of the kqueue would go unseen, a waiter looks for it now and then.
+  @inline(__always)
+  private func sliced(_ nanoseconds: Int64?) -> Int64? {
+    queue.pointee.backend.validates ? min(nanoseconds ?? .max, 50_000_000) : nanoseconds
+  }
+
+  @inline(__always)
+  private func finish(_ delivered: Int, _ buffer: UnsafeMutableBufferPointer<Backend.RawEvent>) throws(Errno) -> Int {
+    queue.pointee.buffers.give(back: buffer)
+    if delivered < 0 { throw Errno(CInt(-delivered)) }
+    return delivered
+  }
+}
+
+extension KQueue where Backend: ~Copyable {
+  typealias Buffer = UnsafeMutableBufferPointer<Backend.RawEvent>
+
+  /// A buffer that is large enough for everything that could be reported, or for the eventlist.
+  mutating func takeBuffer(_ room: Int) throws(Errno) -> Buffer {
+    try buffers.take(min(room, knotes.count + 8))
+  }
+
+  /// Delivers what is queued, together with what the system has by now, without waiting.
+  ///
+  /// The system is asked for all that it has where something is queued that it will not report again: only so
+  /// are they delivered in the order of their activation, and a second edge joins the first (contract 3.4, 3.6).
+  /// What it reports again it also hands out in turn, so there the eventlist's room is enough.
+  /// - Parameter poll: ask it even where nothing is queued.
+  /// - Returns: how many were delivered or a negative errno, and whether the system was asked.
+  mutating func collectNow(_ events: Eventlist, _ buffer: Buffer, poll: Bool) -> (delivered: Int, asked: Bool) {
+    lookAgain()
+    if backend.hasUntold { gatherUntold() }
+    if ready.isEmpty {
+      guard poll && !isQuiet else { return (0, isQuiet) }
+      armTimers()
+    }
+    let room = ready.held > 0 ? buffer.count : min(events.count, buffer.count)
+    let delivered = harvest(events, buffer, room: room)
+    if delivered == 0 && poll && !polled.isEmpty { dropOver() }
+    return (delivered, true)
+  }
+
+  /// Whether the system has nothing that it could report but our own wake.
+  private var isQuiet: Bool {
+    @inline(__always) get {
+      backend.isIdle && !mayReportStale && timers[0].count == 0 && timers[1].count == 0 && polled.isEmpty
+        && unsettled.isEmpty && told.isEmpty
+    }
+  }
+
+  /// Delivers what is queued where the system need not be asked at all: a kqueue of USER knotes alone.
+  @inline(__always)
+  mutating func deliverOwn(_ events: Eventlist) -> Int {
+    guard !ready.isEmpty && isQuiet else { return 0 }
+    beginPass()
+    return deliverReady(to: events, after: 0)
+  }
+
+  /// Delivers what the system has by now.
+  ///
+  /// What fills the room may be the platform's own, with the knotes behind it, or nothing to deliver; it is asked again
+  /// until it has had the room to report each knote, and no longer: others may make work all the time (C-352). So it is
+  /// where a knote was lost, whose watch may have told of its own end: nothing would be there for the next poll (C-351).
+  private mutating func harvest(_ events: Eventlist, _ buffer: Buffer, room: Int) -> Int {
+    for _ in 0...(knotes.count / room &+ 4) {
+      let asked = pass
+      hasLost = false
+      let reports = Int(backend.poll(knotes, UnsafeMutableBufferPointer(rebasing: buffer[..<room])))
+      if reports < 0 { return reports }
+      let delivered = deliver(reports, of: buffer, to: events, asked: asked)
+      confirmStale(buffer)
+      if delivered > 0 || reports < room && !hasLost { return delivered }
+    }
+    return 0
+  }
+
+  /// Delivers what a wait brought; after a signal, what others queued meanwhile, and what came of the signal itself
+  /// (C-026, contract 6.8).
+  mutating func deliverAwaited(_ reports: CInt, of buffer: Buffer, to events: Eventlist, asked: UInt32) -> Int {
+    guard reports >= 0 else {
+      let delivered = harvest(events, buffer, room: min(events.count, buffer.count))
+      return delivered == 0 ? Int(reports) : delivered
+    }
+    let delivered = deliver(Int(reports), of: buffer, to: events, asked: asked)
+    confirmStale(buffer)
+    // What filled the room was nothing to deliver, and the time may be up for what is behind it (C-079).
+    let room = min(events.count, buffer.count)
+    return delivered == 0 && Int(reports) == room ? harvest(events, buffer, room: room) : delivered
+  }
+}

@@ -1,0 +1,126 @@
+import CKQueueShims
+import Synchronization
+
+/// Sleeping without the lock, and what becomes of a thread that is taken out of its sleep.
+extension KQueueHandle where Backend: ~Copyable {
+  /// How long a thread sleeps at a time, in ns, where nobody could wake it: it looks for a close by itself.
+  private static var unwokenInterval: Int64 { 50_000_000 }
+
+  /// How long a thread sleeps, in ns, where a wait would end at once for what nobody can remove as yet.
+  private static var cloggedInterval: Int64 { 10_000_000 }
+
+  /// Waits without the lock. It is the only place where a thread sleeps.
+  /// - Returns: as `PlatformBackend.wait`, or nil where the kqueue was closed meanwhile.
+  func park(
+    _ parked: inout Parked<Backend>, _ nanoseconds: Int64?, _ room: Int, _ cancelled: CancelHandler?
+  ) throws(Errno) -> CInt? {
+    // For close(kq) to wake us; without it all else works.
+    let canBeWoken = (try? queue.pointee.backend.prepareWake()) != nil
+    let left = canBeWoken ? nanoseconds : min(nanoseconds ?? .max, Self.unwokenInterval)
+    let waiter = try enter(&parked)
+    let buffer = UnsafeMutableBufferPointer(rebasing: parked.buffer[..<room])
+    queue.pointee.waiters += 1
+    let nanoseconds = announceWait() ? left : 0
+    let isClogged = queue.pointee.isClogged
+    let signals = parked.signals.unsafelyUnwrapped
+    Backend.reach(.announced)
+    let place = parked.keep(cancelled)
+    flushAndUnlock()
+    let reports = withUnsafeMutablePointer(to: &parked) {
+      isClogged
+        ? kq_nap(min(nanoseconds ?? .max, Self.cloggedInterval), cancelled, $0)
+        : Backend.wait(
+          waiter, buffer, nanoseconds: nanoseconds, signals: signals, cancelled: cancelled, context: $0)
+    }
+    kq_wait_ends(place)
+    lock()
+    guard leave(waiter) else { return nil }
+    Backend.reach(.left)
+    seeToClosed()
+    return reports
+  }
+
+  /// Tells closers that a thread waits.
+  /// - Returns: whether there is no close that it has to see to first.
+  @inline(__always)
+  private func announceWait() -> Bool {
+    guard Backend.waitsKeepFiles else { return true }
+    queue.pointee.publishWatchSets()
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    return slot.pointee.closedNumbers.count.load(ordering: .acquiring) == queue.pointee.seenClosed
+  }
+
+  @inline(__always)
+  private func enter(_ parked: inout Parked<Backend>) throws(Errno) -> Backend.Waiter {
+    do throws(Errno) {
+      let waiter = try queue.pointee.enter()
+      parked.waiter = waiter
+      return waiter
+    } catch {
+      queue.pointee.buffers.give(back: parked.buffer)
+      throw error
+    }
+  }
+}
+
+/// A thread that waits, as its cancellation finds it.
+public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
+  let handle: KQueueHandle<Backend>
+  let buffer: UnsafeMutableBufferPointer<Backend.RawEvent>
+  /// Nil once the frame is gone: whoever jumped out of it had the mask set.
+  private(set) var signals: UnsafeMutablePointer<kq_wait_signals>?
+  var waiter: Backend.Waiter?
+
+  /// Cleans up after a thread that was cancelled while it waited. Reports that the kernel may have handed
+  /// to it are asked for again, so no other thread misses them (C-028).
+  public static func abandon(_ context: UnsafeMutableRawPointer) {
+    let parked = context.assumingMemoryBound(to: Parked.self).pointee
+    let handle = parked.handle
+    if parked.signals != nil { kq_forget_waits() }
+    defer { if let signals = parked.signals, signals.pointee.are_held { kq_signals_let_go(signals) } }
+    handle.lock()
+    // A child finds nothing there.
+    guard handle.slot.pointee.isInitialised else { return handle.unlock() }
+    if handle.leave(parked.waiter.unsafelyUnwrapped) {
+      handle.queue.pointee.buffers.give(back: parked.buffer)
+      handle.queue.pointee.askAgain()
+      handle.flushAndUnlock()
+    } else {
+      parked.unmapBuffer()
+      handle.unlock()
+    }
+  }
+
+  /// Has a later call of the thread abandon this wait, should a handler jump out of it.
+  mutating func keep(_ abandon: CancelHandler?) -> CInt {
+    let own = signals
+    signals = nil
+    defer { signals = own }
+    return withUnsafePointer(to: &self) { kq_wait_begins(abandon, $0, MemoryLayout<Parked>.size) }
+  }
+
+  /// Frees the buffer of a kqueue that was closed meanwhile.
+  func unmapBuffer() {
+    Arena.unmap(buffer.baseAddress.unsafelyUnwrapped, count: buffer.count)
+  }
+}
+
+extension KQueue where Backend: ~Copyable {
+  /// The timers are armed first, so that the thread knows them.
+  mutating func enter() throws(Errno) -> Backend.Waiter {
+    armTimers()
+    return try backend.enter(knotes)
+  }
+
+  /// Has every report made again that a thread may have taken with it.
+  mutating func askAgain() {
+    wakePending = false
+    armed = InlineArray(repeating: 0)
+    var place: UInt32 = 0
+    while let index = knotes.next(&place) {
+      let filter = knotes[index].pointee.kind
+      guard filter.isPlatforms, filter.recordsOccurrences || !knotes[index].pointee.isDisabled else { continue }
+      try? backend.update(index, knotes)
+    }
+  }
+}

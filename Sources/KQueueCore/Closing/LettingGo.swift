@@ -1,0 +1,142 @@
+import CKQueueShims
+import Synchronization
+
+/// Closes, as the exported functions announce them: before a number is closed, and after.
+extension KQueueRegistry where Backend: ~Copyable {
+  /// Lets go of a number that is about to be closed: its knotes in every kqueue, and the kqueue that it is or is
+  /// inside of. Async-signal-safe.
+  /// - Returns: whether anything referred to it; then `endClose` is to be called once it is closed.
+  @inline(never)
+  @discardableResult
+  public func letGo(_ number: CInt) -> Bool {
+    guard mayLetGo else { return false }
+    if kq_is_inside(number) { kq_lose(number) }
+    guard refersTo(number) else { return false }
+    letGo(number, state.pointee.descriptors.find(number).unsafelyUnwrapped)
+    return true
+  }
+
+  /// After the close of a number that something referred to. Until then calls on a kqueue find it closed, though the
+  /// system has it open. Async-signal-safe.
+  public func endClose(_ number: CInt) {
+    guard let record = state.pointee.descriptors.find(number) else { return }
+    Backend.reach(.endingClose)
+    _ = record.pointee.kqueue.compareExchange(
+      expected: DescriptorRecord.closing, desired: 0, ordering: .acquiringAndReleasing)
+    Backend.reach(.endedClose)
+    doubt(number)
+  }
+
+  /// After the close of any number, also of one that nothing referred to before: whoever watches it now did so while it
+  /// was being closed, and may have got the file that is gone. Async-signal-safe.
+  @inline(__always)
+  public func doubt(_ number: CInt) {
+    guard number >= 0, let record = state.pointee.descriptors.find(number) else { return }
+    if record.pointee.watchers.load(ordering: .relaxed) != 0 { doubtWatchers(number) }
+  }
+
+  @inline(never)
+  private func doubtWatchers(_ number: CInt) {
+    guard mayLetGo else { return }
+    if visitWatchersIfFree(number, { tell($0, .doubtful(number)) }) { return }
+    // Which kqueues they are is changed in this moment, and a closer does not wait.
+    forEachSlot { if $0.slot.pointee.isInUse.load(ordering: .acquiring) { tell($0.slot, .doubtful(number)) } }
+  }
+
+  /// Whether a number is a kqueue's that is being closed.
+  public func isClosing(_ number: CInt) -> Bool {
+    guard number >= 0, let record = state.pointee.descriptors.find(number) else { return false }
+    return record.pointee.kqueue.load(ordering: .acquiring) == DescriptorRecord.closing
+  }
+
+  /// Whether a number that names no kqueue of ours is open all the same. A kqueue that is being closed does not count,
+  /// nor one that another thread is making, nor what is left open of a parent's in a child whose fork ran no handler.
+  ///
+  /// The order decides: a close ends once the number is not open, and a kqueue is the library's once it is made.
+  public func isForeign(_ number: CInt) -> Bool {
+    if isClosing(number) { return false }
+    guard kq_is_open(number) else { return false }
+    return state.pointee.making.load(ordering: .acquiring) == 0 && !kq_owns(number)
+  }
+
+  /// Whether the caller closes the process's descriptors: a child of vfork has the parent's memory and descriptors of
+  /// its own, and so has a thread with a table of its own.
+  private var mayLetGo: Bool {
+    kq_is_process(state.pointee.process) && kq_shares_descriptors(state.pointee.process)
+  }
+
+  /// Whether the library has to do with a number. Async-signal-safe.
+  @inline(__always)
+  public func knows(_ number: CInt) -> Bool {
+    refersTo(number) || kq_is_inside(number)
+  }
+
+  @inline(__always)
+  private func refersTo(_ number: CInt) -> Bool {
+    guard number >= 0, let record = state.pointee.descriptors.find(number) else { return false }
+    return record.pointee.watchers.load(ordering: .relaxed) | record.pointee.kqueue.load(ordering: .relaxed) != 0
+  }
+
+  /// Likewise for each number of a range.
+  public func letGo(from first: CInt, through last: CInt) {
+    guard mayLetGo else { return }
+    kq_lose_range(first, last)
+    state.pointee.descriptors.forEach(from: first, through: last) { letGo($0) }
+  }
+
+  /// After the close of a range of numbers.
+  public func endClose(from first: CInt, through last: CInt) {
+    guard mayLetGo else { return }
+    state.pointee.descriptors.forEach(from: first, through: last) { endClose($0) }
+  }
+
+  private func letGo(_ number: CInt, _ record: UnsafeMutablePointer<DescriptorRecord>) {
+    Backend.reach(.lettingGo)
+    takeWatchers(record) { slot in
+      Backend.reach(.tookWatchers)
+      let had = Backend.forget(number, slot.pointee.watchSets)
+      if !had { slot.pointee.mayReportStale.store(true, ordering: .releasing) }
+      Backend.reach(.forgot)
+      tell(slot, .closed(number))
+    }
+    let word = restingKqueue(record)
+    // Of two that close it at once, one does.
+    guard let handle = kqueue(of: word),
+      record.pointee.kqueue.compareExchange(
+        expected: word, desired: DescriptorRecord.closing, ordering: .acquiringAndReleasing
+      ).exchanged
+    else { return }
+    Backend.reach(.tookKqueue)
+    kq_disown(number)
+    handle.close()
+  }
+
+  /// The word of the kqueue that a number names, once it is not about to be moved: one system call of a thread that no
+  /// signal handler interrupts. Async-signal-safe.
+  private func restingKqueue(_ record: UnsafeMutablePointer<DescriptorRecord>) -> UInt {
+    var word = record.pointee.kqueue.load(ordering: .acquiring)
+    while word & DescriptorRecord.moving != 0 {
+      Backend.reach(.idle)
+      kq_pause()
+      word = record.pointee.kqueue.load(ordering: .acquiring)
+    }
+    return word
+  }
+
+  /// Tells a kqueue of a number. Async-signal-safe.
+  func tell(_ slot: UnsafeMutablePointer<Slot>, _ hint: Hint) {
+    slot.pointee.closedNumbers.leave(hint) { Backend.reach($0) }
+    Backend.reach(.told)
+    interrupt(slot)
+    Backend.reach(.interrupted)
+  }
+
+  /// Wakes a waiter so that it processes the close. Either it finds the close noted before it waits, or it is found to
+  /// wait.
+  @inline(__always)
+  private func interrupt(_ slot: UnsafeMutablePointer<Slot>) {
+    guard Backend.waitsKeepFiles else { return }
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    Backend.interrupt(slot.pointee.watchSets)
+  }
+}

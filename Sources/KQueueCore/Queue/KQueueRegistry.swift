@@ -1,0 +1,181 @@
+import CKQueueShims
+import Synchronization
+
+/// All kqueues of the process, found by descriptor number.
+///
+/// It lies in memory that a forked child finds empty, so a child knows of no kqueue of its parent's.
+public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
+  typealias Slot = KQueueSlot<Backend>
+
+  struct State: ~Copyable {
+    /// Slots without a kqueue, and links of chains; taken under the lock.
+    let freeSlots: FreeStack<Slot>
+    let freeWatchers: FreeStack<Watcher<Backend>>
+    var lock: kq_lock
+    /// Held while a kqueue is put inside another.
+    var nesting: kq_lock
+    let descriptors: DescriptorTable
+    /// All slots there are, in blocks; each block's first slot leads to the next block.
+    let blocks: Atomic<UInt>
+    /// How many threads are making a kqueue, whose number they do not know yet.
+    let making: Atomic<UInt32>
+    /// The process that all this belongs to.
+    var process: CInt
+  }
+
+  let state: UnsafeMutablePointer<State>
+
+  /// - Throws: ENOMEM.
+  public init() throws(Errno) {
+    state = try Arena.mapApart(State.self)
+    adopt()
+  }
+
+  /// Makes an empty registry this process's: a new one, or one that a fork emptied.
+  public func adopt() {
+    kq_own_start()
+    kq_process_mark()
+    state.pointee.process = kq_process()
+  }
+
+  /// Whether the registry is this process's, and not empty memory or a parent's.
+  public var isOwn: Bool {
+    kq_is_process(state.pointee.process)
+  }
+
+  /// Whether a fork emptied it: the one proof that the system does so. Emulators are known that say so alone.
+  public var isEmpty: Bool {
+    state.pointee.process == 0
+  }
+
+  /// Gives back a registry that never was used.
+  public func discard() {
+    Arena.unmapApart(state)
+  }
+
+  /// The address, for a place that holds it atomically.
+  public var address: UInt {
+    UInt(bitPattern: state)
+  }
+
+  @inline(__always)
+  public init?(address: UInt) {
+    guard let state = UnsafeMutablePointer<State>(bitPattern: address) else { return nil }
+    self.state = state
+  }
+
+  /// The kqueue that a number names, or nil where it names none of this process's.
+  @inline(__always)
+  public func find(_ number: CInt) -> KQueueHandle<Backend>? {
+    guard number >= 0, let record = state.pointee.descriptors.find(number) else { return nil }
+    return kqueue(of: record.pointee.kqueue.load(ordering: .acquiring))
+  }
+
+  /// The kqueue of a record's word.
+  @inline(__always)
+  func kqueue(of word: UInt) -> KQueueHandle<Backend>? {
+    guard word != DescriptorRecord.closing,
+      let slot = UnsafeMutablePointer<Slot>(bitPattern: word & ~DescriptorRecord.moving)
+    else { return nil }
+    return KQueueHandle(slot: slot, registry: self)
+  }
+
+  /// Makes a kqueue.
+  /// - Parameters:
+  ///   - copies: whether a forked child gets a copy (KQUEUE_CPONFORK).
+  ///   - number: the descriptor number that it must have, which is taken from whatever has it; nil: any.
+  /// - Returns: its descriptor.
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  public func create(copies: Bool = false, as number: CInt? = nil) throws(Errno) -> CInt {
+    reap()
+    let shield = Shield()
+    defer { shield.end() }
+    state.pointee.making.add(1, ordering: .acquiringAndReleasing)
+    defer { state.pointee.making.subtract(1, ordering: .acquiringAndReleasing) }
+    let handle = KQueueHandle(slot: try takeSlot(), registry: self)
+    handle.lock()
+    defer { handle.unlock() }
+    do throws(Errno) {
+      return try open(handle, copies, number)
+    } catch {
+      giveBack(handle.slot)
+      throw error
+    }
+  }
+
+  private func open(_ handle: KQueueHandle<Backend>, _ copies: Bool, _ wanted: CInt?) throws(Errno) -> CInt {
+    var queue = try KQueue<Backend>()
+    let record: UnsafeMutablePointer<DescriptorRecord>
+    let number: CInt
+    do throws(Errno) {
+      if let wanted { try queue.backend.renumber(wanted) }
+      number = queue.backend.descriptor
+      record = try state.pointee.descriptors.make(number)
+    } catch {
+      queue.close()
+      kq_close_descriptor(queue.backend.descriptor)
+      throw error
+    }
+    queue.tracking = handle
+    queue.seenClosed = handle.slot.pointee.closedNumbers.count.load(ordering: .acquiring)
+    handle.slot.pointee.watchedKqueues.store(0, ordering: .relaxed)
+    handle.slot.pointee.watchSets = queue.backend.watchSets
+    handle.queue.initialize(to: queue)
+    handle.slot.pointee.isInitialised = true
+    handle.slot.pointee.number = number + 1
+    handle.slot.pointee.isInUse.store(true, ordering: .releasing)
+    handle.slot.pointee.copies.store(copies, ordering: .relaxed)
+    // A number that still names a kqueue was closed unseen.
+    Backend.reach(.named)
+    let stale = record.pointee.kqueue.exchange(UInt(bitPattern: handle.slot), ordering: .acquiringAndReleasing)
+    kqueue(of: stale)?.close()
+    // A thread that found the former kqueue closed unseen may have disowned the number since it was made.
+    _ = kq_own(number)
+    // So was one that is still watched: what watches it does not watch this kqueue.
+    takeWatchers(record) { slot in
+      slot.pointee.mayReportStale.store(true, ordering: .releasing)
+      tell(slot, .closed(number))
+    }
+    return number
+  }
+
+  // MARK: Moving
+
+  /// Calls `move`, which gives a kqueue's number another descriptor, unless the number is being closed. Nobody closes
+  /// it meanwhile, lest it be another file's that is replaced. The slot's lock is held.
+  func move(_ slot: UnsafeMutablePointer<Slot>, _ move: (CInt) -> Void) {
+    let (number, own) = (slot.pointee.number - 1, UInt(bitPattern: slot))
+    guard let record = state.pointee.descriptors.find(number) else { return }
+    let shield = Shield()
+    defer { shield.end() }
+    let swap = record.pointee.kqueue.compareExchange(
+      expected: own, desired: own | DescriptorRecord.moving, ordering: .acquiringAndReleasing)
+    guard swap.exchanged else { return }
+    move(number)
+    record.pointee.kqueue.store(own, ordering: .releasing)
+  }
+
+  /// Has the kqueues that watch a kqueue's number watch what has it now. No slot's lock is held.
+  func enterAgain(_ number: CInt) {
+    forEachSlot { outer in
+      guard outer.slot.pointee.isInUse.load(ordering: .acquiring), isWatching(number, outer.slot) else { return }
+      outer.enterAgain(number)
+    }
+  }
+
+  /// Forgets the number of a kqueue that was closed unseen.
+  func forget(_ slot: UnsafeMutablePointer<Slot>) {
+    let number = slot.pointee.number - 1
+    kq_disown(number)
+    _ = state.pointee.descriptors.find(number)?.pointee.kqueue.compareExchange(
+      expected: UInt(bitPattern: slot), desired: 0, ordering: .acquiringAndReleasing)
+  }
+
+  /// Frees the kqueues that were closed unseen, where closes are not seen.
+  public func reap() {
+    guard Backend.closesGoUnseen else { return }
+    let shield = Shield()
+    defer { shield.end() }
+    forEachSlot { if $0.slot.pointee.isInUse.load(ordering: .acquiring) { $0.closeIfUnseen() } }
+  }
+}
