@@ -18,17 +18,17 @@ public enum Filter: Int16 {
   /// Whether ident is a descriptor number.
   @inline(__always)
   var watchesDescriptor: Bool {
-    FilterTable.traits(of: self).contains(.watchesDescriptor)
+    FilterTable.traits(of: self).watchesDescriptor
   }
 
   /// Flags that a knote of this filter has unasked (contract 3.2).
   var impliedFlags: UInt16 {
-    FilterTable.traits(of: self).contains(.clears) ? UInt16(EV_CLEAR) : 0
+    FilterTable.traits(of: self).clears ? UInt16(EV_CLEAR) : 0
   }
 
   /// Whether a platform serves it.
   var isPlatforms: Bool {
-    FilterTable.traits(of: self).contains(.isPlatforms)
+    FilterTable.traits(of: self).isPlatforms
   }
 
   @inline(__always)
@@ -39,7 +39,7 @@ public enum Filter: Int16 {
   /// Whether its knotes record what happened, rather than ask for a condition.
   @inline(__always)
   var recordsOccurrences: Bool {
-    FilterTable.traits(of: self).contains(.records)
+    FilterTable.traits(of: self).records
   }
 }
 

@@ -9,33 +9,32 @@ enum FilterTable {
   @inline(__always)
   static func traits(of filter: Filter) -> FilterTraits {
     switch filter {
-    case .read: [.watchesDescriptor, .isPlatforms]
-    case .write: [.watchesDescriptor, .isPlatforms]
-    case .vnode: [.watchesDescriptor, .isPlatforms, .records]
-    case .proc: [.isPlatforms, .records, .clears]
-    case .signal: [.isPlatforms, .records, .clears]
-    case .timer: [.clears]
-    case .procdesc: [.watchesDescriptor, .isPlatforms, .records, .clears]
-    case .fs: [.isPlatforms, .records, .clears]
-    case .user: []
-    case .libkqueue: []
-    case .empty: [.watchesDescriptor, .isPlatforms]
-    case .except: [.watchesDescriptor, .isPlatforms]
+    case .read: FilterTraits(watchesDescriptor: true, isPlatforms: true)
+    case .write: FilterTraits(watchesDescriptor: true, isPlatforms: true)
+    case .vnode: FilterTraits(watchesDescriptor: true, isPlatforms: true, records: true)
+    case .proc: FilterTraits(isPlatforms: true, records: true, clears: true)
+    case .signal: FilterTraits(isPlatforms: true, records: true, clears: true)
+    case .timer: FilterTraits(clears: true)
+    case .procdesc: FilterTraits(watchesDescriptor: true, isPlatforms: true, records: true, clears: true)
+    case .fs: FilterTraits(isPlatforms: true, records: true, clears: true)
+    case .user: FilterTraits()
+    case .libkqueue: FilterTraits()
+    case .empty: FilterTraits(watchesDescriptor: true, isPlatforms: true)
+    case .except: FilterTraits(watchesDescriptor: true, isPlatforms: true)
     }
   }
 }
 
-struct FilterTraits: OptionSet {
-  let rawValue: UInt8
-
+/// Not a set of options: its array literal takes memory in the ordinary build.
+struct FilterTraits {
   /// Its ident is a descriptor number.
-  static var watchesDescriptor: FilterTraits { FilterTraits(rawValue: 1 << 0) }
+  var watchesDescriptor = false
   /// A platform serves it.
-  static var isPlatforms: FilterTraits { FilterTraits(rawValue: 1 << 1) }
+  var isPlatforms = false
   /// Its knotes record what happened, rather than ask for a condition.
-  static var records: FilterTraits { FilterTraits(rawValue: 1 << 2) }
+  var records = false
   /// Its knotes have EV_CLEAR unasked (contract 3.2).
-  static var clears: FilterTraits { FilterTraits(rawValue: 1 << 3) }
+  var clears = false
 }
 
 extension KQueue where Backend: ~Copyable {
