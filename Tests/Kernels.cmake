@@ -25,7 +25,7 @@ add_contract_kernel(container container GROUPS C-25 C-265 C-356)
 add_contract_kernel(no-proc noproc GROUPS C-127 C-17 C-25)
 add_contract_kernel(no-inotify without inotify_init1=1 GROUPS C-17 C-363)
 
-# Each call of the table in linux_calls.c alone, as a filter that answers EACCES does without it.
+# Each call of the table in kernel_calls.c alone, as a filter that answers EACCES does without it.
 add_contract_kernel(without.statx without statx=13 GROUPS C-23)
 add_contract_kernel(without.kcmp without kcmp=13 GROUPS C-356)
 add_contract_kernel(without.pidfd_send_signal without pidfd_send_signal=13 GROUPS C-271 C-272)

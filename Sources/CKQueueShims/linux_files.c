@@ -6,7 +6,7 @@
 #ifdef __linux__
 #define _GNU_SOURCE
 #include "include/kqueue_shims_linux.h"
-#include "linux_calls.h"
+#include "kernel_calls.h"
 
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>

@@ -10,7 +10,7 @@
 #define _GNU_SOURCE
 #include "include/kqueue_shims_linux.h"
 #include "interruptions.h"
-#include "linux_calls.h"
+#include "kernel_calls.h"
 #include "linux_marks.h"
 #include "signals.h"
 

@@ -11,7 +11,7 @@
 #include "include/kqueue_shims.h"
 
 #ifdef __linux__
-#include "linux_calls.h"
+#include "kernel_calls.h"
 #endif
 
 #include <dirent.h>

@@ -5,6 +5,8 @@
  */
 #include "include/kqueue_shims_posix.h"
 
+#include "cancellation.h"
+
 #include <fcntl.h>
 #include <sys/ioctl.h> /* FIONREAD, which every system has though POSIX does not name it */
 #include <sys/socket.h>
@@ -99,10 +101,9 @@ long kq_send_buffer(int descriptor) {
 
 int kq_peek(int descriptor) {
     char byte;
-    int state;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    int state = hold_cancellation();
     int got = (int)recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    pthread_setcancelstate(state, &state);
+    release_cancellation(state);
     return got;
 }
 
@@ -118,16 +119,16 @@ int kq_is_receive_shut(int descriptor) {
 
 /* A stream answers a send of nothing with EPIPE. */
 bool kq_is_send_shut(int descriptor) {
-    int state, type = 0;
+    int type = 0;
     socklen_t size = sizeof type;
     /* Another thread may give the number to a socket of datagrams, to which nothing at all is one. */
     int same = kq_duplicate_inside(descriptor);
     if (same < 0)
         return false;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    int state = hold_cancellation();
     bool answer = getsockopt(same, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM &&
                   send(same, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) == -1 && errno == EPIPE;
-    pthread_setcancelstate(state, &state);
+    release_cancellation(state);
     kq_close_temporary(same);
     return answer;
 }

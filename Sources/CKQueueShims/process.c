@@ -21,7 +21,7 @@ int kq_process(void) {
 }
 
 #ifdef __linux__
-#include "linux_calls.h"
+#include "kernel_calls.h"
 
 #include <sched.h>
 #include <sys/stat.h>

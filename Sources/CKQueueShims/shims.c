@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include "include/kqueue_shims.h"
 
+#include "cancellation.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -114,10 +116,10 @@ int kq_renumber(int descriptor, int number) {
 
 void kq_pause(void) {
     struct timespec moment = {.tv_sec = 0, .tv_nsec = 50000};
-    int error = errno, state;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    int error = errno;
+    int state = hold_cancellation();
     nanosleep(&moment, NULL);
-    pthread_setcancelstate(state, &state);
+    release_cancellation(state);
     errno = error;
 }
 

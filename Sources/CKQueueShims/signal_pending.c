@@ -4,7 +4,7 @@
  *
  * They stay pending (C-350): sigpending() tells of them, sigwait() takes them, and the
  * handler runs once they are unblocked.  Each is counted once.  Those that have been are
- * marked where the system lets that be done (linux_pending.c).  Elsewhere a number that
+ * marked where the system lets that be done (signal_marks.c).  Elsewhere a number that
  * was found pending counts again only once it was found not to be.
  *
  * What is pending for one thread alone (pthread_kill, raise, a fault of its own)

@@ -97,6 +97,16 @@ extension KernelQueue {
     try apply(.trigger(id, flags: flags))
   }
 
+  /// Does without the number of bytes in events of sockets and pipes that can be read, for programs that read until
+  /// there is nothing more. An event of READ then takes no system call of its own, and says 1 where it would have to ask;
+  /// ends, errors and low-water marks are told as ever. It is a setting of this queue, off at first.
+  ///
+  /// - Parameter declines: False has the number told again.
+  /// - Throws: ``Errno/badDescriptor`` where the queue's descriptor was closed.
+  public func declineData(_ declines: Bool = true) throws(Errno) {
+    try System.declineData(descriptor, declines)
+  }
+
   /// Makes one change.
   ///
   /// - Throws: Why the change failed.

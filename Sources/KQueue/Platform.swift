@@ -194,6 +194,17 @@ enum System {
     try check(callKevent(queue, &entry, 1, nil, 0, nil))
   }
 
+  /// A kernel's kqueue has no such setting, and needs none.
+  static func declineData(_ queue: CInt, _ declines: Bool) throws(KernelQueue.Errno) {
+    #if !canImport(Darwin) && !os(FreeBSD)
+      try change(
+        queue,
+        Kevent(
+          filter: Int16(EVFILT_LIBKQUEUE), ident: 0, flags: UInt16(EV_ADD), fflags: UInt32(NOTE_DECLINE_DATA),
+          data: declines ? 1 : 0))
+    #endif
+  }
+
   static func closeDescriptor(_ descriptor: CInt) throws(KernelQueue.Errno) {
     try check(close(descriptor))
   }

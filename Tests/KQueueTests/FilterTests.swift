@@ -27,6 +27,18 @@ import Testing
     #expect(try queue.events().map(\.bytes) == [4])
   }
 
+  @Test func readingWithoutTheNumber() throws {
+    let queue = try KernelQueue()
+    let pair = Pair.sockets
+    try queue.declineData()
+    try queue.add(.read(pair.other))
+    pair.send("hello")
+    // Where closes go unseen the number is asked for all the same.
+    #expect(try [[1], [5]].contains(queue.events().map(\.bytes)))
+    try queue.declineData(false)
+    #expect(try queue.events().map(\.bytes) == [5])
+  }
+
   @Test func writing() throws {
     let queue = try KernelQueue()
     let pair = Pair.pipe

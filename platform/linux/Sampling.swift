@@ -20,6 +20,18 @@ extension LinuxBackend {
     return kq_readable_bytes(knote.pointee.descriptor)
   }
 
+  /// Sockets and pipes. An entry that is muted reports what may be nothing to deliver.
+  public func isPlainlyReadable(_ knote: LinuxKnotePointer, reported: UInt32) -> Bool {
+    guard
+      reported == EPOLLIN.rawValue && knote.pointee.isRead && knote.pointee.fflags == 0 && !validates
+        && !knote.pointee.platform.isMuted && knote.pointee.platform.place.isInSet
+    else { return false }
+    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
+    case KQ_KIND_STREAM, KQ_KIND_DATAGRAM, KQ_KIND_PIPE_READ: return true
+    default: return false
+    }
+  }
+
   @inline(never)
   private func sampleClosely(_ index: UInt32, _ knote: LinuxKnotePointer, _ reported: UInt32?) -> Readiness {
     if validates && knote.pointee.platform.place != .always && !isSameFile(knote) { return .gone }

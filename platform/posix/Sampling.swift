@@ -17,6 +17,13 @@ extension POSIXBackend {
     return kq_bytes(knote.pointee.descriptor)
   }
 
+  /// Connections; one in a hundred looks is a close one, as for `plainBytes`.
+  public func isPlainlyReadable(_ knote: POSIXKnotePointer, reported: UInt32) -> Bool {
+    guard reported == UInt32(POLLIN) && knote.pointee.platform.plainLooks > 0 else { return false }
+    knote.pointee.platform.plainLooks -= 1
+    return true
+  }
+
   private mutating func sampleClosely(_ index: UInt32, _ knotes: borrowing Knotes, _ reported: UInt32?) -> Readiness {
     let knote = knotes[index]
     if knote.pointee.platform.place == .file { return isSameFile(knote) ? sampleFile(knote) : .gone }

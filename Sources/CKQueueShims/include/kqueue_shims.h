@@ -300,7 +300,7 @@ void kq_signals_forget_in_child(void);
 /* Whether all threads block a signal, and none waits for it: 1, 0, or -1 where the system does not tell. */
 int kq_is_blocked_everywhere(int number);
 
-/* ---- Children, asked for without reaping them; posix_children.c ---- */
+/* ---- Children, asked for without reaping them; children.c ---- */
 
 /* SIGCHLD. */
 int kq_child_signal(void);

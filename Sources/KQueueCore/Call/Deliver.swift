@@ -45,10 +45,17 @@ extension KQueue where Backend: ~Copyable {
     guard case .knote(let token, let reported) = report, let knote = knotes.find(token),
       knote.pointee.status == .resting && !knote.pointee.has(EV_ONESHOT | EV_CLEAR | EV_DISPATCH)
     else { return false }
-    let bytes = backend.plainBytes(knote, reported: reported)
+    let bytes = declinesData ? declined(knote, reported) : backend.plainBytes(knote, reported: reported)
     guard bytes > 0 else { return false }
     events.write(entry(knote, Readiness(data: bytes)), at: place, extensions.find(token.index, knotes))
     return true
+  }
+
+  /// What is said of a report of bytes where the program does without their number.
+  /// - Returns: 1, or 0 where the report says something else.
+  @inline(__always)
+  private func declined(_ knote: KnoteSlab<Backend.KnoteState>.Pointer, _ reported: UInt32) -> Int {
+    backend.isPlainlyReadable(knote, reported: reported) ? 1 : 0
   }
 
   /// Follows one report.
@@ -213,6 +220,7 @@ extension KQueue where Backend: ~Copyable {
   @inline(__always)
   private mutating func sample(_ index: UInt32, _ reported: UInt32?) -> Readiness {
     let isRecorded = knotes[index].pointee.status.contains(.recorded)
+    if declinesData, !isRecorded, let reported, declined(knotes[index], reported) > 0 { return Readiness(data: 1) }
     var readiness = isRecorded ? sampleRecorded(index) : backend.sample(index, knotes, reported: reported)
     if knotes[index].pointee.status.contains(.forced) && !readiness.isGone { readiness.isActive = true }
     return readiness

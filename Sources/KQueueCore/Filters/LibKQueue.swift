@@ -16,6 +16,7 @@ extension KQueueHandle where Backend: ~Copyable {
     case NOTE_DEBUG: entry.data = exchange(KQ_SETTING_DEBUG, entry.data)
     case NOTE_DEBUG_PREFIX: kq_trace_prefix(entry.udata?.assumingMemoryBound(to: CChar.self))
     case NOTE_DEBUG_FUNC: kq_trace_function(entry.udata)
+    case NOTE_DECLINE_DATA: entry.data = queue.pointee.declineData(entry.data > 0) ? 1 : 0
     case NOTE_INTERPOSED: entry.data = Backend.closesGoUnseen ? 0 : 1
     case NOTE_FILE_POLL_INTERVAL: try Backend.setFilePollInterval(entry.data)
     default: throw Errno(EINVAL)
@@ -27,5 +28,15 @@ extension KQueueHandle where Backend: ~Copyable {
 
   private func exchange(_ setting: kq_setting, _ value: Int) -> Int {
     kq_exchange_setting(setting, value > 0) ? 1 : 0
+  }
+}
+
+extension KQueue where Backend: ~Copyable {
+  /// Sets whether READ says 1 in `data` where the platform would have to ask how much there is.
+  /// - Returns: whether it did so before.
+  fileprivate mutating func declineData(_ declines: Bool) -> Bool {
+    let before = declinesData
+    declinesData = declines
+    return before
   }
 }

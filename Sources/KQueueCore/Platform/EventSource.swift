@@ -65,6 +65,10 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   /// `sample` is to be asked. A short way for what a busy server sees nearly always.
   func plainBytes(_ knote: UnsafeMutablePointer<Knote<KnoteState>>, reported: UInt32) -> Int
 
+  /// Whether a report says of a READ knote that something can be read and nothing else, so that a program that does
+  /// without the number of bytes need not have it asked for (NOTE_DECLINE_DATA).
+  func isPlainlyReadable(_ knote: UnsafeMutablePointer<Knote<KnoteState>>, reported: UInt32) -> Bool
+
   /// Whether there is nothing left of what a knote under EV_CLEAR is looked at for, so that more would be reported.
   mutating func isOver(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
 
@@ -115,6 +119,7 @@ extension EventSource where Self: ~Copyable {
   public var hasUntold: Bool { false }
   @inline(__always)
   public func plainBytes(_ knote: UnsafeMutablePointer<Knote<KnoteState>>, reported: UInt32) -> Int { 0 }
+  public func isPlainlyReadable(_ knote: UnsafeMutablePointer<Knote<KnoteState>>, reported: UInt32) -> Bool { false }
   public mutating func isOver(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { false }
   public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
     bug("a report of a knote that the platform does not report")

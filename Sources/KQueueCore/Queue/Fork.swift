@@ -13,6 +13,8 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   private struct Entry: BitwiseCopyable {
     var number: CInt
     var isKnote: Bool
+    /// Of a kqueue: its setting.
+    var declinesData: Bool
     var knote: Knote<Backend.KnoteState>
     var ext: Extension
     var told: Told<Backend.FileBaseline>
@@ -66,6 +68,7 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     handle.queue.pointee.settleBeforeCopy()
     entries[count].number = handle.slot.pointee.number - 1
     entries[count].isKnote = false
+    entries[count].declinesData = handle.queue.pointee.declinesData
     count += 1
     let queue = UnsafePointer(handle.queue)
     var (place, written) = (UInt32(0), count)
@@ -84,7 +87,8 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   private static func entry(_ handle: KQueueHandle<Backend>, _ index: UInt32) -> Entry {
     let queue = handle.queue
     return Entry(
-      number: handle.slot.pointee.number - 1, isKnote: true, knote: queue.pointee.knotes[index].pointee,
+      number: handle.slot.pointee.number - 1, isKnote: true, declinesData: false,
+      knote: queue.pointee.knotes[index].pointee,
       ext: queue.pointee.extensions.find(index, queue.pointee.knotes), told: queue.pointee.told(index))
   }
 
@@ -104,6 +108,7 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     // All of them before their knotes, which may be on one another.
     for place in 0..<count where !entries[place].isKnote {
       _ = try? registry.create(copies: true, as: entries[place].number)
+      registry.find(entries[place].number)?.queue.pointee.declinesData = entries[place].declinesData
     }
     for place in 0..<count where entries[place].isKnote {
       registry.find(entries[place].number)?.restore(entries[place].knote, entries[place].ext, entries[place].told)

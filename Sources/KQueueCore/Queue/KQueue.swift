@@ -48,6 +48,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var isClogged = false
   /// The kqueue's number has another set now, which those that watch it have to enter again.
   var hasMoved = false
+  /// The program does without the number of bytes that can be read (NOTE_DECLINE_DATA).
+  var declinesData = false
   /// How many calls end without a check of the invariants.
   var callsUnchecked: UInt32 = 0
   /// What a change that is under way began with.

@@ -114,6 +114,107 @@ static void debug_settings(void) {
     REQUIRE_EQ(lines, traced);
 }
 
+#ifdef NOTE_DECLINE_DATA
+/* A kqueue that does without the number of bytes, which readable descriptors have. */
+static int declining(void) {
+    int kq = new_kqueue();
+    REQUIRE_EQ(ask(kq, NOTE_DECLINE_DATA, 1, NULL).data, 0);
+    return kq;
+}
+
+static void require_data(int kq, int descriptor, intptr_t data) {
+    struct kevent event = next_event(kq);
+    REQUIRE_EQ(event.ident, descriptor);
+    REQUIRE_EQ(event.data, data);
+    REQUIRE_EQ(event.fflags, 0);
+    REQUIRE_EQ(event.flags & EV_EOF, 0);
+}
+
+static void declined_on(int reader, int writer) {
+    static const int flags[] = {0, EV_CLEAR, EV_DISPATCH, EV_ONESHOT};
+    int kq = declining(), other = new_kqueue();
+    for (int i = 0; i < 4; i++) {
+        char byte[8];
+        change(kq, (uintptr_t)reader, EVFILT_READ, EV_ADD | flags[i], 0, 0, NULL);
+        change(other, (uintptr_t)reader, EVFILT_READ, EV_ADD, 0, 0, NULL);
+        for (int round = 0; round < 2; round++) {
+            put(writer, "12345");
+            require_data(other, reader, 5);
+            struct kevent event = next_event(kq);
+            REQUIRE_EQ(event.ident, reader);
+            REQUIRE(event.data == 1 || event.data == 5); /* what need not be asked may be told */
+            REQUIRE_EQ(read(reader, byte, sizeof byte), 5);
+            require_silent(kq);
+            if (flags[i] == EV_DISPATCH)
+                change(kq, (uintptr_t)reader, EVFILT_READ, EV_ENABLE, 0, 0, NULL);
+            if (flags[i] == EV_ONESHOT)
+                change(kq, (uintptr_t)reader, EVFILT_READ, EV_ADD | EV_ONESHOT, 0, 0, NULL);
+        }
+        change(kq, (uintptr_t)reader, EVFILT_READ, EV_DELETE, 0, 0, NULL);
+    }
+    close(kq);
+    close(other);
+}
+
+static void data_is_declined(void) {
+    int ends[2];
+    unix_pair(ends);
+    declined_on(ends[0], ends[1]);
+    REQUIRE_EQ(pipe(ends), 0);
+    declined_on(ends[0], ends[1]);
+    REQUIRE_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
+    declined_on(ends[0], ends[1]);
+}
+
+/* Ends, low-water marks and other kqueues are told as ever. */
+static void declining_hides_nothing(void) {
+    int kq = declining(), pair[2], pipes[2];
+    unix_pair(pair);
+    REQUIRE_EQ(pipe(pipes), 0);
+    change(kq, (uintptr_t)pair[0], EVFILT_READ, EV_ADD, NOTE_LOWAT, 3, NULL);
+    put(pair[1], "12");
+    require_silent(kq);
+    put(pair[1], "345");
+    require_data(kq, pair[0], 5);
+    close(pair[1]);
+    struct kevent event = next_event(kq);
+    REQUIRE_EQ(event.data, 5);
+    REQUIRE_EQ(event.flags & EV_EOF, EV_EOF);
+    close(pair[0]);
+    change(kq, (uintptr_t)pipes[0], EVFILT_READ, EV_ADD, 0, 0, NULL);
+    put(pipes[1], "12");
+    close(pipes[1]);
+    event = next_event(kq);
+    REQUIRE_EQ(event.data, 2);
+    REQUIRE_EQ(event.flags & EV_EOF, EV_EOF);
+}
+
+static void declining_is_a_kqueues_own(void) {
+    int kq = declining(), pair[2];
+    REQUIRE_EQ(ask(new_kqueue(), NOTE_DECLINE_DATA, 0, NULL).data, 0);
+    REQUIRE_EQ(ask(kq, NOTE_DECLINE_DATA, 0, NULL).data, 1);
+    REQUIRE_EQ(ask(kq, NOTE_DECLINE_DATA, -1, NULL).data, 0);
+    unix_pair(pair);
+    change(kq, (uintptr_t)pair[0], EVFILT_READ, EV_ADD, 0, 0, NULL);
+    put(pair[1], "12345");
+    for (int i = 0; i < 3; i++)
+        require_data(kq, pair[0], 5);
+}
+
+static void declining_goes_along_with_a_copy(void) {
+    int kq = kqueuex(KQUEUE_CPONFORK);
+    REQUIRE(kq != -1);
+    REQUIRE_EQ(ask(kq, NOTE_DECLINE_DATA, 1, NULL).data, 0);
+    pid_t child = fork();
+    REQUIRE(child != -1);
+    if (child == 0)
+        _exit(ask(kq, NOTE_DECLINE_DATA, 0, NULL).data == 1 ? 0 : 1);
+    int status;
+    REQUIRE_EQ(waitpid(child, &status, 0), child);
+    REQUIRE_EQ(status, 0);
+}
+#endif
+
 static void unknown_requests(void) {
     static const unsigned requests[] = {0, 9, 10, 9999, UINT_MAX};
     int kq = new_kqueue();
@@ -180,6 +281,12 @@ const struct contract_case libkqueue_cases[] = {
     {"C-341", "NOTE_FILE_POLL_INTERVAL gives ENOSYS", file_poll_interval, 0},
     {"C-342", "EVFILT_LIBKQUEUE makes no knote", no_knote_results, 0},
     {"C-342", "settings return the value before", settings_tell_the_value_before, 0},
+#ifdef NOTE_DECLINE_DATA
+    {"C-342", "under NOTE_DECLINE_DATA READ need not say how much there is", data_is_declined, 30},
+    {"C-342", "NOTE_DECLINE_DATA hides no end and no low-water mark", declining_hides_nothing, 0},
+    {"C-342", "NOTE_DECLINE_DATA is a kqueue's own, and returns the value before", declining_is_a_kqueues_own, 0},
+    {"C-342", "NOTE_DECLINE_DATA goes along with a copy in a child", declining_goes_along_with_a_copy, 0},
+#endif
     {"C-342", "debug lines go to the given function till it is reset", debug_settings, 0},
     {"C-342", "unknown requests give EINVAL", unknown_requests, 0},
     {"C-343", "EVFILT_AIO, EVFILT_LIO and EVFILT_NETDEV give EINVAL", filters_never_provided, 0},

@@ -198,6 +198,7 @@ struct kevent64_s {
 #define NOTE_FILE_POLL_INTERVAL  8 /* data: ns between samples, where files are sampled */
 
 #define NOTE_INTERPOSED          64 /* data: 1 where the program's close() tells the library, else 0 */
+#define NOTE_DECLINE_DATA        65 /* data sets, for this kqueue: READ says 1 where it would have to ask */
 
 /* kqueuex(): flags. */
 #define KQUEUE_CLOEXEC    0x00000001U /* always in force, flag or no flag */

@@ -1,5 +1,5 @@
 /*
- * POSIX: children, asked for without reaping them.  For every platform where no
+ * Children, asked for without reaping them: for every platform and kernel where no
  * descriptor tells of them.
  *
  * All kqueues share what is known of a child, so an end that one has seen is one
@@ -11,6 +11,7 @@
  */
 #include "include/kqueue_shims_posix.h"
 
+#include "cancellation.h"
 #include "listeners.h"
 #include "signals.h"
 
@@ -45,11 +46,10 @@ int kq_child_signal(void) {
 
 /* waitid(2) is a cancellation point, and a lock is held. */
 static int look(idtype_t which, id_t process, siginfo_t *info) {
-    int state;
     *info = (siginfo_t){0}; /* si_pid stays 0 where there is nothing */
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    int state = hold_cancellation();
     int result = waitid(which, process, info, WEXITED | WNOHANG | WNOWAIT);
-    pthread_setcancelstate(state, &state);
+    release_cancellation(state);
     return result;
 }
 

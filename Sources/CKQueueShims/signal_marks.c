@@ -1,5 +1,5 @@
 /*
- * Linux: marks on signals that are pending (C-350).
+ * Marks on signals that are pending, where the system is Linux, whatever the platform (C-350).
  *
  * Nothing tells how many of a number are pending, nor whether one is the same that
  * was counted before.  So they are taken, marked where nobody looks, and sent to the
@@ -21,6 +21,7 @@
 #include "pending.h"
 
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -173,9 +174,10 @@ unsigned long kq_queued_signals(void) {
 }
 
 /* Nothing but a signalfd stands in the set. */
-static void drop_reports(int set) {
-    struct kq_epoll_event event;
-    while (kq_epoll_poll(set, &event, 1) > 0)
+/* A listener of the Linux platform is a set, which goes on reporting what was taken until it is looked at. */
+static void drop_reports(int listener) {
+    struct epoll_event event;
+    while (syscall(SYS_epoll_pwait, listener, &event, 1, 0, NULL, 0) > 0) /* no cancellation point */
         continue;
 }
 

@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#ifndef KQUEUE_LINUX_CALLS_H
-#define KQUEUE_LINUX_CALLS_H
+#ifndef KQUEUE_KERNEL_CALLS_H
+#define KQUEUE_KERNEL_CALLS_H
 
 #include <stdbool.h>
 
@@ -36,4 +36,4 @@ bool kq_call_was_missing(enum kq_call call, int error);
 /* Whether valgrind runs the program. */
 bool kq_runs_on_valgrind(void);
 
-#endif /* KQUEUE_LINUX_CALLS_H */
+#endif /* KQUEUE_KERNEL_CALLS_H */

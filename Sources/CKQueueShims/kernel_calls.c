@@ -17,7 +17,7 @@
  */
 #ifdef __linux__
 #define _GNU_SOURCE
-#include "linux_calls.h"
+#include "kernel_calls.h"
 
 #include <errno.h>
 #include <stdatomic.h>
