@@ -32,8 +32,11 @@ enum { MEMINFO_WMEM_ALLOC = 2, MEMINFO_SNDBUF = 3, MEMINFO_WMEM_QUEUED = 5, MEMI
 
 _Static_assert((int)KQ_PIPE_BUF == PIPE_BUF, "PIPE_BUF");
 
+/* 0 of what is no socket. */
 static int socket_kind(int descriptor) {
-    switch (kq_socket_option(descriptor, SO_TYPE, SOCK_DGRAM)) {
+    switch (kq_socket_option(descriptor, SO_TYPE, 0)) {
+    case 0:
+        return 0;
     case SOCK_STREAM:
         return KQ_KIND_STREAM;
     case SOCK_SEQPACKET:
@@ -93,11 +96,14 @@ static int anonymous_kind(int descriptor) {
 
 int kq_kind(int descriptor) {
     struct stat status;
+    int kind = socket_kind(descriptor); /* first, as servers have those */
+    if (kind != 0)
+        return kind;
     if (fstat(descriptor, &status) == -1)
         return -errno;
     switch (status.st_mode & S_IFMT) {
     case S_IFSOCK:
-        return socket_kind(descriptor);
+        return KQ_KIND_DATAGRAM; /* its type is not to be had */
     case S_IFIFO:
         return pipe_kind(descriptor);
     case S_IFREG:

@@ -46,6 +46,9 @@ extension LinuxBackend {
     guard let bits = reported ?? polled(knote) else { return .gone }
     var readiness = sampleCondition(knote, bits)
     if knote.pointee.has(EV_CLEAR) { readiness = news(knote, readiness) }
+    if readiness.isActive && knote.pointee.platform.isPlain && isPlainlyReadable(knote, reported: reported ?? 0) {
+      return readiness
+    }
     // A close by a raw system call, which nobody sees, leaves a report of the file that was there, or a condition of the
     // one that is there now (C-119, C-123, C-126).
     if !isSameFile(knote) { return .gone }
