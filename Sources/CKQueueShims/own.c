@@ -225,7 +225,9 @@ static void take_all(void (*each)(int)) {
     for (int p = 0; p <= atomic_load(&highest_page); p++) {
         word *page = page_at(p);
         for (int w = 0; page != NULL && w < PAGE_WORDS; w++) {
-            uint64_t bits = atomic_exchange(&page[w], 0);
+            uint64_t bits = atomic_load(&page[w]);
+            if (bits != 0) /* a store would copy the page in a child */
+                bits = atomic_exchange(&page[w], 0);
             for (; bits != 0 && each != NULL; bits &= bits - 1)
                 each(p * PAGE_BITS + w * WORD_BITS + __builtin_ctzll(bits));
         }

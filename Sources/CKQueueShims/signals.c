@@ -187,10 +187,20 @@ static void forget(struct kq_signal_record *record) {
     atomic_store(&record->yields, false);
 }
 
+/* The signals that ever were watched. A child looks at no other's record: each would be a page to copy. */
+enum { WORD_BITS = 64 };
+static _Atomic uint64_t ever_watched[SIGNALS / WORD_BITS + 1];
+
+static bool was_ever_watched(int number) {
+    return (atomic_load(&ever_watched[number / WORD_BITS]) >> number % WORD_BITS & 1) != 0;
+}
+
 static void forget_all(void) {
     kq_forget_listeners();
     for (int number = 1; number < SIGNALS; number++) {
         struct kq_signal_record *record = &kq_signal_records[number];
+        if (!was_ever_watched(number))
+            continue;
         atomic_store(&record->told, atomic_load(&record->count));
         if (!kq_signal_is_watched(number))
             continue;
@@ -256,7 +266,8 @@ int kq_signal_notifier(int number) {
 void kq_signals_lose(int descriptor) {
     for (int number = 1; number < SIGNALS; number++) {
         int notifier = descriptor + 1;
-        (void)atomic_compare_exchange_strong(&kq_signal_records[number].notifier, &notifier, 0);
+        if (was_ever_watched(number))
+            (void)atomic_compare_exchange_strong(&kq_signal_records[number].notifier, &notifier, 0);
     }
 }
 
@@ -267,6 +278,7 @@ int kq_signal_watch(int number, int notifier) {
     (void)kq_signals_are_seen(); /* found out here, since handlers cannot */
     kq_signals_lock(&before);
     become_owner();
+    atomic_fetch_or(&ever_watched[number / WORD_BITS], UINT64_C(1) << number % WORD_BITS);
     /* From here on the program's calls wait for the lock. */
     bool first = atomic_fetch_add(&record->users, 1) == 0;
     int used = kq_signal_notifier(number);

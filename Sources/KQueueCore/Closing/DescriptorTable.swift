@@ -13,16 +13,23 @@ struct DescriptorRecord: ~Copyable {
   static var moving: UInt { 2 }
 }
 
-/// Descriptor number -> what refers to it: two levels of pages that are mapped when first needed.
+/// Descriptor number -> what refers to it: two levels of pages. The upper one and the first of the lower lie behind the
+/// registry, in one mapping with it, so that a forked child goes on with all three as it finds them, empty; others are
+/// mapped when first needed, and never given back.
 ///
-/// Reading takes no lock, so it may happen in a signal handler. Pages are never given back. All-zero bytes
-/// are an empty table.
-struct DescriptorTable: ~Copyable {
+/// Reading takes no lock, so it may happen in a signal handler. All-zero bytes are an empty table.
+struct DescriptorTable: BitwiseCopyable {
   private static var pageBits: Int { 12 }
   private static var pageSize: Int { 1 << pageBits }
   private static var pageCount: Int { 1 << (31 - pageBits) }
+  private static var pagesBytes: Int { MemoryLayout<Atomic<UInt>>.stride * pageCount }
+  private static var pageBytes: Int { MemoryLayout<DescriptorRecord>.stride * pageSize }
 
-  private let pages: Atomic<UInt>
+  /// How much memory a table begins with.
+  static var bytes: Int { pagesBytes + pageBytes }
+
+  /// Zeroed memory, aligned for a word.
+  let memory: UnsafeMutableRawPointer
 
   /// The record of a number, or nil where the table has none.
   @inline(__always)
@@ -33,10 +40,10 @@ struct DescriptorTable: ~Copyable {
 
   /// The record of a number, made where there is none.
   /// - Throws: ENOMEM.
+  @inline(__always)
   func make(_ number: CInt) throws(Errno) -> UnsafeMutablePointer<DescriptorRecord> {
-    let pages = try Self.publish(Atomic<UInt>.self, count: Self.pageCount, pages)
-    let place = pages + Int(number) >> Self.pageBits
-    let page = try Self.publish(DescriptorRecord.self, count: Self.pageSize, place.pointee)
+    if let record = find(number) { return record }
+    let page = try publish(pages[Int(number) >> Self.pageBits])
     return page + (Int(number) & (Self.pageSize - 1))
   }
 
@@ -51,22 +58,26 @@ struct DescriptorTable: ~Copyable {
 
   @inline(__always)
   private func page(_ place: Int) -> UnsafeMutablePointer<DescriptorRecord>? {
-    guard let pages = UnsafeMutablePointer<Atomic<UInt>>(bitPattern: pages.load(ordering: .acquiring)) else {
-      return nil
-    }
+    if place == 0 { return firstPage }
     return UnsafeMutablePointer(bitPattern: pages[place].load(ordering: .acquiring))
   }
 
-  /// What an address leads to, mapped now where it is 0. Of two threads that map, one wins.
-  private static func publish<Element: ~Copyable>(
-    _: Element.Type, count: Int, _ address: borrowing Atomic<UInt>
-  ) throws(Errno) -> UnsafeMutablePointer<Element> {
-    if let there = UnsafeMutablePointer<Element>(bitPattern: address.load(ordering: .acquiring)) { return there }
-    let fresh = try Arena.map(Element.self, count: count)
-    let swap = address.compareExchange(
+  private var pages: UnsafeMutablePointer<Atomic<UInt>> {
+    @inline(__always) get { memory.assumingMemoryBound(to: Atomic<UInt>.self) }
+  }
+
+  private var firstPage: UnsafeMutablePointer<DescriptorRecord> {
+    @inline(__always) get { (memory + Self.pagesBytes).assumingMemoryBound(to: DescriptorRecord.self) }
+  }
+
+  /// Maps a page for a place that has none. Of two threads that map, one wins.
+  @inline(never)
+  private func publish(_ place: borrowing Atomic<UInt>) throws(Errno) -> UnsafeMutablePointer<DescriptorRecord> {
+    let fresh = try Arena.map(DescriptorRecord.self, count: Self.pageSize)
+    let swap = place.compareExchange(
       expected: 0, desired: UInt(bitPattern: fresh), ordering: .acquiringAndReleasing)
     if swap.exchanged { return fresh }
-    Arena.unmap(fresh, count: count)
+    Arena.unmap(fresh, count: Self.pageSize)
     return UnsafeMutablePointer(bitPattern: swap.original).unsafelyUnwrapped
   }
 }

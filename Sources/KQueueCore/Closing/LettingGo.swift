@@ -12,14 +12,14 @@ extension KQueueRegistry where Backend: ~Copyable {
     guard mayLetGo else { return false }
     if kq_is_inside(number) { kq_lose(number) }
     guard refersTo(number) else { return false }
-    letGo(number, state.pointee.descriptors.find(number).unsafelyUnwrapped)
+    letGo(number, descriptors.find(number).unsafelyUnwrapped)
     return true
   }
 
   /// After the close of a number that something referred to. Until then calls on a kqueue find it closed, though the
   /// system has it open. Async-signal-safe.
   public func endClose(_ number: CInt) {
-    guard let record = state.pointee.descriptors.find(number) else { return }
+    guard let record = descriptors.find(number) else { return }
     Backend.reach(.endingClose)
     _ = record.pointee.kqueue.compareExchange(
       expected: DescriptorRecord.closing, desired: 0, ordering: .acquiringAndReleasing)
@@ -31,7 +31,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   /// was being closed, and may have got the file that is gone. Async-signal-safe.
   @inline(__always)
   public func doubt(_ number: CInt) {
-    guard number >= 0, let record = state.pointee.descriptors.find(number) else { return }
+    guard number >= 0, let record = descriptors.find(number) else { return }
     if record.pointee.watchers.load(ordering: .relaxed) != 0 { doubtWatchers(number) }
   }
 
@@ -45,7 +45,7 @@ extension KQueueRegistry where Backend: ~Copyable {
 
   /// Whether a number is a kqueue's that is being closed.
   public func isClosing(_ number: CInt) -> Bool {
-    guard number >= 0, let record = state.pointee.descriptors.find(number) else { return false }
+    guard number >= 0, let record = descriptors.find(number) else { return false }
     return record.pointee.kqueue.load(ordering: .acquiring) == DescriptorRecord.closing
   }
 
@@ -73,7 +73,7 @@ extension KQueueRegistry where Backend: ~Copyable {
 
   @inline(__always)
   private func refersTo(_ number: CInt) -> Bool {
-    guard number >= 0, let record = state.pointee.descriptors.find(number) else { return false }
+    guard number >= 0, let record = descriptors.find(number) else { return false }
     return record.pointee.watchers.load(ordering: .relaxed) | record.pointee.kqueue.load(ordering: .relaxed) != 0
   }
 
@@ -81,13 +81,13 @@ extension KQueueRegistry where Backend: ~Copyable {
   public func letGo(from first: CInt, through last: CInt) {
     guard mayLetGo else { return }
     kq_lose_range(first, last)
-    state.pointee.descriptors.forEach(from: first, through: last) { letGo($0) }
+    descriptors.forEach(from: first, through: last) { letGo($0) }
   }
 
   /// After the close of a range of numbers.
   public func endClose(from first: CInt, through last: CInt) {
     guard mayLetGo else { return }
-    state.pointee.descriptors.forEach(from: first, through: last) { endClose($0) }
+    descriptors.forEach(from: first, through: last) { endClose($0) }
   }
 
   private func letGo(_ number: CInt, _ record: UnsafeMutablePointer<DescriptorRecord>) {

@@ -18,7 +18,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   /// - Returns: whether that was not noted already: it had none, or the number was closed since.
   /// - Throws: ENOMEM.
   func watch(_ number: CInt, _ slot: UnsafeMutablePointer<Slot>) throws(Errno) -> Bool {
-    let record = try state.pointee.descriptors.make(number)
+    let record = try descriptors.make(number)
     let own = UInt(bitPattern: slot)
     let swap = record.pointee.watchers.compareExchange(
       expected: 0, desired: own, ordering: .acquiringAndReleasing)
@@ -28,7 +28,7 @@ extension KQueueRegistry where Backend: ~Copyable {
 
   /// Notes that a kqueue has no knote on a number any more.
   func unwatch(_ number: CInt, _ slot: UnsafeMutablePointer<Slot>) {
-    guard let record = state.pointee.descriptors.find(number) else { return }
+    guard let record = descriptors.find(number) else { return }
     _ = record.pointee.watchers.compareExchange(
       expected: UInt(bitPattern: slot), desired: 0, ordering: .acquiringAndReleasing)
   }
@@ -38,7 +38,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   /// closes.
   @inline(__always)
   func isWatching(_ number: CInt, _ slot: UnsafeMutablePointer<Slot>) -> Bool {
-    guard let record = state.pointee.descriptors.find(number) else { return false }
+    guard let record = descriptors.find(number) else { return false }
     let word = record.pointee.watchers.load(ordering: .acquiring)
     return word & 1 == 0 ? word == UInt(bitPattern: slot) : isInChain(record, slot)
   }
@@ -63,7 +63,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   /// The same in a closer, who never waits. Async-signal-safe where `body` is.
   /// - Returns: false where there are several and another thread changes a chain in this moment: nobody was called.
   func visitWatchersIfFree(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) -> Bool {
-    let word = state.pointee.descriptors.find(number)?.pointee.watchers.load(ordering: .acquiring) ?? 0
+    let word = descriptors.find(number)?.pointee.watchers.load(ordering: .acquiring) ?? 0
     if word & 1 == 0 {
       if let slot = UnsafeMutablePointer<Slot>(bitPattern: word) { body(slot) }
       return true
@@ -76,7 +76,7 @@ extension KQueueRegistry where Backend: ~Copyable {
 
   /// The lock is held.
   func visitWatchers(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
-    let word = state.pointee.descriptors.find(number)?.pointee.watchers.load(ordering: .acquiring) ?? 0
+    let word = descriptors.find(number)?.pointee.watchers.load(ordering: .acquiring) ?? 0
     if word & 1 == 0, let slot = UnsafeMutablePointer<Slot>(bitPattern: word) { return body(slot) }
     var chain = Self.chain(word)
     while let watcher = chain {

@@ -18,16 +18,18 @@ public enum Arena {
     giveBack(memory, MemoryLayout<Element>.stride * count)
   }
 
-  /// The same in a mapping of its own: for what a forked child finds empty and goes on with, since of what is cut from a
+  /// The same in a mapping of its own, of which the element is the beginning: for what a forked child finds empty and goes on with, since of what is cut from a
   /// segment the child's segment does not know.
   /// - Throws: ENOMEM.
-  public static func mapApart<Element: ~Copyable>(_: Element.Type) throws(Errno) -> UnsafeMutablePointer<Element> {
-    guard let memory = kq_map(MemoryLayout<Element>.stride) else { throw Errno(ENOMEM) }
+  public static func mapApart<Element: ~Copyable>(_: Element.Type, bytes: Int) throws(Errno) -> UnsafeMutablePointer<
+    Element
+  > {
+    guard let memory = kq_map(bytes) else { throw Errno(ENOMEM) }
     return memory.bindMemory(to: Element.self, capacity: 1)
   }
 
-  public static func unmapApart<Element: ~Copyable>(_ memory: UnsafeMutablePointer<Element>) {
-    kq_unmap(memory, MemoryLayout<Element>.stride)
+  public static func unmapApart<Element: ~Copyable>(_ memory: UnsafeMutablePointer<Element>, bytes: Int) {
+    kq_unmap(memory, bytes)
   }
 
   /// In a child whose memory the system does not empty: takes none of the parent's blocks, whose owners are not there

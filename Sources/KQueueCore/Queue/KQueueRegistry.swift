@@ -14,7 +14,6 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     var lock: kq_lock
     /// Held while a kqueue is put inside another.
     var nesting: kq_lock
-    let descriptors: DescriptorTable
     /// All slots there are, in blocks; each block's first slot leads to the next block.
     let blocks: Atomic<UInt>
     /// How many threads are making a kqueue, whose number they do not know yet.
@@ -25,9 +24,22 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
 
   let state: UnsafeMutablePointer<State>
 
+  /// The registry, the beginning of its table, and the first slots lie in one mapping: one system call, and a forked child
+  /// that makes a kqueue makes none.
+  private static var bytes: Int { slotsOffset + slotsBytes }
+  private static var tableOffset: Int { aligned(MemoryLayout<State>.size) }
+  static var slotsOffset: Int { aligned(tableOffset + DescriptorTable.bytes) }
+
+  /// The next multiple of a cache line.
+  static func aligned(_ bytes: Int) -> Int { (bytes + 63) & ~63 }
+
+  var descriptors: DescriptorTable {
+    @inline(__always) get { DescriptorTable(memory: UnsafeMutableRawPointer(state) + Self.tableOffset) }
+  }
+
   /// - Throws: ENOMEM.
   public init() throws(Errno) {
-    state = try Arena.mapApart(State.self)
+    state = try Arena.mapApart(State.self, bytes: Self.bytes)
     adopt()
   }
 
@@ -50,7 +62,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
 
   /// Gives back a registry that never was used.
   public func discard() {
-    Arena.unmapApart(state)
+    Arena.unmapApart(state, bytes: Self.bytes)
   }
 
   /// The address, for a place that holds it atomically.
@@ -67,7 +79,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// The kqueue that a number names, or nil where it names none of this process's.
   @inline(__always)
   public func find(_ number: CInt) -> KQueueHandle<Backend>? {
-    guard number >= 0, let record = state.pointee.descriptors.find(number) else { return nil }
+    guard number >= 0, let record = descriptors.find(number) else { return nil }
     return kqueue(of: record.pointee.kqueue.load(ordering: .acquiring))
   }
 
@@ -110,7 +122,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     do throws(Errno) {
       if let wanted { try queue.backend.renumber(wanted) }
       number = queue.backend.descriptor
-      record = try state.pointee.descriptors.make(number)
+      record = try descriptors.make(number)
     } catch {
       queue.close()
       kq_close_descriptor(queue.backend.descriptor)
@@ -145,7 +157,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// it meanwhile, lest it be another file's that is replaced. The slot's lock is held.
   func move(_ slot: UnsafeMutablePointer<Slot>, _ move: (CInt) -> Void) {
     let (number, own) = (slot.pointee.number - 1, UInt(bitPattern: slot))
-    guard let record = state.pointee.descriptors.find(number) else { return }
+    guard let record = descriptors.find(number) else { return }
     let shield = Shield()
     defer { shield.end() }
     let swap = record.pointee.kqueue.compareExchange(
@@ -167,7 +179,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   func forget(_ slot: UnsafeMutablePointer<Slot>) {
     let number = slot.pointee.number - 1
     kq_disown(number)
-    _ = state.pointee.descriptors.find(number)?.pointee.kqueue.compareExchange(
+    _ = descriptors.find(number)?.pointee.kqueue.compareExchange(
       expected: UInt(bitPattern: slot), desired: 0, ordering: .acquiringAndReleasing)
   }
 

@@ -30,20 +30,37 @@ extension KQueueRegistry where Backend: ~Copyable {
     return state.pointee.freeSlots.pop().unsafelyUnwrapped
   }
 
+  /// How much memory the first slots and their kqueues take.
+  static var slotsBytes: Int {
+    aligned(MemoryLayout<Slot>.stride * slotsAtOnce) + MemoryLayout<KQueue<Backend>>.stride * slotsAtOnce
+  }
+
   private func makeSlots() throws(Errno) {
+    if state.pointee.blocks.load(ordering: .relaxed) == 0 { return addFirstSlots() }
     let slots = try Arena.map(Slot.self, count: Self.slotsAtOnce)
     do throws(Errno) {
-      let queues = try Arena.map(KQueue<Backend>.self, count: Self.slotsAtOnce)
-      for place in 0..<Self.slotsAtOnce {
-        slots[place].queue = queues + place
-        giveBack(slots + place)
-      }
-      slots.pointee.nextBlock = UnsafeMutablePointer(bitPattern: state.pointee.blocks.load(ordering: .relaxed))
-      state.pointee.blocks.store(UInt(bitPattern: slots), ordering: .releasing)
+      add(slots, try Arena.map(KQueue<Backend>.self, count: Self.slotsAtOnce))
     } catch {
       Arena.unmap(slots, count: Self.slotsAtOnce)
       throw error
     }
+  }
+
+  private func addFirstSlots() {
+    let memory = UnsafeMutableRawPointer(state) + Self.slotsOffset
+    let queues = memory + Self.aligned(MemoryLayout<Slot>.stride * Self.slotsAtOnce)
+    add(
+      memory.bindMemory(to: Slot.self, capacity: Self.slotsAtOnce),
+      queues.bindMemory(to: KQueue<Backend>.self, capacity: Self.slotsAtOnce))
+  }
+
+  private func add(_ slots: UnsafeMutablePointer<Slot>, _ queues: UnsafeMutablePointer<KQueue<Backend>>) {
+    for place in 0..<Self.slotsAtOnce {
+      slots[place].queue = queues + place
+      giveBack(slots + place)
+    }
+    slots.pointee.nextBlock = UnsafeMutablePointer(bitPattern: state.pointee.blocks.load(ordering: .relaxed))
+    state.pointee.blocks.store(UInt(bitPattern: slots), ordering: .releasing)
   }
 
   /// Adds a slot to the free ones. Async-signal-safe.
