@@ -20,8 +20,8 @@ public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stack
   /// Whether `queue` is initialised: from creation until the last waiter has left after the close.
   var isInitialised: Bool
   var nextFree: UnsafeMutablePointer<KQueueSlot>?
-  /// The next block of slots, where this is the first of one.
-  var nextBlock: UnsafeMutablePointer<KQueueSlot>?
+  /// The block of slots that was made before, where this is the first of one; see `SlotBlock`.
+  var nextBlock: UnsafeMutableRawPointer?
   /// How many knotes of the kqueue are on kqueues, where that is counted.
   let watchedKqueues: Atomic<Int>
   /// A forked child gets a copy of the kqueue (KQUEUE_CPONFORK).

@@ -3,14 +3,12 @@ import Synchronization
 
 /// The slots of a registry: made in blocks, kept until the process ends.
 extension KQueueRegistry where Backend: ~Copyable {
-  private static var slotsAtOnce: Int { 8 }
-
   /// Calls `body` with every slot that there ever was, but perhaps those that are being made.
   func forEachSlot(_ body: (KQueueHandle<Backend>) -> Void) {
-    var block = UnsafeMutablePointer<Slot>(bitPattern: state.pointee.blocks.load(ordering: .acquiring))
+    var block = SlotBlock<Backend>(address: state.pointee.blocks.load(ordering: .acquiring))
     while let slots = block {
-      for place in 0..<Self.slotsAtOnce { body(KQueueHandle(slot: slots + place, registry: self)) }
-      block = slots.pointee.nextBlock
+      for place in 0..<SlotBlock<Backend>.count { body(KQueueHandle(slot: slots.slot(place), registry: self)) }
+      block = slots.next
     }
   }
 
@@ -30,41 +28,63 @@ extension KQueueRegistry where Backend: ~Copyable {
     return state.pointee.freeSlots.pop().unsafelyUnwrapped
   }
 
-  /// How much memory the first slots and their kqueues take.
-  static var slotsBytes: Int {
-    aligned(MemoryLayout<Slot>.stride * slotsAtOnce) + MemoryLayout<KQueue<Backend>>.stride * slotsAtOnce
-  }
-
+  /// The first block lies behind the registry.
   private func makeSlots() throws(Errno) {
-    if state.pointee.blocks.load(ordering: .relaxed) == 0 { return addFirstSlots() }
-    let slots = try Arena.map(Slot.self, count: Self.slotsAtOnce)
-    do throws(Errno) {
-      add(slots, try Arena.map(KQueue<Backend>.self, count: Self.slotsAtOnce))
-    } catch {
-      Arena.unmap(slots, count: Self.slotsAtOnce)
-      throw error
-    }
+    let isFirst = state.pointee.blocks.load(ordering: .relaxed) == 0
+    let memory = isFirst ? UnsafeMutableRawPointer(state) + Self.slotsOffset : Arena.take(SlotBlock<Backend>.bytes)
+    guard let memory else { throw Errno(ENOMEM) }
+    add(SlotBlock(memory: memory))
   }
 
-  private func addFirstSlots() {
-    let memory = UnsafeMutableRawPointer(state) + Self.slotsOffset
-    let queues = memory + Self.aligned(MemoryLayout<Slot>.stride * Self.slotsAtOnce)
-    add(
-      memory.bindMemory(to: Slot.self, capacity: Self.slotsAtOnce),
-      queues.bindMemory(to: KQueue<Backend>.self, capacity: Self.slotsAtOnce))
-  }
-
-  private func add(_ slots: UnsafeMutablePointer<Slot>, _ queues: UnsafeMutablePointer<KQueue<Backend>>) {
-    for place in 0..<Self.slotsAtOnce {
-      slots[place].queue = queues + place
-      giveBack(slots + place)
+  private func add(_ block: SlotBlock<Backend>) {
+    for place in 0..<SlotBlock<Backend>.count {
+      block.slot(place).pointee.queue = block.queue(place)
+      giveBack(block.slot(place))
     }
-    slots.pointee.nextBlock = UnsafeMutablePointer(bitPattern: state.pointee.blocks.load(ordering: .relaxed))
-    state.pointee.blocks.store(UInt(bitPattern: slots), ordering: .releasing)
+    block.slot(0).pointee.nextBlock = UnsafeMutableRawPointer(
+      bitPattern: state.pointee.blocks.load(ordering: .relaxed))
+    state.pointee.blocks.store(UInt(bitPattern: block.memory), ordering: .releasing)
   }
 
   /// Adds a slot to the free ones. Async-signal-safe.
   func giveBack(_ slot: UnsafeMutablePointer<Slot>) {
     state.pointee.freeSlots.push(slot)
   }
+}
+
+/// Some slots, each with the memory of its kqueue behind it. No two of them have a cache line in common, since threads
+/// with a kqueue each would wait for one another.
+struct SlotBlock<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
+  static var count: Int { 8 }
+  static var bytes: Int { count * stride }
+
+  let memory: UnsafeMutableRawPointer
+
+  init(memory: UnsafeMutableRawPointer) {
+    self.memory = memory
+  }
+
+  init?(address: UInt) {
+    guard let memory = UnsafeMutableRawPointer(bitPattern: address) else { return nil }
+    self.memory = memory
+  }
+
+  func slot(_ place: Int) -> UnsafeMutablePointer<KQueueSlot<Backend>> {
+    (memory + place * Self.stride).assumingMemoryBound(to: KQueueSlot<Backend>.self)
+  }
+
+  func queue(_ place: Int) -> UnsafeMutablePointer<KQueue<Backend>> {
+    (memory + place * Self.stride + Self.queueOffset).assumingMemoryBound(to: KQueue<Backend>.self)
+  }
+
+  /// The block that was made before.
+  var next: SlotBlock? {
+    slot(0).pointee.nextBlock.map { SlotBlock(memory: $0) }
+  }
+
+  /// Processors fetch lines of 64 bytes by two.
+  static func aligned(_ bytes: Int) -> Int { (bytes + 127) & ~127 }
+
+  private static var queueOffset: Int { aligned(MemoryLayout<KQueueSlot<Backend>>.size) }
+  private static var stride: Int { queueOffset + aligned(MemoryLayout<KQueue<Backend>>.size) }
 }
