@@ -526,7 +526,7 @@ static void with_pipes(void) { run_sources(pipes, false); }
 static void with_sockets(void) { run_sources(sockets, false); }
 static void with_tcp(void) { run_sources(tcp_sockets, false); }
 static void with_files(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     run_sources(files, false);
 }
 static void with_kqueues(void) { run_sources(kqueues, false); }

@@ -131,7 +131,7 @@ static void files_end_is_told(void) {
 }
 
 static void files_end_is_told_once_under_clear(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int kq = new_kqueue(), fd = file_with("");
     add_with_end(kq, fd, EV_CLEAR);
     EXPECT(kq, fd, EV_ADD | EV_CLEAR, NOTE_EOF, 0);

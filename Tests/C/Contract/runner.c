@@ -7,7 +7,8 @@
  *                       (F7: what went wrong in the field, by number)
  *   contract --list     statement and title of each, a line each
  *
- * KQUEUE_TEST_SLOWNESS=N in the environment gives each case N times its time; 3 where it is not set.
+ * KQUEUE_TEST_SLOWNESS=N in the environment gives each case N times its time; 3 where it is not set.  From 4 on the
+ * processor's time that it may use grows alike.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -64,9 +65,7 @@ void contract_equal(const char *file, int line, const char *what, long long got,
  * to do it takes several times that, and more on a slow one.
  */
 static unsigned limit_of(const struct contract_case *test) {
-    const char *setting = getenv("KQUEUE_TEST_SLOWNESS");
-    int slowness = setting == NULL ? 3 : atoi(setting);
-    return (unsigned)(test->seconds ? test->seconds : DEFAULT_SECONDS) * (unsigned)(slowness > 1 ? slowness : 1);
+    return (unsigned)(test->seconds ? test->seconds : DEFAULT_SECONDS) * (unsigned)test_slowness();
 }
 
 /* In a process of its own: runs the case, and ends. The runner looks where it stands when its time is up. */
@@ -115,7 +114,7 @@ static int run_case(size_t table, size_t place) {
     pid_t child = fork();
     if (child == 0) {
         setpgid(0, 0);
-        execl("/proc/self/exe", "contract", "--case", name, (char *)NULL);
+        execl(seen_proc("self/exe"), "contract", "--case", name, (char *)NULL);
         run_here(&tables[table][place]); /* no /proc */
     }
     return finish_case(child, limit_of(&tables[table][place]));

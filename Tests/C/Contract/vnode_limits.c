@@ -132,7 +132,7 @@ static void one_descriptor_for_all(void) {
 
 static int inotify_descriptors(void) {
     libkqueue_drain_pending_close();
-    DIR *directory = opendir("/proc/self/fd");
+    DIR *directory = opendir(seen_proc("self/fd"));
     int count = 0;
     REQUIRE(directory != NULL);
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
@@ -168,7 +168,7 @@ static void nothing_is_leaked(void) {
 /* What is refused leaves no watch behind: the kernel lists them. */
 static int watches(int kq) {
     (void)kq;
-    DIR *directory = opendir("/proc/self/fdinfo");
+    DIR *directory = opendir(seen_proc("self/fdinfo"));
     int count = 0;
     REQUIRE(directory != NULL);
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
@@ -218,7 +218,7 @@ static void own_limits(void) {
 
 static void set_limit(const char *name, const char *value) {
     char path[64];
-    snprintf(path, sizeof path, "/proc/sys/user/%s", name);
+    snprintf(path, sizeof path, "%s/%s", seen_proc("sys/user"), name);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         contract_skip("%s cannot be set: %s", path, strerror(errno));
