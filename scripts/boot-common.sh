@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What the scripts share that boot another kernel in an emulator: kernels of Debian's suites, and an initramfs of programs.
 #
 # To be sourced after common.sh. A machine's kernel and programs may be of another architecture; the emulator makes up for it.
@@ -19,6 +20,7 @@ private_apt() {
 
 # The line for the suite: the mirror is the one by which the system has its own.
 apt_sources() {
+  # shellcheck disable=SC2016 # apt's words
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep '/debian/$' | head -n 1)
   [ -n "$mirror" ] || { echo "no mirror of Debian among the sources of apt" >&2; return 1; }
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $apt_suite main"

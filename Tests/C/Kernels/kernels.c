@@ -95,6 +95,7 @@ static const struct rule rules[] = {
     OPTIONS(SYS_getsockopt, 4, 14, ENOPROTOOPT, IS(1, 1), IS(2, 60)), /* SO_ZEROCOPY */
     OPTIONS(SYS_setsockopt, 4, 14, ENOPROTOOPT, IS(1, 1), IS(2, 60)),
     OPTION(SYS_madvise, 4, 14, EINVAL, IS(2, 18)),                    /* MADV_WIPEONFORK */
+    OPTIONS(SYS_getsockopt, 5, 11, EINVAL, IS(1, 6), IS(2, 35)),      /* TCP_ZEROCOPY_RECEIVE, of no memory */
     OPTION(SYS_waitid, 5, 4, EINVAL, IS(0, 3)),                       /* P_PIDFD */
     OPTION(436, 5, 11, EINVAL, HAS(2, 4, 4)),                         /* CLOSE_RANGE_CLOEXEC */
     OPTION(SYS_fcntl, 6, 10, EINVAL, IS(1, 1027)),                    /* F_DUPFD_QUERY */
