@@ -25,7 +25,15 @@ add_contract_kernel(container container GROUPS C-25 C-265 C-356)
 add_contract_kernel(no-proc noproc GROUPS C-127 C-17 C-25)
 add_contract_kernel(no-inotify without inotify_init1=1 GROUPS C-17 C-363)
 
-# Each call of the table in kernel_calls.c alone, as a filter that answers EACCES does without it.
+# Where little is allowed, and where nobody is but root. scripts/test-kernels has more of it, on kernels that are booted.
+add_contract_kernel(memory-64M memory GROUPS C-09 C-33)
+add_contract_kernel(descriptors-64 descriptors GROUPS C-003 C-127 C-267 F7)
+add_contract_kernel(user user GROUPS C-25 C-265 F17)
+add_contract_kernel(rootless rootless GROUPS C-25 C-265 C-268 F17)
+
+# Each call of the table in kernel_calls.c alone, and those that fail where they stand, as a filter that answers EACCES does without it.
+add_contract_kernel(without.memfd_create without memfd_create=13 GROUPS C-23)
+add_contract_kernel(without.perf_event_open without perf_event_open=13 GROUPS C-265)
 add_contract_kernel(without.statx without statx=13 GROUPS C-23)
 add_contract_kernel(without.kcmp without kcmp=13 GROUPS C-356)
 add_contract_kernel(without.pidfd_send_signal without pidfd_send_signal=13 GROUPS C-271 C-272)

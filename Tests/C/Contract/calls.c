@@ -139,7 +139,7 @@ static void nonblocking_kqueue_waits(void) {
 /* Number of descriptors an exec would keep. */
 static int inheritable(void) {
     int count = 0;
-    DIR *directory = opendir("/proc/self/fd");
+    DIR *directory = opendir(seen_proc("self/fd"));
     REQUIRE(directory != NULL);
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
         if (entry->d_name[0] != '.')
@@ -149,7 +149,7 @@ static int inheritable(void) {
 }
 
 static void every_kqueue_is_close_on_exec(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int pair[2], before = inheritable();
     int kqs[] = {kqueue(), kqueue1(0), kqueuex(0), kqueuex(KQUEUE_CLOEXEC)};
     unix_pair(pair);

@@ -167,7 +167,7 @@ static void the_next_kqueue_is_untouched(void) {
 
 static long address_space(void) {
     long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
+    FILE *file = fopen(seen_proc("self/statm"), "r");
     if (file == NULL || fscanf(file, "%ld", &pages) != 1)
         contract_skip("no /proc/self/statm");
     fclose(file);

@@ -114,8 +114,20 @@ bool swaps_no_actions(void);
 
 /* Skips the case where Linux has no /proc; why it is needed. */
 void need_proc(const char *why);
+/* KQUEUE_TEST_SLOWNESS; and what a case may use of the processor on such a machine, of what it may on an ordinary one. */
+enum { USUAL_SLOWNESS = 3 };
+int test_slowness(void);
+double allowed_cpu(double milliseconds);
+
+/* A name in the /proc that cases look into: where the library is to have none, the launcher has mounted one for them. */
+const char *seen_proc(const char *name);
+/* Skips the case where not even that is there. */
+void need_seen_proc(void);
+
 /* Likewise where nothing tells of files, and VNODE is ENOTSUP. */
 void need_inotify(void);
+/* Likewise where the limit allows no such number of descriptors; else it is raised to that. */
+void need_descriptors(rlim_t count);
 
 /* Whether an errno says that a system call is not there, or denied by a filter that does not know it. */
 static inline bool is_missing(int code) {

@@ -119,7 +119,7 @@ static void require_next(struct told *told) {
 }
 
 static void copy_tells_nothing_again(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     struct told told;
     tell_each(&told);
     pid_t child = fork();
@@ -131,7 +131,7 @@ static void copy_tells_nothing_again(void) {
 }
 
 static void original_tells_nothing_again(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     struct told told;
     tell_each(&told);
     for (int i = 0; i < 3; i++) {

@@ -317,7 +317,7 @@ static void child_has_its_own(void) {
 }
 
 static void a_thousand_in_the_child(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int kq = new_kqueue();
     add_triggered(kq, 1, EV_CLEAR);
     pid_t child = fork();

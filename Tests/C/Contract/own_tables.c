@@ -163,7 +163,7 @@ static void number_one_forks_another(void) {
 static long traced_bytes(const char *program, bool as_nobody, int *status) {
     static char line[256]; /* the arguments of this program: "contract --case T:P" */
     char *arguments[4] = {line}, text[4096];
-    int output[2], fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    int output[2], fd = open(seen_proc("self/cmdline"), O_RDONLY | O_CLOEXEC);
     long bytes = 0;
     ssize_t got = read(fd, line, sizeof line - 1);
     REQUIRE(got > 0 && close(fd) == 0);
@@ -199,7 +199,7 @@ static _Noreturn void report_what_holds(void) {
 
 static void copy_program(const char *path) {
     char bytes[65536];
-    int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+    int from = open(seen_proc("self/exe"), O_RDONLY | O_CLOEXEC), to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
     REQUIRE(from >= 0 && to >= 0);
     for (ssize_t got; (got = read(from, bytes, sizeof bytes)) > 0;)
         REQUIRE_EQ(write(to, bytes, (size_t)got), got);
@@ -208,11 +208,12 @@ static void copy_program(const char *path) {
 }
 
 static void set_user_id_programs_ignore_the_environment(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     if (getenv("CONTRACT_SECURE") != NULL)
         report_what_holds();
     if (geteuid() != 0)
         contract_skip("only root makes a set-user-ID program of another user");
+    need_nobody();
     bool seen = closes_are_seen();
     char directory[] = "/tmp/contract.XXXXXX", path[64];
     int ordinary, secure;

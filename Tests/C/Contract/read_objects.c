@@ -120,7 +120,7 @@ static void pipe_eof_comes_with_the_bytes(void) {
 }
 
 static void fifo_without_a_writer_is_silent(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     for (int flags = 0; flags <= EV_CLEAR; flags += EV_CLEAR) {
         int kq = new_kqueue(), fd = new_fifo();
         add_read(kq, fd, flags);
@@ -133,7 +133,7 @@ static void fifo_without_a_writer_is_silent(void) {
 }
 
 static void fifo_with_its_own_writer_has_no_eof(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int kq = new_kqueue(), fd = open_again(new_fifo(), O_RDWR);
     add_read(kq, fd, 0);
     int writer = open_again(fd, O_WRONLY);
@@ -146,7 +146,7 @@ static void fifo_with_its_own_writer_has_no_eof(void) {
 }
 
 static void fifo_eof_ends_with_a_new_writer(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int kq = new_kqueue(), fd = new_fifo();
     add_read(kq, fd, 0);
     for (int i = 0; i < 3; i++) {
@@ -162,7 +162,7 @@ static void fifo_eof_ends_with_a_new_writer(void) {
 }
 
 static void fifo_eof_with_clear_comes_once_a_writer(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int kq = new_kqueue(), fd = new_fifo();
     add_read(kq, fd, EV_CLEAR);
     for (int i = 0; i < 3; i++) {
@@ -179,7 +179,7 @@ static void fifo_eof_with_clear_comes_once_a_writer(void) {
 
 /* Nobody looks before the second writer is gone as well: all is as it was told. */
 static void fifo_bytes_of_a_second_writer_like_the_first(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int kq = new_kqueue(), fd = new_fifo();
     add_read(kq, fd, EV_CLEAR);
     for (int i = 0; i < 3; i++) {
@@ -192,7 +192,7 @@ static void fifo_bytes_of_a_second_writer_like_the_first(void) {
 }
 
 static void fifo_bytes_left_by_a_writer_outlive_its_eof(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int kq = new_kqueue(), fd = new_fifo(), first = open_again(fd, O_WRONLY);
     put(first, "12");
     close(first);
@@ -273,7 +273,7 @@ static void file_says_what_is_left(void) {
 }
 
 static void file_with_clear_fires_once(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int kq = new_kqueue(), fd = new_file("0123456789");
     take(fd, 4);
     add_read(kq, fd, EV_CLEAR);
@@ -285,7 +285,7 @@ static void file_with_clear_fires_once(void) {
 }
 
 static void file_open_for_writing_alone_is_watched(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int kq = new_kqueue(), fd = open_again(new_file("0123456789"), O_WRONLY);
     add_read(kq, fd, 0);
     EXPECT(kq, fd, EV_ADD, 0, 10);
@@ -306,7 +306,7 @@ static void file_at_end_is_silent(void) {
 }
 
 static void growth_elsewhere_wakes(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     const int flags[] = {0, EV_CLEAR, EV_ONESHOT, EV_DISPATCH};
     for (int i = 0; i < 4; i++) {
         int kq = new_kqueue(), fd = new_file("0123456789");
@@ -322,7 +322,7 @@ static void growth_elsewhere_wakes(void) {
 }
 
 static void growth_wakes_again_and_again(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int kq = new_kqueue(), fd = new_file("0123456789"), writer = open_again(fd, O_WRONLY | O_APPEND);
     take(fd, 10);
     add_read(kq, fd, 0);
@@ -337,7 +337,7 @@ static void growth_wakes_again_and_again(void) {
 }
 
 static void growth_by_truncate_wakes(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int kq = new_kqueue(), fd = new_file("0123456789");
     take(fd, 10);
     add_read(kq, fd, 0);
@@ -347,7 +347,7 @@ static void growth_by_truncate_wakes(void) {
 }
 
 static void growth_wakes_every_kqueue_and_descriptor(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int first = new_kqueue(), second = new_kqueue(), fd = new_file("0123456789"), other = open_again(fd, O_RDONLY);
     take(fd, 10);
     REQUIRE(lseek(other, 12, SEEK_SET) == 12);
@@ -365,7 +365,7 @@ static void growth_wakes_every_kqueue_and_descriptor(void) {
 }
 
 static void growth_wakes_the_knote_that_is_left(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int kq = new_kqueue(), fd = new_file("0123456789"), other = open_again(fd, O_RDONLY);
     take(fd, 10);
     take(other, 10);
@@ -378,7 +378,7 @@ static void growth_wakes_the_knote_that_is_left(void) {
 }
 
 static void unlinked_file_is_watched(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     struct place place;
     int kq = new_kqueue();
     new_place(&place);
@@ -395,7 +395,7 @@ static void unlinked_file_is_watched(void) {
 }
 
 static void renamed_file_is_watched(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     struct place place;
     char renamed[64];
     int kq = new_kqueue();
@@ -418,7 +418,7 @@ static void renamed_file_is_watched(void) {
 }
 
 static void cut_file_says_how_far_beyond(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     int kq = new_kqueue(), fd = new_file("0123456789");
     take(fd, 10);
     add_read(kq, fd, 0);

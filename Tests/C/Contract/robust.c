@@ -356,6 +356,7 @@ static void no_descriptor_left_for_changes(void) {
 
 /* As many kqueues as there are numbers for; the last may be had without its knote. */
 static void kqueues_until_emfile(void) {
+    need_descriptors(256);
     int kqs[256], count = 0, code = 0, before = open_descriptors();
     limit_descriptors(256);
     while (code == 0 && count < 256) {
@@ -383,7 +384,7 @@ static void limit_memory(size_t spare) {
     if (sanitized())
         contract_skip("a sanitizer takes address space of its own");
     char text[64];
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    int fd = open(seen_proc("self/statm"), O_RDONLY | O_CLOEXEC);
     REQUIRE(fd >= 0);
     ssize_t length = read(fd, text, sizeof text - 1);
     REQUIRE(length > 0);
@@ -442,17 +443,17 @@ static void knotes_until_enomem(int filter) {
 }
 
 static void user_knotes_until_enomem(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     knotes_until_enomem(EVFILT_USER);
 }
 
 static void timer_knotes_until_enomem(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     knotes_until_enomem(EVFILT_TIMER);
 }
 
 static void kqueues_until_enomem(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     enum { MOST = 20000 };
     static int kqs[MOST];
     int count = 0, code, before = open_descriptors();

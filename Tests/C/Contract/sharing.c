@@ -160,6 +160,7 @@ static void timer_ticks_are_shared_out(void) {
 }
 
 static void eight_events_for_eight_threads(void) {
+    need_descriptors(150);
     for (int parked = 0; parked < 2; parked++) {
         for (int filter = 0; filter < 2; filter++) {
             struct waiter waiters[8];
@@ -408,7 +409,7 @@ static void churn_from_eight_threads(void) {
 /* Kilobytes of memory in use. */
 static long resident(void) {
     long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
+    FILE *file = fopen(seen_proc("self/statm"), "re");
     REQUIRE(file != NULL);
     REQUIRE_EQ(fscanf(file, "%*s %ld", &pages), 1);
     fclose(file);
@@ -417,7 +418,7 @@ static long resident(void) {
 
 /* 100 bytes left behind by each of these knotes would be some 15 MB. */
 static void churn_takes_no_memory(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     if (sanitized())
         contract_skip("a sanitizer keeps freed memory");
     int kq = new_kqueue(), pair[2];

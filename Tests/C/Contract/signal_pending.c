@@ -163,6 +163,7 @@ static void information_stays(void) {
 /* ---- Threads ---- */
 
 static void another_thread_has_it(void) {
+    need_proc("who blocks a signal, and for whom it is pending, is told there alone");
     for (int handles = 0; handles < 2; handles++) {
         int kq = new_kqueue();
         struct waiter waiter;
@@ -346,7 +347,7 @@ static void it_is_quiet_while_it_stays(void) {
         deliver(SIGUSR2); /* has the kernel look at all that is pending */
         (void)kevent(first, NULL, 0, events, 4, &(struct timespec){.tv_nsec = 20000000});
     }
-    REQUIRE(process_cpu_ms() - before < 200 || sanitized());
+    REQUIRE(process_cpu_ms() - before < allowed_cpu(200) || sanitized());
     require_idle_second(first);
     REQUIRE_EQ(sleeper.count, 0);
     sleeper.stops = true;

@@ -55,6 +55,7 @@ static void take_pending(int number) {
 
 /* Made before the registration and after it, each with the signal blocked or not. */
 static void threads_made_before_and_after(void) {
+    need_proc("who blocks a signal, and for whom it is pending, is told there alone");
     need_exact_signals();
     for (int mix = 0; mix < 8; mix++) {
         struct sleeper before, after;

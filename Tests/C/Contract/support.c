@@ -30,6 +30,18 @@ void need_proc(const char *why) {
         contract_skip("no /proc: %s", why);
 }
 
+const char *seen_proc(const char *name) {
+    static _Thread_local char path[64];
+    bool is_apart = access("/proc/contract/self", F_OK) == 0;
+    snprintf(path, sizeof path, "/proc/%s%s", is_apart ? "contract/" : "", name);
+    return path;
+}
+
+void need_seen_proc(void) {
+    if (!on_posix() && access(seen_proc("self/fd"), F_OK) != 0)
+        contract_skip("no /proc: the case looks into it");
+}
+
 /* Whether nothing tells of files here: a limit of the surroundings, where VNODE is ENOTSUP. */
 static bool lacks_inotify(void) {
 #ifdef __linux__
@@ -46,6 +58,27 @@ static bool lacks_inotify(void) {
 void need_inotify(void) {
     if (lacks_inotify())
         contract_skip("VNODE needs inotify, and /proc to name a file by");
+}
+
+int test_slowness(void) {
+    const char *setting = getenv("KQUEUE_TEST_SLOWNESS");
+    int slowness = setting == NULL ? USUAL_SLOWNESS : atoi(setting);
+    return slowness > 1 ? slowness : 1;
+}
+
+double allowed_cpu(double milliseconds) {
+    int slowness = test_slowness();
+    return slowness > USUAL_SLOWNESS ? milliseconds * slowness / USUAL_SLOWNESS : milliseconds;
+}
+
+void need_descriptors(rlim_t count) {
+    struct rlimit limit;
+    REQUIRE_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_max < count)
+        contract_skip("no more than %ju descriptors", (uintmax_t)limit.rlim_max);
+    if (limit.rlim_cur < count)
+        limit.rlim_cur = count;
+    REQUIRE_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 void change(int kq, uintptr_t ident, int filter, int flags, unsigned fflags, intptr_t data, void *udata) {
@@ -120,7 +153,7 @@ static int count_by_asking(void) {
 
 int open_descriptors(void) {
     libkqueue_drain_pending_close(); /* where closes go unseen, what closed kqueues had */
-    DIR *directory = opendir("/proc/self/fd");
+    DIR *directory = opendir(seen_proc("self/fd"));
     if (directory == NULL)
         return count_by_asking();
     int count = -1; /* the directory's own */
@@ -202,10 +235,10 @@ pid_t thread_number(void) {
 }
 
 void read_of_thread(pid_t thread, const char *name, char *text, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/task/%d/%s", (int)thread, name);
+    char path[96];
+    snprintf(path, sizeof path, "%s/%d/%s", seen_proc("self/task"), (int)thread, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && access("/proc/self/task", F_OK) != 0)
+    if (fd < 0 && access(seen_proc("self/task"), F_OK) != 0)
         contract_skip("no /proc to see a thread in");
     REQUIRE(fd >= 0);
     ssize_t length = read(fd, text, size - 1);
@@ -229,9 +262,14 @@ void await_sleep(pid_t thread) {
         seen = thread_state(thread) == 'S' ? seen + 1 : 0;
 }
 
+/* With a stack that leaves room for others where the address space is limited. */
 pthread_t start_thread(void *(*run)(void *), void *argument) {
     pthread_t thread;
-    REQUIRE_EQ(pthread_create(&thread, NULL, run, argument), 0);
+    pthread_attr_t attributes;
+    REQUIRE_EQ(pthread_attr_init(&attributes), 0);
+    REQUIRE_EQ(pthread_attr_setstacksize(&attributes, sanitized() ? 8 << 20 : 512 << 10), 0);
+    REQUIRE_EQ(pthread_create(&thread, &attributes, run, argument), 0);
+    pthread_attr_destroy(&attributes);
     return thread;
 }
 

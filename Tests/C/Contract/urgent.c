@@ -111,8 +111,8 @@ static void hangup_is_an_end(void) {
 }
 
 static void only_urgent_data_can_be_asked_for(void) {
-    need_proc("the case looks into it");
-    int kq = new_kqueue(), pair[2], file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    need_seen_proc();
+    int kq = new_kqueue(), pair[2], file = open(seen_proc("self/exe"), O_RDONLY | O_CLOEXEC);
     tcp_pair(pair);
     REQUIRE_EQ(change_errno(kq, (uintptr_t)pair[0], EVFILT_EXCEPT, EV_ADD, 0, 0, NULL), EINVAL);
     REQUIRE_EQ(change_errno(kq, (uintptr_t)pair[0], EVFILT_EXCEPT, EV_ADD, NOTE_OOB | 1, 0, NULL), EINVAL);

@@ -188,14 +188,14 @@ static int new_fifo(void) {
 
 static int open_again(int fd, int flags) {
     char path[32];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    snprintf(path, sizeof path, "%s/%d", seen_proc("self/fd"), fd);
     int again = open(path, flags | O_CLOEXEC);
     REQUIRE(again >= 0);
     return again;
 }
 
 static void a_new_reader_ends_eof(void) {
-    need_proc("the case looks into it");
+    need_seen_proc();
     /* Where poll(2) is all there is, an end that comes again between two looks is the one that was told. */
     for (int flags = 0; flags <= (on_posix() ? 0 : EV_CLEAR); flags += EV_CLEAR) {
         int kq = new_kqueue(), reader = new_fifo(), writer = open_again(reader, O_WRONLY);

@@ -1,11 +1,16 @@
 /*
  * Runs a program as on another kernel: a filter of seccomp(2) takes away what that
- * one does not have, or what a filter that is older than a call denies.
+ * one does not have, or what a filter that is older than a call denies; or in
+ * surroundings where something else is lacking.
  *
  *   kernels 4.18 COMMAND...                the calls and options that came later fail
  *   kernels eperm COMMAND...               calls that came since 4.11 are denied with EPERM
  *   kernels container COMMAND...           what a container without capabilities may not do
- *   kernels noproc COMMAND...              an empty /proc, for root alone
+ *   kernels noproc COMMAND...              no /proc but one at /proc/contract for cases, for root alone
+ *   kernels memory COMMAND...              an address space of 64 MiB
+ *   kernels descriptors COMMAND...         64 descriptors
+ *   kernels user COMMAND...                a user without rights, where this is root
+ *   kernels rootless COMMAND...            namespaces of users and of processes, as of a container without rights
  *   kernels without NAME[=ERRNO] COMMAND...  one call, ENOSYS unless a number is given
  *   kernels --list                         the calls that can be named
  *
@@ -14,6 +19,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -26,7 +33,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #if defined __x86_64__
@@ -85,6 +95,7 @@ static const struct rule rules[] = {
     OPTIONS(SYS_getsockopt, 4, 14, ENOPROTOOPT, IS(1, 1), IS(2, 60)), /* SO_ZEROCOPY */
     OPTIONS(SYS_setsockopt, 4, 14, ENOPROTOOPT, IS(1, 1), IS(2, 60)),
     OPTION(SYS_madvise, 4, 14, EINVAL, IS(2, 18)),                    /* MADV_WIPEONFORK */
+    OPTIONS(SYS_getsockopt, 5, 11, EINVAL, IS(1, 6), IS(2, 35)),      /* TCP_ZEROCOPY_RECEIVE, of no memory */
     OPTION(SYS_waitid, 5, 4, EINVAL, IS(0, 3)),                       /* P_PIDFD */
     OPTION(436, 5, 11, EINVAL, HAS(2, 4, 4)),                         /* CLOSE_RANGE_CLOEXEC */
     OPTION(SYS_fcntl, 6, 10, EINVAL, IS(1, 1027)),                    /* F_DUPFD_QUERY */
@@ -191,10 +202,62 @@ static void contain(void) {
 
 static void hide_proc(void) {
     if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-        mount("none", "/proc", "tmpfs", 0, NULL) == 0)
+        mount("none", "/proc", "tmpfs", 0, NULL) == 0 && mkdir("/proc/contract", 0755) == 0 &&
+        mount("proc", "/proc/contract", "proc", 0, NULL) == 0)
         return;
     printf("skipped: /proc cannot be hidden: %s\n", strerror(errno));
     exit(STATUS_SKIPPED);
+}
+
+/* ---- Limits, users and namespaces ---- */
+
+static void limit(int resource, rlim_t most) {
+    struct rlimit both = {.rlim_cur = most, .rlim_max = most};
+    if (setrlimit(resource, &both) == 0)
+        return;
+    printf("skipped: the limit cannot be set: %s\n", strerror(errno));
+    exit(STATUS_SKIPPED);
+}
+
+static void become_nobody(void) {
+    gid_t none;
+    if (geteuid() != 0)
+        return;
+    if (setgroups(0, &none) == 0 && setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0)
+        return;
+    printf("skipped: no other user: %s\n", strerror(errno));
+    exit(STATUS_SKIPPED);
+}
+
+static bool put_line(const char *path, const char *line) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool is_put = fd >= 0 && write(fd, line, strlen(line)) == (ssize_t)strlen(line);
+    close(fd);
+    return is_put;
+}
+
+static bool map_root(uid_t user, gid_t group) {
+    char users[32], groups[32];
+    snprintf(users, sizeof users, "0 %u 1", user);
+    snprintf(groups, sizeof groups, "0 %u 1", group);
+    return put_line("/proc/self/setgroups", "deny") && put_line("/proc/self/uid_map", users) &&
+           put_line("/proc/self/gid_map", groups);
+}
+
+/* What a container without privileges is: nobody but root, its own process numbers, and a /proc of these. */
+static void go_rootless(void) {
+    uid_t user = geteuid();
+    gid_t group = getegid();
+    int status = 0;
+    bool is_apart = unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) == 0 && map_root(user, group);
+    pid_t first = is_apart ? fork() : -1;
+    if (first == 0 && mount("proc", "/proc", "proc", 0, NULL) == 0)
+        return;
+    if (first == 0 || !is_apart) {
+        printf("skipped: no namespaces: %s\n", strerror(errno));
+        exit(STATUS_SKIPPED);
+    }
+    exit(waitpid(first, &status, 0) == first && WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
 static void take_away_one(const char *what) {
@@ -233,6 +296,14 @@ int main(int count, char **words) {
         contain();
     else if (strcmp(words[1], "noproc") == 0)
         hide_proc();
+    else if (strcmp(words[1], "memory") == 0)
+        limit(RLIMIT_AS, 64 << 20);
+    else if (strcmp(words[1], "descriptors") == 0)
+        limit(RLIMIT_NOFILE, 64);
+    else if (strcmp(words[1], "user") == 0)
+        become_nobody();
+    else if (strcmp(words[1], "rootless") == 0)
+        go_rootless();
     else if (strcmp(words[1], "without") == 0)
         take_away_one(words[next++]);
     else if (sscanf(words[1], "%d.%d", &major, &minor) == 2)
