@@ -48,3 +48,19 @@ build_library() {
   cmake -S . -B build -G Ninja -DENABLE_STATIC=ON "$@" >/dev/null
   cmake --build build
 }
+
+# build_programs FOLDER [option...]: the library in FOLDER/library, installed in FOLDER/stage, and the programs of Tests/C
+# against that in FOLDER/programs.
+build_programs() {
+  programs_folder=$1
+  shift
+  say "Building $programs_folder"
+  need_tools
+  cmake -S . -B "$programs_folder/library" -G Ninja -DCMAKE_BUILD_TYPE=Release -DENABLE_STATIC=ON -DENABLE_TESTING=OFF \
+    -DKQUEUE_SWIFT_MODULE=OFF "$@" >/dev/null
+  cmake --build "$programs_folder/library" >/dev/null
+  cmake --install "$programs_folder/library" --prefix "$programs_folder/stage" >/dev/null
+  cmake -S Tests/C -B "$programs_folder/programs" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_PREFIX_PATH="$programs_folder/stage" >/dev/null
+  cmake --build "$programs_folder/programs" >/dev/null
+}

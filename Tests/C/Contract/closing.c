@@ -202,6 +202,7 @@ static void failed_replacing_keeps_the_knote(void) {
 
 /* The limit was lowered below a number that is in use. */
 static void replacing_above_the_limit_keeps_the_knote(void) {
+    need_descriptors(400);
     enum { NUMBER = 300, LIMIT = 100 };
     int kq = new_kqueue(), pair[2];
     struct rlimit limit;
@@ -268,6 +269,7 @@ static int reuse(int kq, int kind, bool kept, int behaviour) {
 }
 
 static void reused_number_is_silent(void) {
+    need_descriptors(1000);
     int kq = new_kqueue();
     struct kevent event;
     for (int kind = 0; kind < SUCCESSORS; kind++)
@@ -280,6 +282,7 @@ static void reused_number_is_silent(void) {
 }
 
 static void delete_after_reuse(void) {
+    need_descriptors(1000);
     for (int kind = 0; kind < SUCCESSORS; kind++)
         for (int kept = 0; kept < 2; kept++) {
             int kq = new_kqueue();
@@ -292,6 +295,7 @@ static void delete_after_reuse(void) {
 }
 
 static void add_after_reuse(void) {
+    need_descriptors(1000);
     for (int kind = FULL_PIPE; kind < SUCCESSORS; kind++)
         for (int kept = 0; kept < 2; kept++) {
             int kq = new_kqueue(), token;

@@ -36,6 +36,7 @@ static int count_knotes(int kq) {
 }
 
 static void close_range_removes_knotes(void) {
+    need_descriptors(400);
     for (unsigned flags = 0; flags <= CLOSE_RANGE_UNSHARE; flags += CLOSE_RANGE_UNSHARE) {
         int kq = new_kqueue();
         watch_range(kq);
@@ -51,6 +52,7 @@ static void close_range_removes_knotes(void) {
 }
 
 static void close_range_for_exec_keeps_knotes(void) {
+    need_descriptors(400);
     int kq = new_kqueue();
     struct kevent events[NUMBERS];
     watch_range(kq);
@@ -62,6 +64,7 @@ static void close_range_for_exec_keeps_knotes(void) {
 }
 
 static void failed_close_range_keeps_knotes(void) {
+    need_descriptors(400);
     int kq = new_kqueue();
     struct kevent events[NUMBERS];
     watch_range(kq);

@@ -116,6 +116,8 @@ bool swaps_no_actions(void);
 void need_proc(const char *why);
 /* Likewise where nothing tells of files, and VNODE is ENOTSUP. */
 void need_inotify(void);
+/* Likewise where the limit allows no such number of descriptors; else it is raised to that. */
+void need_descriptors(rlim_t count);
 
 /* Whether an errno says that a system call is not there, or denied by a filter that does not know it. */
 static inline bool is_missing(int code) {

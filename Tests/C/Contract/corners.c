@@ -305,6 +305,7 @@ static void local_listener_that_was_shut(void) {
 
 /* More pairs of knotes on one number than are asked for at a time. */
 static void both_filters_of_many(void) {
+    need_descriptors(500);
     enum { COUNT = 200 };
     static struct kevent events[2 * COUNT + 1];
     int kq = new_kqueue();

@@ -272,6 +272,7 @@ static void descriptors_closed_under_the_library(int way, bool waiting) {
 
 /* Each in a process of its own. */
 static void all_closed_under_the_library(int way) {
+    need_descriptors(600);
     for (int waiting = 0; waiting < 2; waiting++) {
         pid_t child = fork();
         if (child == 0) {
@@ -334,6 +335,7 @@ static void numbers_of_ours_become_the_programs(void) {
 /* ---- F19 ---- */
 
 static void descriptors_of_a_kqueue(void) {
+    need_descriptors(200);
     /* Where closes go unseen, the wake-up is in use from the first. */
     int wake = closes_are_seen() ? 0 : 1, pairs[50][2];
     /* The kqueue itself, and what threads that are inside reach it by; POSIX has the two ends of a pipe and that. */

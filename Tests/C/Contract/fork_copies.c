@@ -254,6 +254,7 @@ static void closed_copy_is_not_copied(void) {
 /* ---- Many, deep, and with threads ---- */
 
 static void several_kqueues_are_copied(void) {
+    need_descriptors(200);
     enum { KQUEUES = 20 };
     int kqs[KQUEUES], pair[2];
     unix_pair(pair);

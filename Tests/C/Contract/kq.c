@@ -459,6 +459,7 @@ static void require_full_use(int kq) {
 }
 
 static void chain_of_a_hundred(void) {
+    need_descriptors(500);
     int kqs[100], depth = 0;
     for (int i = 0; i < 100; i++)
         kqs[i] = new_kqueue();
@@ -485,6 +486,7 @@ static void chain_of_a_hundred(void) {
 
 /* The other way about, where each new link has the whole chain below it. */
 static void chain_from_the_outermost(void) {
+    need_descriptors(500);
     int kqs[100], depth = 0;
     for (int i = 0; i < 100; i++)
         kqs[i] = new_kqueue();

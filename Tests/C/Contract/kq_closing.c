@@ -265,6 +265,7 @@ static void number_of_a_file_is_no_kqueue(void) {
 
 /* Closed with all its knotes in place, over and over: nothing is left. */
 static void close_frees_a_thousand_knotes(void) {
+    need_descriptors(700);
     enum { KNOTES = 1000, ROUNDS = 60, WARM_UP = 20, GROWTH_KB = 256 };
     int pairs[KNOTES / 4][2];
     long before = 0;

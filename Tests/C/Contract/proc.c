@@ -295,6 +295,7 @@ static void other_users_process_can_be_watched(void) {
     posix_lacks("only children can be watched");
     if (geteuid() != 0)
         contract_skip("only root can become another user");
+    need_nobody();
     struct served child = serve_child();
     pid_t watcher = fork();
     if (watcher == 0) {
@@ -661,15 +662,6 @@ static void end_at_once(int count) {
 }
 
 static void fifty_at_once(void) { end_at_once(50); }
-
-static void need_descriptors(rlim_t count) {
-    struct rlimit limit;
-    REQUIRE_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    if (limit.rlim_max < count)
-        contract_skip("no more than %ju descriptors", (uintmax_t)limit.rlim_max);
-    limit.rlim_cur = count;
-    REQUIRE_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
 
 static void two_thousand_at_once(void) {
     need_descriptors(2200);

@@ -296,6 +296,7 @@ static void two_kqueues_and_two_masks(void) {
 
 /* Enough for any filter on a few processes to be too small. */
 static void many_are_watched(void) {
+    need_descriptors(1000);
     enum { COUNT = 150 };
     static struct served children[COUNT];
     need_forks();
@@ -813,21 +814,25 @@ static void neither_facility(void) {
 /* ---- Privileges ---- */
 
 static void nobody_learns_of_forks(void) {
+    need_nobody();
     become_nobody();
     forks_are_reported();
 }
 
 static void nobody_learns_of_execs(void) {
+    need_nobody();
     become_nobody();
     execs_are_reported();
 }
 
 static void nobody_by_perf(void) {
+    need_nobody();
     become_nobody();
     forks_are_reported_by_perf();
 }
 
 static void nobody_tracks(void) {
+    need_nobody();
     become_nobody();
     child_is_tracked();
 }
@@ -880,6 +885,7 @@ static void permitted_capability_is_raised(void) {
     need_track();
     if (prctl(PR_SET_KEEPCAPS, 1) != 0)
         contract_skip("capabilities cannot be kept");
+    need_nobody();
     become_nobody();
     set_capabilities(0, 1u << CAP_NET_ADMIN);
     old_kernel = true;
@@ -903,6 +909,7 @@ static void permitted_capability_is_raised(void) {
 static void refused_without_the_capability(void) {
     posix_lacks("nothing tells of forks and execs");
     without_perf();
+    need_nobody();
     become_nobody();
     if (geteuid() == 0)
         contract_skip("root still");
@@ -920,6 +927,7 @@ static void refused_without_the_capability(void) {
 
 static void perf_takes_over(void) {
     posix_lacks("nothing tells of forks and execs");
+    need_nobody();
     become_nobody();
     old_kernel = true;
     if (bits_errno(NOTE_FORK | NOTE_EXEC) == ENOTSUP)

@@ -356,6 +356,7 @@ static void no_descriptor_left_for_changes(void) {
 
 /* As many kqueues as there are numbers for; the last may be had without its knote. */
 static void kqueues_until_emfile(void) {
+    need_descriptors(256);
     int kqs[256], count = 0, code = 0, before = open_descriptors();
     limit_descriptors(256);
     while (code == 0 && count < 256) {

@@ -160,6 +160,7 @@ static void timer_ticks_are_shared_out(void) {
 }
 
 static void eight_events_for_eight_threads(void) {
+    need_descriptors(150);
     for (int parked = 0; parked < 2; parked++) {
         for (int filter = 0; filter < 2; filter++) {
             struct waiter waiters[8];

@@ -369,6 +369,7 @@ static void a_full_eventlist_loses_nothing(void) {
 
 /* However many there are, one call works on each once. */
 static void every_signal_there_is(void) {
+    need_descriptors(200);
     int kq = new_kqueue(), count = 0;
     struct kevent events[2 * 64];
     need_exact_signals();
@@ -656,6 +657,7 @@ static void an_outer_kqueue_sees_it(void) {
 }
 
 static void all_descriptors_come_back(void) {
+    need_descriptors(200);
     int before = open_descriptors();
     for (int round = 0; round < 20; round++) {
         int kq = new_kqueue();

@@ -48,6 +48,16 @@ void need_inotify(void) {
         contract_skip("VNODE needs inotify, and /proc to name a file by");
 }
 
+void need_descriptors(rlim_t count) {
+    struct rlimit limit;
+    REQUIRE_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_max < count)
+        contract_skip("no more than %ju descriptors", (uintmax_t)limit.rlim_max);
+    if (limit.rlim_cur < count)
+        limit.rlim_cur = count;
+    REQUIRE_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 void change(int kq, uintptr_t ident, int filter, int flags, unsigned fflags, intptr_t data, void *udata) {
     int code = change_errno(kq, ident, filter, flags, fflags, data, udata);
     if (code == ENOTSUP && filter == EVFILT_VNODE)
@@ -229,9 +239,14 @@ void await_sleep(pid_t thread) {
         seen = thread_state(thread) == 'S' ? seen + 1 : 0;
 }
 
+/* With a stack that leaves room for others where the address space is limited. */
 pthread_t start_thread(void *(*run)(void *), void *argument) {
     pthread_t thread;
-    REQUIRE_EQ(pthread_create(&thread, NULL, run, argument), 0);
+    pthread_attr_t attributes;
+    REQUIRE_EQ(pthread_attr_init(&attributes), 0);
+    REQUIRE_EQ(pthread_attr_setstacksize(&attributes, sanitized() ? 8 << 20 : 512 << 10), 0);
+    REQUIRE_EQ(pthread_create(&thread, &attributes, run, argument), 0);
+    pthread_attr_destroy(&attributes);
     return thread;
 }
 

@@ -255,6 +255,7 @@ static void root_is_its_own_parent(void) {
 }
 
 static void many_directories_go(void) {
+    need_descriptors(700);
     enum { COUNT = 500 };
     static struct kevent events[COUNT];
     struct place place;

@@ -265,6 +265,7 @@ static void two_descriptors_of_a_file(void) {
 }
 
 static void many_descriptors_of_a_file(void) {
+    need_descriptors(800);
     enum { COUNT = 600 }; /* more than are handed on at a time */
     static struct kevent events[COUNT];
     static bool told[4096];
@@ -536,6 +537,7 @@ static void many_threads_change_and_close(void) {
 
 /* A kqueue closed with a thousand in place, over and over: nothing is left. */
 static void closing_frees_a_thousand(void) {
+    need_descriptors(1200);
     enum { FILES = 500, ROUNDS = 30, WARM_UP = 10, GROWTH_KB = 256 };
     static int fds[FILES], copies[FILES];
     long before = 0;
