@@ -4,6 +4,10 @@
 # not be linked here: they have another ABI, and os(Linux) is false. So where it lacks the module of a Linux, a folder of
 # resources stands in, with the module of the bare machine under the name of the Linux. The module is the same but for
 # that name, which stands in it as well, and has to keep its length.
+#
+# Of s390x and ppc64el there is no bare machine; that of another machine with pointers of as many bits serves. What it was
+# told of the order of bytes is then wrong on s390x, where the library must use nothing of Swift's that asks for it:
+# bigEndian, littleEndian, and strings.
 
 # CMake's processor; the triple; the bare machine's; one of the same length that means the same as the triple.
 set(kqueue_swift_targets
@@ -12,8 +16,8 @@ set(kqueue_swift_targets
   "^arm(v7.*|hf)?$" armv7-unknown-linux-gnueabihf armv7-none-none-eabi armv7--linux-gnueabi
   "^i[3-6]86$" i686-unknown-linux-gnu i686-unknown-none-elf i686-anyone-linux-gnu
   "^(x86_64|AMD64)$" x86_64-unknown-linux-gnu x86_64-unknown-none-elf x86_64-unknown-none-elf
-  "^s390x$" s390x-unknown-linux-gnu "" ""
-  "^(ppc64le|powerpc64le)$" powerpc64le-unknown-linux-gnu "" "")
+  "^s390x$" s390x-unknown-linux-gnu aarch64-none-none-elf s390x-vendr-linux-gnu
+  "^(ppc64le|powerpc64le)$" powerpc64le-unknown-linux-gnu riscv64-none-none-eabi powerpc64le--linux-gnu)
 
 # Whether the compiler compiles a line of what the library is made of, with these flags; kqueue_swift_text is what it says.
 function(kqueue_swift_has_library result)
