@@ -647,9 +647,9 @@ static void thousands_of_periodic_timers_all_fire(void) {
 }
 
 static void timers_fire_in_order_of_their_time(void) {
-    int kq = new_kqueue();
-    for (uintptr_t i = 0; i < 10; i++)
-        set(kq, i, EV_ADD | EV_ONESHOT, 0, (intptr_t)(200 - 20 * i));
+    int kq = new_kqueue(), step = (int)(20 * processor_slowness()); /* more than it takes to add one */
+    for (int i = 0; i < 10; i++)
+        set(kq, (uintptr_t)i, EV_ADD | EV_ONESHOT, 0, step * (10 - i));
     for (uintptr_t i = 10; i-- > 0;) {
         struct kevent event;
         REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
