@@ -5,9 +5,17 @@
 # sets NAME_OBJECT to the object file. CMake's own Swift support links the Swift runtime, so the compiler is
 # called by hand.
 
-find_program(KQUEUE_SWIFTC swiftc DOC "Swift compiler, 6.2 or later" REQUIRED)
+# A release archive has the Swift part as assembly, too, in assembly/, which any C compiler for the machine takes:
+# KQUEUE_ASSEMBLY names such a folder. It is found by itself where there is no Swift compiler.
+
+find_program(KQUEUE_SWIFTC swiftc DOC "Swift compiler, 6.2 or later")
 
 set(KQUEUE_SWIFT_FLAGS "" CACHE STRING "More flags for the Swift compiler")
+set(KQUEUE_SWIFT_TRIPLE "" CACHE STRING "What Embedded Swift compiles for, where the processor's usual Linux is not it")
+set(KQUEUE_ASSEMBLY "" CACHE PATH "Folder of the Swift part as assembly, to do without a Swift compiler")
+if(NOT KQUEUE_ASSEMBLY AND NOT KQUEUE_SWIFTC AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/assembly)
+  set(KQUEUE_ASSEMBLY ${CMAKE_CURRENT_SOURCE_DIR}/assembly)
+endif()
 
 include(SwiftTarget)
 
@@ -44,10 +52,42 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND (CMAKE_CROSSCOMPILING OR NOT KQUEUE_GL
   endforeach()
 endif()
 
+# Sets RESULT to a module's assembly for this machine, of the folder that has it.
+function(kqueue_find_assembly name result)
+  set(file ${KQUEUE_ASSEMBLY}/${KQUEUE_ASSEMBLY_MACHINE}/${name}.s)
+  if(NOT EXISTS ${file})
+    message(FATAL_ERROR "There is no ${name}.s for ${KQUEUE_ASSEMBLY_MACHINE} in ${KQUEUE_ASSEMBLY}: the assembly is of the "
+      "Linux platform with glibc, for some machines. Install a Swift compiler, 6.2 or later, to build from the source.")
+  endif()
+  set(${result} ${file} PARENT_SCOPE)
+endfunction()
+
+# A module from its assembly, whose object is the one that the Swift compiler would write.
+function(add_assembled_module name object)
+  kqueue_find_assembly(${name} file)
+  set(target "")
+  if(CMAKE_C_COMPILER_TARGET)
+    set(target ${CMAKE_C_COMPILE_OPTIONS_TARGET}${CMAKE_C_COMPILER_TARGET})
+  endif()
+  add_custom_command(
+    OUTPUT ${object}
+    COMMAND ${CMAKE_C_COMPILER} ${target} -c -o ${object} ${file}
+    COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash ${object}
+    DEPENDS ${file}
+    COMMENT "Assembling Swift module ${name}"
+    VERBATIM)
+endfunction()
+
 function(add_embedded_swift_module name)
   cmake_parse_arguments(module "PROGRAM" "" "SOURCES;DEPENDS;INCLUDE;FLAGS" ${ARGN})
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/swift)
   set(object ${folder}/${name}.o)
+  set(${name}_OBJECT ${object} PARENT_SCOPE)
+  file(MAKE_DIRECTORY ${folder})
+  if(KQUEUE_ASSEMBLY)
+    add_assembled_module(${name} ${object})
+    return()
+  endif()
   set(interface ${folder}/${name}.swiftmodule)
 
   set(needs "")
@@ -82,19 +122,39 @@ function(add_embedded_swift_module name)
   # thread that is cancelled in kevent() has its caller's destructors run, and debuggers go through it (C-361).
   #
   # With -Onone, -g has the 6.3 compiler write the object twice, and stop; line tables it can do.
-  file(MAKE_DIRECTORY ${folder})
-  add_custom_command(
-    OUTPUT ${products}
-    COMMAND ${KQUEUE_SWIFTC} ${KQUEUE_SWIFT_TARGET} -enable-experimental-feature Embedded -swift-version 6 -wmo
+  set(compile
+    ${KQUEUE_SWIFTC} ${KQUEUE_SWIFT_TARGET} -enable-experimental-feature Embedded -swift-version 6 -wmo
       $<IF:$<CONFIG:Debug>,-Onone,-O> $<$<CONFIG:Debug>:-gline-tables-only> $<$<CONFIG:RelWithDebInfo>:-g>
       -Xllvm -force-remove-attribute=nounwind -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE
       ${c_flags} ${KQUEUE_SWIFT_HEADERS}
       ${reproducible} ${module_FLAGS} ${more}
-      -I ${folder} ${includes} -module-name ${name} ${kind} -c -o ${object} ${module_SOURCES}
+      -I ${folder} ${includes} -module-name ${name})
+  add_custom_command(
+    OUTPUT ${products}
+    COMMAND ${compile} ${kind} -c -o ${object} ${module_SOURCES}
     COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash ${object}
     DEPENDS ${module_SOURCES} ${needs} ${headers}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
     COMMENT "Building Swift module ${name}"
     COMMAND_EXPAND_LISTS VERBATIM)
-  set(${name}_OBJECT ${object} PARENT_SCOPE)
+
+  # The same as text, for the target `assembly`.
+  set(text ${CMAKE_CURRENT_BINARY_DIR}/assembly/${KQUEUE_ASSEMBLY_MACHINE}/${name}.s)
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/assembly/${KQUEUE_ASSEMBLY_MACHINE})
+  add_custom_command(
+    OUTPUT ${text}
+    COMMAND ${compile} -parse-as-library -emit-assembly -o ${text} ${module_SOURCES}
+    DEPENDS ${module_SOURCES} ${needs} ${headers}
+    WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
+    COMMENT "Writing the assembly of Swift module ${name}"
+    COMMAND_EXPAND_LISTS VERBATIM)
+  set_property(GLOBAL APPEND PROPERTY KQUEUE_ASSEMBLY_FILES ${text})
+endfunction()
+
+# The target `assembly`: what of the library a release archive has as text.
+function(add_assembly_target)
+  get_property(files GLOBAL PROPERTY KQUEUE_ASSEMBLY_FILES)
+  if(files)
+    add_custom_target(assembly DEPENDS ${files})
+  endif()
 endfunction()

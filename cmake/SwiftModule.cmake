@@ -5,6 +5,10 @@
 # the compiler version that made it.
 
 option(KQUEUE_SWIFT_MODULE "Build the Swift module KQueue" ${PROJECT_IS_TOP_LEVEL})
+if(KQUEUE_SWIFT_MODULE AND KQUEUE_ASSEMBLY)
+  message(STATUS "Swift: no module KQueue, which only the compiler that uses it can build")
+  set(KQUEUE_SWIFT_MODULE OFF)
+endif()
 if(NOT KQUEUE_SWIFT_MODULE)
   return()
 endif()

@@ -36,13 +36,13 @@ take_package() {
 # The modules that the tests make a kernel load: what tells of sockets, tunnels, and file systems on others.
 boot_modules='/modules\.(order|builtin)|/kernel/(lib|crypto|net/(unix|ipv4|ipv6|netlink|packet|mptcp|core|llc|802|bridge)|fs/(overlayfs|fuse))/|/drivers/net/(tun|veth)\.ko'
 
-# take_kernel FOLDER SUITE ARCHITECTURE: the newest kernel of the suite: FOLDER/vmlinuz, FOLDER/release, and its modules
+# take_kernel FOLDER SUITE ARCHITECTURE [FLAVOUR]: the newest kernel of the suite: FOLDER/vmlinuz, FOLDER/release, and its modules
 # in FOLDER/root. Nothing is done where they are there.
 take_kernel() {
   [ ! -s "$1/release" ] || return 0
   mkdir -p "$1/root"
   private_apt "$1/apt" "$2" "$3" apt-get update >/dev/null || return 1
-  package=$(private_apt "$1/apt" "$2" "$3" apt-cache depends "linux-image-$3" |
+  package=$(private_apt "$1/apt" "$2" "$3" apt-cache depends "linux-image-${4:-$3}" |
     sed -n 's/.*Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1)
   file=$(take_package "$1/apt" "$2" "$3" "$package" "$1") || return 1
   dpkg-deb --fsys-tarfile "$file" >"$1/package.tar"

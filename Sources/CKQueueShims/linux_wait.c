@@ -50,13 +50,20 @@ static bool is_to_mark(void) {
     return kq_can_mark() && __asan_init == NULL && __tsan_init == NULL && !kq_runs_on_valgrind();
 }
 
+/* Whether a frame is about as large as the kernel says: of other machines it is not known what they leave out. */
+#if defined __LP64__ && (defined __x86_64__ || defined __aarch64__)
+enum { TELLS_FRAME = 1 };
+#else
+enum { TELLS_FRAME = 0 };
+#endif
+
 /*
  * The kernel tells the size of the largest frame.  Where that is more than usual, only
  * threads that use large registers have such, and the end may lie anywhere.
  */
 __attribute__((constructor)) static void find_depth(void) {
     enum { LEAST = 1024, MOST = 4096, SPAN = 768 };
-    unsigned long told = getauxval(AT_MINSIGSTKSZ);
+    unsigned long told = TELLS_FRAME ? getauxval(AT_MINSIGSTKSZ) : 0;
     if (!is_to_mark())
         return;
     most_depth = told < LEAST || told > MOST ? MOST : told;
@@ -92,8 +99,13 @@ static bool make_call(struct kq_marked_call *call) {
     return is_damaged;
 }
 
+/* What epoll_pwait2(2) takes, also where timespec has a time_t of 32 bits. */
+struct kernel_timespec {
+    int64_t seconds, nanoseconds;
+};
+
 static int wait_marked(int set, struct kq_epoll_event *events, int count, int64_t nanoseconds, bool *handled) {
-    struct timespec timeout = as_timespec(nanoseconds);
+    struct kernel_timespec timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
     struct kq_marked_call call = {.first = least_depth, .last = most_depth};
     bool is_missing = !needs_nanoseconds(nanoseconds) || kq_call_is_missing(KQ_CALL_EPOLL_PWAIT2);
     if (!is_missing) {

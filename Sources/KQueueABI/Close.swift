@@ -8,28 +8,28 @@ import KQueueCore
 // lock that it would have to wait for, or memory. In a child of vfork they do nothing of their own. Nor do they where
 // the process's close is another one: those who find these all the same get what all get, so that there is one mode.
 
-@c(close)
+@_cdecl("close")
 public func exportedClose(_ descriptor: CInt) -> CInt {
   let isKnown = letGo(descriptor)
   defer { endClose(descriptor, isKnown) }
   return kq_next_close(descriptor)
 }
 
-@c(dup2)
+@_cdecl("dup2")
 public func exportedDup2(_ old: CInt, _ new: CInt) -> CInt {
   let isKnown = old != new && letGo(new, replacedBy: old)
   defer { endClose(new, isKnown) }
   return kq_next_dup2(old, new)
 }
 
-@c(dup3)
+@_cdecl("dup3")
 public func exportedDup3(_ old: CInt, _ new: CInt, _ flags: CInt) -> CInt {
   let isKnown = old != new && flags & ~kq_close_on_exec() == 0 && letGo(new, replacedBy: old)
   defer { endClose(new, isKnown) }
   return kq_next_dup3(old, new, flags)
 }
 
-@c(close_range)
+@_cdecl("close_range")
 public func exportedCloseRange(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
   guard first <= last && kq_close_range_closes(flags) else { return kq_next_close_range(first, last, flags) }
   if kq_close_range_separates(flags) { return kq_close_range_apart(first, last, flags) }
@@ -38,7 +38,7 @@ public func exportedCloseRange(_ first: CUnsignedInt, _ last: CUnsignedInt, _ fl
   return kq_next_close_range(first, last, flags)
 }
 
-@c(closefrom)
+@_cdecl("closefrom")
 public func exportedCloseFrom(_ first: CInt) {
   let start = CUnsignedInt(max(first, 0))
   letGo(from: start, through: .max)
@@ -47,24 +47,24 @@ public func exportedCloseFrom(_ first: CInt) {
 }
 
 /// After it a thread may have descriptors of its own, whose closes are nobody else's (C-356).
-@c(unshare)
+@_cdecl("unshare")
 public func exportedUnshare(_ flags: CInt) -> CInt {
   kq_unshare(flags)
 }
 
 // MARK: Streams and directories, whose own close does not pass through the one above
 
-@c(fclose)
+@_cdecl("fclose")
 public func exportedFclose(_ stream: UnsafeMutableRawPointer?) -> CInt {
   closing(kq_stream_descriptor(stream)) { kq_next_fclose(stream) }
 }
 
-@c(pclose)
+@_cdecl("pclose")
 public func exportedPclose(_ stream: UnsafeMutableRawPointer?) -> CInt {
   closing(kq_stream_descriptor(stream)) { kq_next_pclose(stream) }
 }
 
-@c(freopen)
+@_cdecl("freopen")
 public func exportedFreopen(
   _ path: UnsafePointer<CChar>?, _ mode: UnsafePointer<CChar>?, _ stream: UnsafeMutableRawPointer?
 ) -> UnsafeMutableRawPointer? {
@@ -72,14 +72,14 @@ public func exportedFreopen(
 }
 
 /// What freopen is to a program of 32 bits that asks for large files, or whose header says so regardless.
-@c(freopen64)
+@_cdecl("freopen64")
 public func exportedFreopen64(
   _ path: UnsafePointer<CChar>?, _ mode: UnsafePointer<CChar>?, _ stream: UnsafeMutableRawPointer?
 ) -> UnsafeMutableRawPointer? {
   closing(kq_stream_descriptor(stream)) { kq_next_freopen64(path, mode, stream) }
 }
 
-@c(closedir)
+@_cdecl("closedir")
 public func exportedClosedir(_ directory: UnsafeMutableRawPointer?) -> CInt {
   closing(kq_directory_descriptor(directory)) { kq_next_closedir(directory) }
 }

@@ -5,25 +5,25 @@ import Synchronization
 
 // The C functions of <sys/event.h>. errno is set here and nowhere else.
 
-@c(kqueue)
+@_cdecl("kqueue")
 public func exportedKqueue() -> CInt {
   returning { () throws(Errno) in try makeKQueue(copies: false) }
 }
 
-@c(kqueue1)
+@_cdecl("kqueue1")
 public func exportedKqueue1(_ flags: CInt) -> CInt {
   // Every kqueue is close-on-exec, and none ever blocks in anything but kevent.
   guard flags & ~kq_open_flags() == 0 else { return failing(EINVAL) }
   return exportedKqueue()
 }
 
-@c(kqueuex)
+@_cdecl("kqueuex")
 public func exportedKqueuex(_ flags: CUnsignedInt) -> CInt {
   guard flags & ~(KQUEUE_CLOEXEC | KQUEUE_CPONFORK) == 0 else { return failing(EINVAL) }
   return returning { () throws(Errno) in try makeKQueue(copies: flags & KQUEUE_CPONFORK != 0) }
 }
 
-@c(kevent)
+@_cdecl("kevent")
 public func exportedKevent(
   _ kq: CInt, _ changelist: UnsafePointer<Kevent>?, _ nchanges: CInt, _ eventlist: UnsafeMutablePointer<Kevent>?,
   _ nevents: CInt, _ timeout: UnsafePointer<timespec>?
@@ -32,7 +32,7 @@ public func exportedKevent(
     kq, Changelist(start: changelist, count: Int(nchanges)), Eventlist(start: eventlist, count: Int(nevents)), timeout)
 }
 
-@c(kevent64)
+@_cdecl("kevent64")
 public func exportedKevent64(
   _ kq: CInt, _ changelist: UnsafePointer<kevent64_s>?, _ nchanges: CInt,
   _ eventlist: UnsafeMutablePointer<kevent64_s>?, _ nevents: CInt, _ flags: CUnsignedInt,
@@ -46,7 +46,7 @@ public func exportedKevent64(
   return withUnsafePointer(to: timespec()) { answering(kq, changes, events, $0) }
 }
 
-@c(libkqueue_drain_pending_close)
+@_cdecl("libkqueue_drain_pending_close")
 public func exportedDrainPendingClose() {
   // A kqueue that is closed is freed by its closer or by its last waiter; pending is only what nobody saw closed.
   if let registry = sharedRegistry(), registry.isOwn { registry.reap() }

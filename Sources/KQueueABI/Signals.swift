@@ -3,50 +3,50 @@ import CKQueueShims
 // What changes the actions of signals, in front of libc's (contract 6.8): of a signal that a knote watches they speak
 // of the program's own action, not of the handler that counts in front of it. Handlers are passed as they come.
 
-@c(sigaction)
+@_cdecl("sigaction")
 public func exportedSigaction(
   _ number: CInt, _ action: UnsafeRawPointer?, _ old: UnsafeMutableRawPointer?
 ) -> CInt {
   kq_sigaction(number, action, old)
 }
 
-@c(signal)
+@_cdecl("signal")
 public func exportedSignal(_ number: CInt, _ handler: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
   kq_signal(number, handler)
 }
 
-@c(bsd_signal)
+@_cdecl("bsd_signal")
 public func exportedBSDSignal(_ number: CInt, _ handler: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
   kq_signal(number, handler)
 }
 
-@c(ssignal)
+@_cdecl("ssignal")
 public func exportedSsignal(_ number: CInt, _ handler: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
   kq_signal(number, handler)
 }
 
-@c(sysv_signal)
+@_cdecl("sysv_signal")
 public func exportedSysVSignal(_ number: CInt, _ handler: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
   kq_sysv_signal(number, handler)
 }
 
 /// What glibc's header makes of signal() in a program that asks for ISO C alone.
-@c(__sysv_signal)
+@_cdecl("__sysv_signal")
 public func exportedInnerSysVSignal(_ number: CInt, _ handler: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
   kq_sysv_signal(number, handler)
 }
 
-@c(sigset)
+@_cdecl("sigset")
 public func exportedSigset(_ number: CInt, _ handler: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
   kq_sigset(number, handler)
 }
 
-@c(sigignore)
+@_cdecl("sigignore")
 public func exportedSigignore(_ number: CInt) -> CInt {
   kq_sigignore(number)
 }
 
-@c(siginterrupt)
+@_cdecl("siginterrupt")
 public func exportedSiginterrupt(_ number: CInt, _ interrupts: CInt) -> CInt {
   kq_siginterrupt(number, interrupts)
 }

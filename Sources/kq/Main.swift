@@ -2,7 +2,7 @@ import CKqShims
 
 // The entry point. Embedded Swift has no CommandLine, and the ordinary build wants its own `main`.
 #if hasFeature(Embedded)
-  @c(main)
+  @_cdecl("main")
   public func main(_ count: CInt, _ words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
     run(count, words)
   }

@@ -59,7 +59,12 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
 
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   init() throws(Errno) {
-    backend = try Backend()
+    self.init(try Backend())
+  }
+
+  /// Apart, since the 6.2 compiler cannot undo what is begun where one stored value of many throws.
+  private init(_ backend: consuming Backend) {
+    self.backend = backend
   }
 
   /// Gives back everything but the kqueue's own descriptor.

@@ -107,6 +107,9 @@ bool on_posix(void);
 /* Skips the case there; the reason is a limit of POSIX. */
 void posix_lacks(const char *what);
 
+/* How many times a processor's usual time this one takes: KQUEUE_TEST_SLOWNESS from 10 on, as of an emulator; else 1. */
+double processor_slowness(void);
+
 /* Whether a sanitizer is linked in, which takes memory of its own. */
 bool sanitized(void);
 /* ThreadSanitizer's sigaction() reads its own note of the old action before it sets the new one, so two at once lose one. */

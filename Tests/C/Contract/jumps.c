@@ -237,7 +237,8 @@ static void a_wait_inside_another(void) {
     for (volatile int i = 0; i < 6; i++)
         if (sigsetjmp(outer_escape, 1) == 0) {
             struct sigevent how = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF};
-            struct itimerspec once = {{0, 0}, {0, 20000000}};
+            /* It is for the wait, which has to have begun by then. */
+            struct itimerspec once = {{0, 0}, {0, (long)(20000000 * processor_slowness())}};
             timer_t timer;
             REQUIRE_EQ(timer_create(CLOCK_MONOTONIC, &how, &timer), 0);
             REQUIRE_EQ(timer_settime(timer, 0, &once, NULL), 0);

@@ -109,7 +109,9 @@ static void queued_ones_stay_as_they_were(void) {
             REQUIRE_EQ(info.si_code, SI_QUEUE);
             REQUIRE_EQ(info.si_value.sival_int, taken);
             REQUIRE_EQ(info.si_pid, getpid());
+#ifdef __LP64__ /* elsewhere siginfo_t has no other place for the mark on what was counted */
             REQUIRE_EQ(info.si_errno, 0);
+#endif
         }
     }
     require_silent(kq);

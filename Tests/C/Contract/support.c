@@ -166,6 +166,12 @@ int open_descriptors(void) {
 extern void __asan_init(void) __attribute__((weak));
 extern void __tsan_init(void) __attribute__((weak));
 
+double processor_slowness(void) {
+    const char *setting = getenv("KQUEUE_TEST_SLOWNESS");
+    int slowness = setting == NULL ? 1 : atoi(setting);
+    return slowness >= 10 ? slowness < 40 ? slowness : 40 : 1;
+}
+
 bool sanitized(void) {
     return __asan_init != NULL || __tsan_init != NULL;
 }

@@ -56,8 +56,8 @@ static void expect_after(int line, int kq, uintptr_t ident, int flags, struct st
 static double cpu_ms(void) {
     struct rusage use;
     REQUIRE(getrusage(RUSAGE_SELF, &use) == 0);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e3 +
-           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e3;
+    return ((double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e3 +
+            (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e3) / processor_slowness();
 }
 
 static int64_t wall_ns(void) {
@@ -315,12 +315,27 @@ static const struct {
 };
 enum { UNITS = sizeof units / sizeof *units };
 
+/* Whether `data` has room for a time of the wall clock in units of so many ns: one of 32 bits has for seconds alone. */
+static bool has_room_for_now(int64_t unit) {
+    return wall_ns() / unit < INTPTR_MAX - 1000;
+}
+
+/* An absolute timer in the finest unit that there is room for. The time that it is for, not before the one wanted. */
+static int64_t set_absolute(int kq, int flags, int64_t nanoseconds) {
+    int64_t unit = has_room_for_now(1) ? 1 : 1000000000;
+    int64_t count = (nanoseconds + unit - 1) / unit;
+    set(kq, 1, flags, NOTE_ABSOLUTE | (unit == 1 ? NOTE_NSECONDS : NOTE_SECONDS), (intptr_t)count);
+    return count * unit;
+}
+
 static void an_absolute_time_is_waited_for(void) {
     for (int i = 0; i < UNITS; i++) {
         int kq = new_kqueue();
         int64_t unit = units[i].nanoseconds;
-        intptr_t deadline = (intptr_t)((wall_ns() + 200000000) / unit + 1);
-        set(kq, 1, EV_ADD, units[i].unit | NOTE_ABSOLUTE, deadline);
+        if (!has_room_for_now(unit))
+            continue;
+        int64_t deadline = (wall_ns() + 200000000) / unit + 1;
+        set(kq, 1, EV_ADD, units[i].unit | NOTE_ABSOLUTE, (intptr_t)deadline);
         REQUIRE_EQ(EXPECT(kq, 1, 0).data, 1);
         int64_t now = wall_ns();
         REQUIRE(now >= deadline * unit);
@@ -342,8 +357,8 @@ static void time_says_it_too(void) {
 
 static void a_past_time_fires_at_once(void) {
     for (int i = 0; i < UNITS; i++) {
-        intptr_t now = (intptr_t)(wall_ns() / units[i].nanoseconds);
-        const intptr_t past[] = {now - 10000000000 / units[i].nanoseconds, 1, 0, -1, INTPTR_MIN};
+        int64_t unit = units[i].nanoseconds, recent = wall_ns() / unit - 10000000000 / unit;
+        const intptr_t past[] = {has_room_for_now(unit) ? (intptr_t)recent : 2, 1, 0, -1, INTPTR_MIN};
         for (size_t j = 0; j < sizeof past / sizeof *past; j++) {
             for (int flags = 0; flags <= EV_ONESHOT; flags += EV_ONESHOT) {
                 int kq = new_kqueue();
@@ -360,7 +375,7 @@ static void a_past_time_fires_at_once(void) {
 static void an_absolute_timer_fires_once_and_stays(void) {
     int kq = new_kqueue();
     struct kevent event;
-    set(kq, 1, EV_ADD, NOTE_ABSOLUTE | NOTE_NSECONDS, (intptr_t)(wall_ns() + 50000000));
+    set_absolute(kq, EV_ADD, wall_ns() + 50000000);
     REQUIRE_EQ(EXPECT(kq, 1, 0).data, 1);
     REQUIRE_EQ(collect(kq, &event, 1, 300), 0);
     set(kq, 1, EV_ENABLE, 0, 0);
@@ -371,7 +386,7 @@ static void an_absolute_timer_fires_once_and_stays(void) {
 
 static void an_absolute_oneshot_is_deleted(void) {
     int kq = new_kqueue();
-    set(kq, 1, EV_ADD | EV_ONESHOT, NOTE_ABSOLUTE | NOTE_NSECONDS, (intptr_t)(wall_ns() + 50000000));
+    set_absolute(kq, EV_ADD | EV_ONESHOT, wall_ns() + 50000000);
     REQUIRE_EQ(EXPECT(kq, 1, EV_ONESHOT).data, 1);
     REQUIRE_EQ(set_errno(kq, 1, EV_DELETE, 0, 0), ENOENT);
 }
@@ -379,33 +394,49 @@ static void an_absolute_oneshot_is_deleted(void) {
 static void adding_again_switches_the_clock(void) {
     int kq = new_kqueue();
     set(kq, 1, EV_ADD, 0, 10000);
-    int64_t deadline = wall_ns() + 200000000;
-    set(kq, 1, EV_ADD, NOTE_ABSOLUTE | NOTE_NSECONDS, (intptr_t)deadline);
+    int64_t deadline = set_absolute(kq, EV_ADD, wall_ns() + 200000000);
     REQUIRE_EQ(EXPECT(kq, 1, 0).data, 1);
     REQUIRE(wall_ns() >= deadline);
-    set(kq, 1, EV_ADD, NOTE_ABSOLUTE | NOTE_NSECONDS, (intptr_t)(wall_ns() + 60000000000));
+    set_absolute(kq, EV_ADD, wall_ns() + 60000000000);
     struct start start = set_noting(kq, 1, EV_ADD, 0, 50);
     EXPECT_AFTER(kq, 1, 0, start, 50);
     EXPECT(kq, 1, 0);
 }
 
+/* Whether so many units are a second or more from now, as a time or an interval; __int128 is not everywhere. */
+static bool is_far(int64_t data, int64_t unit, bool absolute) {
+    return data / (1000000000 / unit) > (absolute ? wall_ns() / 1000000000 + 1 : 1);
+}
+
+/* A timer of so many units, where `data` has room for them, that shall not be early: whether there is one. */
+static bool set_far(int kq, uintptr_t ident, int flags, unsigned fflags, int64_t data, int64_t unit) {
+    if (data > INTPTR_MAX || !is_far(data, unit, fflags & NOTE_ABSOLUTE))
+        return false;
+    set(kq, ident, flags, fflags, (intptr_t)data);
+    return true;
+}
+
 static void huge_intervals_are_never_early(void) {
-    /* Each, in nanoseconds, wraps round 64 bits to less than a second. */
-    const intptr_t wrapping[] = {18446744073710, 18446744074, 18446744073709552, 1};
+    /* Each, in nanoseconds, wraps round 64 bits, or 32, to less than a second. */
+    const int64_t wrapping[] = {18446744073710, 18446744074, 18446744073709552, 1};
+    const int64_t short_wrapping[] = {4295, 5, 4294968, 1};
     int kq = new_kqueue();
     struct kevent event;
     uintptr_t ident = 0;
     for (int i = 0; i < UNITS; i++) {
-        for (int flags = 0; flags <= EV_ONESHOT; flags += EV_ONESHOT) {
-            set(kq, ident++, EV_ADD | flags, units[i].unit, INTPTR_MAX);
-            set(kq, ident++, EV_ADD | flags, units[i].unit, INTPTR_MAX / 1000);
-            set(kq, ident++, EV_ADD | flags, units[i].unit | NOTE_ABSOLUTE, INTPTR_MAX);
-            if (units[i].unit == NOTE_NSECONDS)
-                continue;
-            set(kq, ident++, EV_ADD | flags, units[i].unit, wrapping[i]);
-            set(kq, ident++, EV_ADD | flags, units[i].unit, wrapping[i] / 2 + 1);
+        unsigned unit = units[i].unit;
+        int64_t length = units[i].nanoseconds;
+        for (int flags = EV_ADD; flags <= (EV_ADD | EV_ONESHOT); flags += EV_ONESHOT) {
+            ident += set_far(kq, ident, flags, unit, INTPTR_MAX, length);
+            ident += set_far(kq, ident, flags, unit, INTPTR_MAX / 1000, length);
+            ident += set_far(kq, ident, flags, unit | NOTE_ABSOLUTE, INTPTR_MAX, length);
+            ident += set_far(kq, ident, flags, unit, wrapping[i], length);
+            ident += set_far(kq, ident, flags, unit, wrapping[i] / 2 + 1, length);
+            ident += set_far(kq, ident, flags, unit, short_wrapping[i], length);
+            ident += set_far(kq, ident, flags, unit, short_wrapping[i] / 2 + 1, length);
         }
     }
+    REQUIRE(ident >= 20);
     REQUIRE_EQ(collect(kq, &event, 1, 700), 0);
     struct start start = set_noting(kq, ident, EV_ADD | EV_ONESHOT, 0, 30);
     EXPECT_AFTER(kq, ident, EV_ONESHOT, start, 30);
@@ -540,8 +571,10 @@ static void a_oneshot_expired_while_disabled_waits_for_enable(void) {
 
 static void an_absolute_time_past_while_disabled_waits_for_enable(void) {
     int kq = new_kqueue();
-    set(kq, 1, EV_ADD | EV_DISABLE, NOTE_ABSOLUTE | NOTE_NSECONDS, (intptr_t)(wall_ns() + 50000000));
-    require_silent(kq);
+    int64_t deadline = set_absolute(kq, EV_ADD | EV_DISABLE, wall_ns() + 50000000);
+    do
+        require_silent(kq);
+    while (wall_ns() < deadline);
     set(kq, 1, EV_ENABLE, 0, 0);
     REQUIRE_EQ(EXPECT(kq, 1, 0).data, 1);
     require_silent(kq);
@@ -614,9 +647,9 @@ static void thousands_of_periodic_timers_all_fire(void) {
 }
 
 static void timers_fire_in_order_of_their_time(void) {
-    int kq = new_kqueue();
-    for (uintptr_t i = 0; i < 10; i++)
-        set(kq, i, EV_ADD | EV_ONESHOT, 0, (intptr_t)(200 - 20 * i));
+    int kq = new_kqueue(), step = (int)(20 * processor_slowness()); /* more than it takes to add one */
+    for (int i = 0; i < 10; i++)
+        set(kq, (uintptr_t)i, EV_ADD | EV_ONESHOT, 0, step * (10 - i));
     for (uintptr_t i = 10; i-- > 0;) {
         struct kevent event;
         REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);

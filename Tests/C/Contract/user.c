@@ -442,7 +442,7 @@ static void a_missing_knote_is_enoent(void) {
 }
 
 static void extreme_idents_work(void) {
-    const uintptr_t idents[] = {0, UINTPTR_MAX, UINTPTR_MAX - 1, (uintptr_t)INTPTR_MAX + 1, UINT32_MAX};
+    const uintptr_t idents[] = {0, UINTPTR_MAX, UINTPTR_MAX - 1, (uintptr_t)INTPTR_MAX + 1, 0x12345678};
     enum { COUNT = sizeof idents / sizeof *idents };
     int kq = new_kqueue();
     for (int i = 0; i < COUNT; i++)

@@ -200,12 +200,12 @@ extension Knote<FuzzKnote> {
 
 // MARK: Closes, as the library's close() tells them
 
-@c(fuzz_let_go)
+@_cdecl("fuzz_let_go")
 func letGo(_ number: CInt) -> Bool {
   sharedRegistry()?.letGo(number) ?? false
 }
 
-@c(fuzz_end_close)
+@_cdecl("fuzz_end_close")
 func endClose(_ number: CInt, _ isKnown: Bool) {
   guard let registry = sharedRegistry() else { return }
   if isKnown { registry.endClose(number) } else { registry.doubt(number) }
