@@ -107,9 +107,6 @@ bool on_posix(void);
 /* Skips the case there; the reason is a limit of POSIX. */
 void posix_lacks(const char *what);
 
-/* How many times a processor's usual time this one takes: KQUEUE_TEST_SLOWNESS from 10 on, as of an emulator; else 1. */
-double processor_slowness(void);
-
 /* Whether a sanitizer is linked in, which takes memory of its own. */
 bool sanitized(void);
 /* ThreadSanitizer's sigaction() reads its own note of the old action before it sets the new one, so two at once lose one. */
@@ -117,9 +114,13 @@ bool swaps_no_actions(void);
 
 /* Skips the case where Linux has no /proc; why it is needed. */
 void need_proc(const char *why);
-/* KQUEUE_TEST_SLOWNESS; and what a case may use of the processor on such a machine, of what it may on an ordinary one. */
+/*
+ * KQUEUE_TEST_SLOWNESS, by which the limits of cases grow; how many times its usual time a processor takes with it, 1
+ * where it is no more than usual, as an emulator's is; and what a case may use of such a processor.
+ */
 enum { USUAL_SLOWNESS = 3 };
 int test_slowness(void);
+double processor_slowness(void);
 double allowed_cpu(double milliseconds);
 
 /* A name in the /proc that cases look into: where the library is to have none, the launcher has mounted one for them. */

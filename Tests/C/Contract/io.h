@@ -86,8 +86,8 @@ static inline int socket_error(int fd) {
 static inline double cpu_ms(void) {
     struct rusage use;
     REQUIRE(getrusage(RUSAGE_SELF, &use) == 0);
-    return ((double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e3 +
-            (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e3) / processor_slowness();
+    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e3 +
+           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e3;
 }
 
 /* Requires half a second without an event, spent asleep. */

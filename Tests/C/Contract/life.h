@@ -86,7 +86,7 @@ static inline int regular_file(void) {
 static inline double process_cpu_ms(void) {
     struct timespec used;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return ((double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6) / processor_slowness();
+    return (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
 }
 
 /* Requires a second without an event, and little of it at work. */

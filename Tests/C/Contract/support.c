@@ -66,9 +66,13 @@ int test_slowness(void) {
     return slowness > 1 ? slowness : 1;
 }
 
-double allowed_cpu(double milliseconds) {
+double processor_slowness(void) {
     int slowness = test_slowness();
-    return slowness > USUAL_SLOWNESS ? milliseconds * slowness / USUAL_SLOWNESS : milliseconds;
+    return slowness <= USUAL_SLOWNESS ? 1 : slowness < 40 ? slowness : 40;
+}
+
+double allowed_cpu(double milliseconds) {
+    return milliseconds * processor_slowness();
 }
 
 void need_descriptors(rlim_t count) {
@@ -165,12 +169,6 @@ int open_descriptors(void) {
 
 extern void __asan_init(void) __attribute__((weak));
 extern void __tsan_init(void) __attribute__((weak));
-
-double processor_slowness(void) {
-    const char *setting = getenv("KQUEUE_TEST_SLOWNESS");
-    int slowness = setting == NULL ? 1 : atoi(setting);
-    return slowness >= 10 ? slowness < 40 ? slowness : 40 : 1;
-}
 
 bool sanitized(void) {
     return __asan_init != NULL || __tsan_init != NULL;
