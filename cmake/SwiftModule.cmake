@@ -51,21 +51,3 @@ set_source_files_properties(${swift_object} PROPERTIES EXTERNAL_OBJECT TRUE GENE
 add_library(kqueue_swift STATIC ${swift_object})
 set_target_properties(kqueue_swift PROPERTIES
   LINKER_LANGUAGE C OUTPUT_NAME KQueue ARCHIVE_OUTPUT_DIRECTORY ${swift_module_folder})
-
-# ---- The install: component Swift ----
-
-install(TARGETS kqueue_swift ARCHIVE DESTINATION ${swift_folder} COMPONENT Swift)
-install(FILES ${swift_interface}.swiftmodule ${swift_interface}.swiftdoc
-  DESTINATION ${swift_folder}/KQueue.swiftmodule COMPONENT Swift)
-install(FILES Sources/CKQueue/include/module.modulemap
-  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/kqueue COMPONENT Swift)
-
-# swiftc main.swift $(pkg-config --cflags --libs libkqueue-swift)
-set(pkgconfig_swift_os ${swift_os})
-configure_file(cmake/libkqueue-swift.pc.in libkqueue-swift.pc @ONLY)
-install(CODE "
-  file(READ \"${CMAKE_CURRENT_BINARY_DIR}/libkqueue-swift.pc\" text)
-  string(REGEX REPLACE \"^prefix=[^\\n]*\" \"prefix=\${CMAKE_INSTALL_PREFIX}\" text \"\${text}\")
-  file(WRITE \"${CMAKE_CURRENT_BINARY_DIR}/libkqueue-swift.pc\" \"\${text}\")" COMPONENT Swift)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/libkqueue-swift.pc
-  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT Swift)
