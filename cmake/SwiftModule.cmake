@@ -40,7 +40,7 @@ add_custom_command(
     -Xfrontend -no-serialize-debugging-options -avoid-emit-module-source-info
     ${platform_flags} ${swift_more_flags}
     -emit-module -emit-module-path ${swift_interface}.swiftmodule -c -o ${swift_object} ${swift_sources}
-  COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash ${swift_object}
+  COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash --remove-section=.debug_names ${swift_object}
   DEPENDS ${swift_sources} Sources/CKQueue/include/sys/event.h Sources/CKQueue/include/module.modulemap
   WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
   COMMENT "Building Swift module KQueue for ${swift_triple}"
