@@ -24,6 +24,11 @@ install(FILES docs/man/kqueue.2 docs/man/kevent.2 docs/man/kevent64.2 DESTINATIO
 install(FILES docs/man/EV_SET.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT Development)
 if(KQUEUE_TOOLS)
   install(FILES docs/man/kq.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT Tools)
+  # The places where each shell looks by itself.
+  install(FILES completions/kq.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME kq
+    COMPONENT Tools)
+  install(FILES completions/_kq DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT Tools)
+  install(FILES completions/kq.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT Tools)
 endif()
 
 # Absolute install folders are legal, so paths are not simply put behind ${prefix}.
