@@ -10,7 +10,7 @@ func printInformation() throws(Failure) {
   say("")
   say("Mode")
   say(line("platform", queue.isLinux ? "linux" : "posix"))
-  say(line("closes", try queue.ask(NOTE_INTERPOSED).data == 1 ? "seen: the library's close() is the program's" : unseen))
+  say(line("closes", try queue.ask(NOTE_INTERPOSED).data == 1 ? seen : unseen))
   for variable in switches { System.sayWhereSet(variable) }
   say("")
   say("What works here")
@@ -19,6 +19,10 @@ func printInformation() throws(Failure) {
   say("")
   say("Limits")
   system.sayLimits()
+}
+
+private var seen: String {
+  "seen: the library's close() is the program's"
 }
 
 private var unseen: String {
@@ -96,14 +100,15 @@ private struct Trial {
     let folder = UInt(max(tool_open("/"), 0))
     let process = UInt(getpid())
     let socket = UInt(max(CKqShims.socket(AF_UNIX, tool_stream(), 0), 0))
-    let pidfd = tool_pidfd()
+    let pidfd = UInt(max(tool_pidfd(), 0))
+    let exit = CInt(bitPattern: UInt32(NOTE_EXIT))
     return [
       Trial(name: "READ of a folder", filter: EVFILT_READ, ident: folder, fflags: 0),
       Trial(name: "VNODE", filter: EVFILT_VNODE, ident: folder, fflags: NOTE_WRITE),
       Trial(name: "VNODE OPEN, CLOSE", filter: EVFILT_VNODE, ident: folder, fflags: NOTE_OPEN | NOTE_CLOSE),
-      Trial(name: "PROC EXIT", filter: EVFILT_PROC, ident: process, fflags: CInt(bitPattern: UInt32(NOTE_EXIT))),
+      Trial(name: "PROC EXIT", filter: EVFILT_PROC, ident: process, fflags: exit),
       Trial(name: "PROC FORK, EXEC", filter: EVFILT_PROC, ident: process, fflags: NOTE_FORK | NOTE_EXEC),
-      Trial(name: "PROCDESC", filter: EVFILT_PROCDESC, ident: UInt(max(pidfd, 0)), fflags: CInt(bitPattern: UInt32(NOTE_EXIT))),
+      Trial(name: "PROCDESC", filter: EVFILT_PROCDESC, ident: pidfd, fflags: exit),
       Trial(name: "SIGNAL", filter: EVFILT_SIGNAL, ident: UInt(tool_signal_number("WINCH")), fflags: 0),
       Trial(name: "TIMER", filter: EVFILT_TIMER, ident: 1, fflags: NOTE_SECONDS),
       Trial(name: "USER", filter: EVFILT_USER, ident: 1, fflags: 0),

@@ -100,7 +100,8 @@ check_agree() {
     same_lines wanted-fields got-fields "the fields of $package"
     dpkg-deb -c "$PACKAGES/3.1.0/${package}"_*.deb | sed 's/ -> .*//; s|.* \./||' | grep -Ev '/$|^$' |
       grep -Ev '^usr/share/(doc|lintian)/' >files
-    sed '/^#/d; s/\*/[^ ]*/g; s/^/^/' "$SOURCE/packaging/debian/$package.install" >lists
+    # A second word is the folder that it goes to.
+    sed '/^#/d; s|^.*/\([^/ ]*\) \(.*\)$|\2/\1|; s/\*/[^ ]*/g; s/^/^/' "$SOURCE/packaging/debian/$package.install" >lists
     ! grep -Evf lists files || fail "$package: not in packaging/debian/$package.install"
     while read -r pattern; do grep -q "$pattern" files || fail "$package: nothing is like $pattern"; done <lists
   done <wanted
