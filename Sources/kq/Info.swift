@@ -14,7 +14,10 @@ func printInformation() throws(Failure) {
   for variable in switches { System.sayWhereSet(variable) }
   say("")
   say("What works here")
-  for trial in Trial.all { say(line(trial.name, trial.answer(queue))) }
+  let pidfd = tool_pidfd()
+  for trial in Trial.all(pidfd) { say(line(trial.name, trial.answer(queue))) }
+  // It is this program's; the library has its own.
+  if pidfd >= 0 { _ = close(pidfd) }
   say(line("with", system.facilities))
   say("")
   say("Limits")
@@ -62,8 +65,8 @@ private struct System {
     if let value = getenv(pointer) { say(line("\(name)", String(cString: value))) }
   }
 
-  /// The kernel's kinds of descriptors that the library has open, now that everything is watched. A network's are
-  /// netlink's process connector, where forks are asked for; where that is not to be had, perf events stand in.
+  /// The kernel's kinds of descriptors that the library has open, now that everything is watched. Netlink is the
+  /// process connector, for forks; where that is not to be had, perf events stand in.
   var facilities: String {
     text { tool_facilities($0, $1) }
   }
@@ -96,11 +99,11 @@ private struct Trial {
   let ident: UInt
   let fflags: CInt
 
-  static var all: [Trial] {
+  static func all(_ descriptor: CInt) -> [Trial] {
     let folder = UInt(max(tool_open("/"), 0))
     let process = UInt(getpid())
     let socket = UInt(max(CKqShims.socket(AF_UNIX, tool_stream(), 0), 0))
-    let pidfd = UInt(max(tool_pidfd(), 0))
+    let pidfd = UInt(max(descriptor, 0))
     let exit = CInt(bitPattern: UInt32(NOTE_EXIT))
     return [
       Trial(name: "READ of a folder", filter: EVFILT_READ, ident: folder, fflags: 0),

@@ -288,7 +288,7 @@ show_info() {
     exits 0 info
     says '^kq (libkqueue) '
     says "^  platform  *$platform\$"
-    says '^  closes  *seen'
+    says '^  closes  *\(not \)\{0,1\}seen: '
     says '^  kernel  *[A-Z]'
     says '^  TIMER  *yes$'
     says '^  descriptors  *[0-9]'
