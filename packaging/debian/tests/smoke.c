@@ -2,10 +2,12 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <sys/event.h>
-
 #include <stdio.h>
+#include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <sys/event.h> /* The C library's needs those before it. */
 
 int main(void) {
     struct timespec second = {1, 0}, none = {0, 0};
