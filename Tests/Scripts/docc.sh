@@ -10,5 +10,5 @@ HOME=$WORK "$SWIFTC" -swift-version 6 -parse-as-library -module-name KQueue -mod
   -Xcc "-I$SOURCE/Sources/CKQueue/include" "$SOURCE"/Sources/KQueue/*.swift
 HOME=$WORK "$docc" convert "$SOURCE/Sources/KQueue/KQueue.docc" --additional-symbol-graph-dir symbols \
   --output-path KQueue.doccarchive --fallback-display-name KQueue --fallback-bundle-identifier libkqueue.KQueue \
-  --warnings-as-errors
+  --no-transform-for-static-hosting --warnings-as-errors
 [ -f KQueue.doccarchive/data/documentation/kqueue.json ] || fail "there is no page of the module"
