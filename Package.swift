@@ -71,9 +71,14 @@ let package = Package(
     .target(name: "Snippets", dependencies: ["KQueue"], path: "docs/examples/swift/Snippets"),
     .executableTarget(name: "swift-echo-server", dependencies: ["KQueue"], path: "docs/examples/swift/EchoServer"),
     .executableTarget(name: "file-watcher", dependencies: ["KQueue"], path: "docs/examples/swift/FileWatcher"),
+    .executableTarget(name: "folder-watcher", dependencies: ["KQueue"], path: "docs/examples/swift/FolderWatcher"),
+    .executableTarget(name: "task-server", dependencies: ["KQueue"], path: "docs/examples/swift/TaskServer"),
     .testTarget(
       name: "KQueueTests",
-      dependencies: ["KQueue", "CKQueue", "Snippets", "kqueue-probe", "swift-echo-server", "file-watcher"]),
+      dependencies: [
+        "KQueue", "CKQueue", "Snippets", "kqueue-probe", "swift-echo-server", "file-watcher", "folder-watcher",
+        "task-server",
+      ]),
 
     // The source tree itself: imports, conditions, lengths.
     .testTarget(name: "LayeringTests"),

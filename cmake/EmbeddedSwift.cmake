@@ -121,6 +121,9 @@ function(add_embedded_swift_module name)
   # Embedded Swift calls every function one that nothing unwinds through, and leaves it without unwind tables; but a
   # thread that is cancelled in kevent() has its caller's destructors run, and debuggers go through it (C-361).
   #
+  # An index of names for debuggers, .debug_names, is more than dwz(1) knows, with which distributions make debug
+  # packages; debuggers make their own.
+  #
   # With -Onone, -g has the 6.3 compiler write the object twice, and stop; line tables it can do.
   set(compile
     ${KQUEUE_SWIFTC} ${KQUEUE_SWIFT_TARGET} -enable-experimental-feature Embedded -swift-version 6 -wmo
@@ -132,7 +135,7 @@ function(add_embedded_swift_module name)
   add_custom_command(
     OUTPUT ${products}
     COMMAND ${compile} ${kind} -c -o ${object} ${module_SOURCES}
-    COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash ${object}
+    COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash --remove-section=.debug_names ${object}
     DEPENDS ${module_SOURCES} ${needs} ${headers}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
     COMMENT "Building Swift module ${name}"

@@ -44,7 +44,7 @@ add_custom_command(
     -Xfrontend -no-serialize-debugging-options -avoid-emit-module-source-info
     ${platform_flags} ${swift_more_flags}
     -emit-module -emit-module-path ${swift_interface}.swiftmodule -c -o ${swift_object} ${swift_sources}
-  COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash ${swift_object}
+  COMMAND ${CMAKE_OBJCOPY} --remove-section=.swift_modhash --remove-section=.debug_names ${swift_object}
   DEPENDS ${swift_sources} Sources/CKQueue/include/sys/event.h Sources/CKQueue/include/module.modulemap
   WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
   COMMENT "Building Swift module KQueue for ${swift_triple}"
@@ -55,21 +55,3 @@ set_source_files_properties(${swift_object} PROPERTIES EXTERNAL_OBJECT TRUE GENE
 add_library(kqueue_swift STATIC ${swift_object})
 set_target_properties(kqueue_swift PROPERTIES
   LINKER_LANGUAGE C OUTPUT_NAME KQueue ARCHIVE_OUTPUT_DIRECTORY ${swift_module_folder})
-
-# ---- The install: component Swift ----
-
-install(TARGETS kqueue_swift ARCHIVE DESTINATION ${swift_folder} COMPONENT Swift)
-install(FILES ${swift_interface}.swiftmodule ${swift_interface}.swiftdoc
-  DESTINATION ${swift_folder}/KQueue.swiftmodule COMPONENT Swift)
-install(FILES Sources/CKQueue/include/module.modulemap
-  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/kqueue COMPONENT Swift)
-
-# swiftc main.swift $(pkg-config --cflags --libs libkqueue-swift)
-set(pkgconfig_swift_os ${swift_os})
-configure_file(cmake/libkqueue-swift.pc.in libkqueue-swift.pc @ONLY)
-install(CODE "
-  file(READ \"${CMAKE_CURRENT_BINARY_DIR}/libkqueue-swift.pc\" text)
-  string(REGEX REPLACE \"^prefix=[^\\n]*\" \"prefix=\${CMAKE_INSTALL_PREFIX}\" text \"\${text}\")
-  file(WRITE \"${CMAKE_CURRENT_BINARY_DIR}/libkqueue-swift.pc\" \"\${text}\")" COMPONENT Swift)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/libkqueue-swift.pc
-  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT Swift)

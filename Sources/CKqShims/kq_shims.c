@@ -4,9 +4,17 @@
 #include "kq_shims.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
+#include <limits.h>
 #include <signal.h>
+#include <spawn.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
+
+extern char **environ;
 
 enum tool_kind tool_kind(int descriptor) {
     struct stat status;
@@ -152,4 +160,135 @@ int tool_ending_signal(int status) {
 
 int tool_exit_status(int status) {
     return WEXITSTATUS(status);
+}
+
+/* ---- Processes ---- */
+
+int tool_spawn(char **words, int group) {
+    posix_spawnattr_t attributes;
+    pid_t process;
+    sigset_t none;
+    int error = posix_spawnattr_init(&attributes);
+
+    if (error != 0)
+        return -error;
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, (short)(POSIX_SPAWN_SETSIGMASK | (group ? POSIX_SPAWN_SETPGROUP : 0)));
+    error = posix_spawnp(&process, words[0], NULL, &attributes, words, environ);
+    posix_spawnattr_destroy(&attributes);
+    return error != 0 ? -error : (int)process;
+}
+
+void tool_send(int process, int group, int signal) {
+    kill(group ? -process : process, signal);
+}
+
+int tool_reap(int process) {
+    int status = 0;
+    while (waitpid(process, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return status;
+}
+
+/* ---- The system ---- */
+
+void tool_kernel(char *room, long size) {
+    struct utsname name;
+    if (uname(&name) == 0)
+        snprintf(room, (size_t)size, "%s %s %s", name.sysname, name.release, name.machine);
+}
+
+void tool_c_library(char *room, long size) {
+#ifdef _CS_GNU_LIBC_VERSION
+    if (confstr(_CS_GNU_LIBC_VERSION, room, (size_t)size) > 0)
+        return;
+#endif
+    snprintf(room, (size_t)size, "another than GNU's");
+}
+
+long tool_processors(void) {
+    return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+long tool_descriptor_limit(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (long)limit.rlim_cur : -1;
+}
+
+long tool_read_number(const char *path) {
+    FILE *file = fopen(path, "re");
+    long number = LONG_MIN;
+
+    if (file == NULL)
+        return number;
+    if (fscanf(file, "%ld", &number) != 1)
+        number = LONG_MIN;
+    fclose(file);
+    return number;
+}
+
+/* What a descriptor is, of what no path leads to; NULL where it is nothing of interest. */
+static const char *facility(const char *link, int descriptor) {
+    static const char *const kinds[][2] = {
+        {"[eventpoll]", "epoll"}, {"[timerfd]", "timerfd"},     {"inotify", "inotify"},   {"[pidfd]", "pidfd"},
+        {"[eventfd]", "eventfd"}, {"[perf_event]", "perf events"}, {"[signalfd]", "signalfd"},
+    };
+    struct sockaddr address;
+    socklen_t length = sizeof address;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strstr(link, kinds[i][0]) != NULL)
+            return kinds[i][1];
+#ifdef AF_NETLINK
+    if (strncmp(link, "socket:", 7) == 0 && getsockname(descriptor, &address, &length) >= 0
+        && address.sa_family == AF_NETLINK)
+        return "netlink";
+#endif
+    (void)address, (void)length, (void)descriptor;
+    return strncmp(link, "/proc/", 6) == 0 && strstr(link, "/mountinfo") != NULL ? "mountinfo" : NULL;
+}
+
+void tool_facilities(char *room, long size) {
+    DIR *folder = opendir("/proc/self/fd");
+    struct dirent *entry;
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        char link[256] = "";
+        size_t used = strlen(room);
+        const char *name;
+
+        if (readlinkat(dirfd(folder), entry->d_name, link, sizeof link - 1) < 0)
+            continue;
+        name = facility(link, atoi(entry->d_name));
+        if (name != NULL && strstr(room, name) == NULL)
+            snprintf(room + used, (size_t)size - used, "%s%s", used > 0 ? ", " : "", name);
+    }
+    if (folder != NULL)
+        closedir(folder);
+}
+
+int tool_pidfd(void) {
+#ifdef SYS_pidfd_open
+    return (int)syscall(SYS_pidfd_open, getpid(), 0);
+#else
+    return -1;
+#endif
+}
+
+/* ---- Input ---- */
+
+char *tool_read_line(void) {
+    char *line = NULL;
+    size_t size = 0;
+
+    for (;;) {
+        ssize_t length = getline(&line, &size, stdin);
+        if (length < 0)
+            return NULL;
+        if (length > 0 && line[length - 1] == '\n')
+            line[--length] = '\0';
+        if (length > 0)
+            return line;
+    }
 }

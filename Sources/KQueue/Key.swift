@@ -51,4 +51,8 @@ extension KernelQueue.Key {
   public static func empty(_ descriptor: some RawRepresentable<CInt>) -> Self { empty(descriptor.rawValue) }
   /// ``vnode(_:)-(CInt)`` with a descriptor type such as swift-system's `FileDescriptor`.
   public static func vnode(_ descriptor: some RawRepresentable<CInt>) -> Self { vnode(descriptor.rawValue) }
+  /// A process, by a descriptor of it (EVFILT_PROCDESC).
+  public static func processDescriptor(_ descriptor: some RawRepresentable<CInt>) -> Self {
+    processDescriptor(descriptor.rawValue)
+  }
 }

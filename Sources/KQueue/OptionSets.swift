@@ -2,7 +2,7 @@ extension KernelQueue {
   /// How often a registration tells. Without any it is told at every call, as long as it holds.
   ///
   /// Source: contract 3.2; kqueue(2), "flags".
-  public struct Options: OptionSet, Sendable {
+  public struct Options: OptionSet, Hashable, Sendable {
     /// The EV_ bits.
     public let rawValue: UInt16
 

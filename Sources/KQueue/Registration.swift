@@ -174,6 +174,11 @@ extension KernelQueue.Registration {
     .init(.processDescriptor(descriptor), fflags: Note.exit)
   }
 
+  /// ``processDescriptor(_:)-(CInt)`` with a descriptor type such as swift-system's `FileDescriptor`.
+  public static func processDescriptor(_ descriptor: some RawRepresentable<CInt>) -> Self {
+    processDescriptor(descriptor.rawValue)
+  }
+
   /// A signal is sent to the process (EVFILT_SIGNAL; contract 6.8). A handler of the program's runs all the same. The
   /// default action is not taken while it is watched; on a BSD it is, so ignore the signal there.
   ///

@@ -5,11 +5,9 @@ func printHelp() {
   say(
     """
     Usage: kq demo
-           kq watch timer MS [--count N]
-           kq watch read FILE [--count N]
-           kq watch file FILE [--count N]
-           kq watch process PID [--count N]
-           kq watch signal SIGNAL [--count N]
+           kq watch KIND WHAT [KIND WHAT ...] [--count N] [--format json]
+           kq run [--restart] [--count N] [FILE ...] -- COMMAND [WORD ...]
+           kq info
            kq --help | --version
 
     Shows kqueue(2) at work, as the library in use does it.
@@ -22,13 +20,19 @@ func printHelp() {
       watch process PID  says when process PID forks, runs a program, and ends
       watch signal SIGNAL  says when SIGNAL comes to kq itself: a name such as HUP, or
                          a number; it does not have its usual effect
+      run                runs COMMAND, and again when one of the files has changed;
+                         without files, those that standard input names, a line each
+      info               says what the library finds on this system, for reports of faults
 
-      -n, --count N      ends after N events, not when interrupted
+      -n, --count N      ends after N events, or N runs, not when interrupted
+      -f, --format json  a line of JSON an event
+      -r, --restart      ends COMMAND, with all that it started, when a file has changed
       -h, --help         prints this and ends
       -V, --version      prints the version of the library in use and ends
 
     Exit status: 0; 1 where something failed, or an event that demo expected did
-    not come; 2 for a command line that cannot be understood.
+    not come; 2 for a command line that cannot be understood. run: what COMMAND's
+    last run returned, or 128 and the signal that ended it.
     """)
 }
 

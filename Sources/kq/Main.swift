@@ -48,7 +48,15 @@ private func perform(_ command: Command) throws(Failure) -> CInt {
   case .demo:
     var demo = Demo(queue: try Queue(), scene: try Scene())
     return try demo.run() ? Status.success : Status.failure
-  case .watch(let subject, let count): try watch(subject, count: count)
+  case .info: try printInformation()
+  case .watch(let subjects, let format, let count):
+    // Opened before the kqueue is made, which else could get the number of a standard input that is not there.
+    let sources = try Subject.open(subjects)
+    var watcher = Watcher(subjects, sources, format, try Queue())
+    try watcher.run(count: count)
+  case .run(let errand):
+    var runner = Runner(errand, try Queue())
+    return try runner.run()
   }
   return Status.success
 }

@@ -3,8 +3,8 @@ import Testing
 
 /// The programs of docs/examples/swift, as they are used.
 @Suite struct ExampleTests {
-  @Test func echoServer() throws {
-    let server = try Program("swift-echo-server")
+  @Test(arguments: ["swift-echo-server", "task-server"]) func echoServer(name: String) throws {
+    let server = try Program(name)
     let words = server.line().split(separator: ":")
     let port = try #require(words.last.flatMap { UInt16($0) })
     let clients = try (0..<20).map { _ in try connect(to: port) }
@@ -14,9 +14,11 @@ import Testing
     #expect(try echo(clients[1], "still there") == "still there")
     try sendMuch(clients[2])
     #expect(try echo(clients[1], "and still") == "and still")
-    for client in clients.dropFirst() { close(client) }
+    // It lets go of those that are still connected.
+    for client in clients.dropFirst(4) { close(client) }
     server.process.terminate()
     #expect(server.result().status == 0)
+    for client in clients[1..<4] { close(client) }
   }
 
   @Test func fileWatcher() throws {
@@ -31,6 +33,26 @@ import Testing
     #expect(watcher.line() == "\(file.path): deleted")
     let result = watcher.result()
     #expect(result.status == 0 && result.output.isEmpty)
+  }
+
+  @Test func folderWatcher() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let first = folder.appendingPathComponent("first")
+    let second = folder.appendingPathComponent("second")
+    try Data("1".utf8).write(to: first)
+    let watcher = try Program("folder-watcher", [folder.path])
+    #expect(watcher.line() == "watching 1 names")
+    try Data("2".utf8).write(to: second)
+    #expect(watcher.line() == "+ second")
+    // Another file under a name that was there.
+    #expect(rename(second.path, first.path) == 0)
+    #expect(watcher.line() == "- second")
+    #expect(watcher.line() == "* first")
+    try FileManager.default.removeItem(at: first)
+    #expect(watcher.line() == "- first")
+    try FileManager.default.removeItem(at: folder)
+    #expect(watcher.result().status == 0)
   }
 
   private func connect(to port: UInt16) throws -> CInt {

@@ -41,6 +41,10 @@ printf '#include <sys/event.h>\n#include <kqueue/sys/event.h>\n#include <sys/eve
 { printf '#include <sys/event.h>\n'; include_others; printf '#include "use.inc"\n'; } >before-others.$suffix
 { include_others; printf '#include <sys/event.h>\n#include "use.inc"\n'; } >after-others.$suffix
 
+# The C library's names for kill() and raise(); <signal.h> is libc's.
+printf '#include <kqueue/signal.h>\n#include <signal.h>\nint send(int pid);
+int send(int pid) { return kq_kill(pid, 0) + kq_raise(SIGTERM); }\n' >signals.$suffix
+
 # compile COMPILER FLAGS SOURCE INCLUDE...
 compile() {
   # shellcheck disable=SC2086 # several flags
@@ -57,6 +61,9 @@ compile_all() {
   compile "$1" "$2" twice "$short $long"
   compile "$1" "$2" before-others "$short"
   compile "$1" "$2" after-others "$short"
+  case $2 in
+    *SOURCE*) compile "$1" "$2" signals "$short" ;; # standards without POSIX have no kill()
+  esac
 }
 
 found=

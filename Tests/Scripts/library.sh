@@ -81,6 +81,24 @@ check_flags() {
   refuse '(RPATH|RUNPATH)' "a search path"
 }
 
+# kq is hardened as a distribution's programs are.
+check_program() {
+  need readelf
+  program=$(dirname "$STAGE_MAN")/../bin/kq
+  [ -f "$program" ] || skip "no kq: KQUEUE_TOOLS is off"
+  readelf -hdlW "$program" >headers
+  require 'Type: +DYN' "a program that can be anywhere"
+  require 'FLAGS_1.*NOW' "-z now"
+  require '^ *GNU_RELRO ' "-z relro"
+  require '^ *GNU_STACK .* RW ' "a stack that is not executable"
+  refuse '(RPATH|RUNPATH)' "a search path"
+  [ "$BUILD_TYPE" != Debug ] || return 0
+  readelf --dyn-syms -W "$program" | grep -Eq '__[a-z]+_chk' || {
+    readelf --dyn-syms -W "$program" | grep -q GLIBC || skip "another C library"
+    fail "missing: checked copies"
+  }
+}
+
 check_size() {
   need strip
   strip -o stripped "$library"

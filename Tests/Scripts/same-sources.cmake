@@ -43,7 +43,9 @@ function(json_strings result json key prefix)
 endfunction()
 
 function(read_described)
-  execute_process(COMMAND ${SWIFT} package --package-path ${SOURCE} --scratch-path ${SCRATCH} describe --type json
+  # The machines that build packages have no home to keep a cache in.
+  file(MAKE_DIRECTORY ${SCRATCH}/home)
+  execute_process(COMMAND ${CMAKE_COMMAND} -E env HOME=${SCRATCH}/home ${SWIFT} package --package-path ${SOURCE} --scratch-path ${SCRATCH} describe --type json
     OUTPUT_VARIABLE json COMMAND_ERROR_IS_FATAL ANY)
   string(JSON count LENGTH "${json}" targets)
   math(EXPR last "${count} - 1")

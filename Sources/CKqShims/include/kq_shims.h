@@ -58,6 +58,36 @@ const char *tool_signal_name(int signal);
 int tool_ending_signal(int status);
 int tool_exit_status(int status);
 
+/*
+ * Starts a program of the PATH, in a process group of its own where it is to be
+ * ended with all that it starts.  The process, or an errno below 0.
+ */
+int tool_spawn(char **words, int group);
+void tool_send(int process, int group, int signal);
+/* Its wait status; it has ended. */
+int tool_reap(int process);
+
+/* ---- The system ---- */
+
+void tool_kernel(char *room, long size);
+void tool_c_library(char *room, long size);
+long tool_processors(void);
+long tool_descriptor_limit(void);
+/* The number that a file has, or LONG_MIN. */
+long tool_read_number(const char *path);
+/* The kinds of this process's descriptors that are no files, with commas between them. */
+void tool_facilities(char *room, long size);
+/* A descriptor of this process, or -1. */
+int tool_pidfd(void);
+static inline int tool_stream(void) {
+    return SOCK_STREAM;
+}
+
+/* ---- Input ---- */
+
+/* A line of standard input, without its end, in memory that is never freed; NULL at the end. */
+char *tool_read_line(void);
+
 /* ---- Output ---- */
 
 /* Every line goes out as it ends, into a file or a pipe too. */

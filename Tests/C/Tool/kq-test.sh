@@ -108,6 +108,15 @@ usage_errors() {
     misuse watch process none
     misuse watch signal
     misuse watch signal NONE
+    misuse watch timer 10 file
+    misuse watch timer 10 --format xml
+    misuse watch timer 10 --restart
+    misuse demo --format json
+    misuse info more
+    misuse info --count 1
+    misuse run
+    misuse run "$folder"
+    misuse run -- true
 }
 
 watch_timer() {
@@ -223,9 +232,129 @@ watch_signal() {
     lines 2 'signal [0-9]* (USR1) has come once$'
 }
 
+# Several things at once, each told under its own name; an end of one is not the end.
+watch_several() {
+    printf 'hello' >"$folder/several"
+    : >"$folder/log"
+    # The whole input, and its end, belong to one of three.
+    { printf 'hello'; } | timeout 10 "$kq" watch read - timer 100 file "$folder/log" -n 6 >"$out" 2>"$err" &
+    watcher=$!
+    sleep 0.3
+    printf 'x' >>"$folder/log"
+    wait "$watcher"
+    status=$?
+    exits 0 'watch of three'
+    says '^pipe 0 is -$'
+    says '^timer 2 is every 100 ms$'
+    says "^file [0-9]* is $folder/log\$"
+    says 'pipe 0 can be read: 5 bytes'
+    says 'timer 2 has expired'
+    says 'file [0-9]* was written to'
+
+    run watch timer 20 timer 30 -n 5
+    exits 0 'watch of two timers'
+    says 'timer 1 has expired'
+    says 'timer 2 has expired'
+
+    # With nothing left to watch it ends by itself.
+    sleep 0.3 &
+    [ "$platform" = posix ] || {
+        run watch process $! process $!
+        exits 0 'watch of one process twice'
+        lines 1 'exited with status 0'
+    }
+}
+
+watch_json() {
+    printf 'hello' | timeout 10 "$kq" watch read - timer 20 --format json -n 4 >"$out" 2>"$err"
+    status=$?
+    exits 0 'watch --format json'
+    says '^{"time":[0-9.]*,"source":"pipe","what":"-","ident":0,"filter":"EVFILT_READ",.*"data":5,"text":"pipe 0 can be read: 5 bytes.*"}$'
+    says '"source":"timer","what":"every 20 ms","ident":2,"filter":"EVFILT_TIMER"'
+    lines 4 '^{.*}$'
+    odd=$folder/'quote " and \ back'
+    : >"$odd"
+    watching file "$odd" --format json
+    rm "$odd"
+    ended 'watch --format json of a file with an odd name'
+    says '"notes":\["NOTE_DELETE"'
+    python=$(command -v python3) || return
+    "$python" -c 'import json, sys
+for line in sys.stdin: assert json.loads(line)["what"].endswith("quote \" and \\ back")' <"$out" || fail 'not JSON'
+}
+
+show_info() {
+    run info
+    exits 0 info
+    says '^kq (libkqueue) '
+    says "^  platform  *$platform\$"
+    says '^  closes  *\(not \)\{0,1\}seen: '
+    says '^  kernel  *[A-Z]'
+    says '^  TIMER  *yes$'
+    says '^  descriptors  *[0-9]'
+}
+
+# running ARGUMENT...: kq run in the background; what the command says goes to the file.
+running() {
+    timeout 20 "$kq" run "$@" >"$out" 2>"$err" </dev/null &
+    runner=$!
+    sleep 0.5
+}
+
+run_command() {
+    echo one >"$folder/input"
+    running "$folder/input" -n 3 -- cat "$folder/input"
+    echo two >"$folder/input"
+    sleep 0.5
+    # As editors save: another file takes the name.
+    echo three >"$folder/other"
+    mv "$folder/other" "$folder/input"
+    wait "$runner"
+    status=$?
+    exits 0 run
+    says '^one$'
+    says '^two$'
+    says '^three$'
+
+    # A change while it runs is kept.
+    running "$folder/input" -n 2 -- sh -c 'echo begins; sleep 1; echo ends'
+    echo four >"$folder/input"
+    wait "$runner"
+    status=$?
+    exits 0 'run, changed meanwhile'
+    lines 2 begins
+    lines 2 ends
+
+    echo "$folder/input" | timeout 10 "$kq" run -n 1 -- sh -c 'exit 3' >"$out" 2>"$err"
+    status=$?
+    exits 3 'run with files from standard input'
+    run run "$folder/input" -- "$folder/no-such-program"
+    exits 1 'run of no program'
+    says 'No such file' "$err"
+    run run "$folder/missing" -- true
+    exits 1 'run of no file'
+}
+
+# With --restart the command ends when a file changes, with what it started; kq ends it when it is ended itself.
+run_restart() {
+    running --restart "$folder/input" -n 2 -- sh -c 'echo begins; sleep 60 & wait'
+    echo five >"$folder/input"
+    sleep 0.5
+    lines 2 begins
+    kill "$(pgrep -P "$runner")" 2>/dev/null || kill "$runner"
+    wait "$runner"
+    status=$?
+    exits 143 'run --restart, ended'
+}
+
 demo
 information
+show_info
 usage_errors
+watch_several
+watch_json
+run_command
+run_restart
 watch_file
 if [ "$platform" = posix ]; then refuse_process; else watch_process; fi
 watch_signal

@@ -22,7 +22,7 @@ extern "C" {
 
 /* The version of the library; the build reads it from these three lines. */
 #define LIBKQUEUE_VERSION_MAJOR  3
-#define LIBKQUEUE_VERSION_MINOR  0
+#define LIBKQUEUE_VERSION_MINOR  1
 #define LIBKQUEUE_VERSION_PATCH  0
 /* As one number, 0xMMmmpprr; EVFILT_LIBKQUEUE's NOTE_VERSION says it of the library in use. */
 #define LIBKQUEUE_VERSION \

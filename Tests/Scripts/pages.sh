@@ -1,0 +1,29 @@
+# What the pages refer to is there, and the first page is short.
+#
+# SPDX-License-Identifier: BSD-2-Clause
+. "$(dirname "$0")/common.sh"
+need awk
+cd "$SOURCE"
+pages=$(find . \( -name .build -o -name '.build-*' -o -name build -o -name .git \) -prune -o -name '*.md' -print)
+for page in $pages; do
+  # Code in fences has no links.
+  awk '/^ *```/ { code = !code; next } !code' "$page" | grep -o '\](<\{0,1\}[^)>]*' | sed 's/^](<\{0,1\}//' |
+    while read -r link; do
+      case $link in
+        http:* | https:* | mailto:*) continue ;;
+      esac
+      path=${link%%#*}
+      [ -z "$path" ] || [ -e "$(dirname "$page")/$path" ] || { echo "$page: no $link"; continue; }
+      case $link in
+        *.md\#* | \#*)
+          target=$page
+          [ -z "$path" ] || target=$(dirname "$page")/$path
+          sed -n 's/^#\{1,\} //p' "$target" | tr '[:upper:] ' '[:lower:]-' | tr -d "\`'.,:;()?/" |
+            grep -qx -e "${link#*#}" || echo "$page: no $link"
+          ;;
+      esac
+    done
+done >"$WORK/missing"
+cat "$WORK/missing"
+[ ! -s "$WORK/missing" ] || fail "pages refer to what is not there"
+[ "$(wc -l <README.md)" -le 90 ] || fail "the README is longer than 90 lines"
