@@ -117,6 +117,11 @@ function(add_embedded_swift_module name)
     list(APPEND c_flags -Xcc ${flag})
   endforeach()
   separate_arguments(more NATIVE_COMMAND "${KQUEUE_SWIFT_FLAGS}")
+  # A kind of build of the packager's own, such as None, has the debug information that its flags for C ask for.
+  set(debug $<$<CONFIG:Debug>:-gline-tables-only> $<$<CONFIG:RelWithDebInfo>:-g>)
+  if(" ${CMAKE_C_FLAGS} " MATCHES " -g[123]? ")
+    list(APPEND debug $<$<NOT:$<CONFIG:Debug,RelWithDebInfo>>:-g>)
+  endif()
 
   # Embedded Swift calls every function one that nothing unwinds through, and leaves it without unwind tables; but a
   # thread that is cancelled in kevent() has its caller's destructors run, and debuggers go through it (C-361).
@@ -127,7 +132,7 @@ function(add_embedded_swift_module name)
   # With -Onone, -g has the 6.3 compiler write the object twice, and stop; line tables it can do.
   set(compile
     ${KQUEUE_SWIFTC} ${KQUEUE_SWIFT_TARGET} -enable-experimental-feature Embedded -swift-version 6 -wmo
-      $<IF:$<CONFIG:Debug>,-Onone,-O> $<$<CONFIG:Debug>:-gline-tables-only> $<$<CONFIG:RelWithDebInfo>:-g>
+      $<IF:$<CONFIG:Debug>,-Onone,-O> ${debug}
       -Xllvm -force-remove-attribute=nounwind -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE
       ${c_flags} ${KQUEUE_SWIFT_HEADERS}
       ${reproducible} ${module_FLAGS} ${more}
@@ -147,6 +152,8 @@ function(add_embedded_swift_module name)
   add_custom_command(
     OUTPUT ${text}
     COMMAND ${compile} -parse-as-library -emit-assembly -o ${text} ${module_SOURCES}
+    # Attributes of aarch64 that assemblers do not know yet; the notes that loaders read say the same.
+    COMMAND sed -i "/[.]aeabi_subsection/d;/[.]aeabi_attribute/d" ${text}
     DEPENDS ${module_SOURCES} ${needs} ${headers}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
     COMMENT "Writing the assembly of Swift module ${name}"

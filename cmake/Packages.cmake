@@ -80,6 +80,26 @@ foreach(pair RUNTIME: DEVELOPMENT:devel STATIC:static SWIFT:swift-devel TOOLS:to
   string(STRIP "${CMAKE_MATCH_1}" kqueue_rpm_description_${component})
 endforeach()
 
+# dpkg-shlibdeps looks through this system's packages, where those of another machine are not. The library needs no newer
+# glibc than this, as a test sees to.
+set(kqueue_finds_needs ON)
+set(kqueue_runtime_needs "")
+set(kqueue_debian_architecture "")
+if(CMAKE_CROSSCOMPILING)
+  set(kqueue_finds_needs OFF)
+  set(kqueue_runtime_needs "libc6 (>= 2.34)")
+  if(kqueue_libcap)
+    string(APPEND kqueue_runtime_needs ", libcap2")
+  endif()
+  set(kqueue_debian_architecture ${CMAKE_SYSTEM_PROCESSOR})
+  foreach(pair aarch64=arm64 x86_64=amd64 ppc64le=ppc64el i[3-6]86=i386 armv7.*=armhf arm=armhf)
+    string(REPLACE "=" ";" pair ${pair})
+    list(GET pair 0 processor)
+    list(GET pair 1 name)
+    string(REGEX REPLACE "^${processor}$" "${name}" kqueue_debian_architecture "${kqueue_debian_architecture}")
+  endforeach()
+endif()
+
 configure_file(cmake/PackageNames.cmake.in PackageNames.cmake @ONLY)
 configure_file(cmake/PackageFiles.cmake.in PackageFiles.cmake @ONLY)
 configure_file(cmake/DebianControl.cmake.in DebianControl.cmake @ONLY)
