@@ -23,6 +23,7 @@ add_contract_kernel(era-5.14 5.14 GROUPS C-271)
 add_contract_kernel(filter-eperm eperm GROUPS C-020 C-021 C-022 C-023 C-024 C-026 C-027 C-029 C-118 C-127 C-25 C-265 C-272)
 add_contract_kernel(container container GROUPS C-25 C-265 C-356)
 add_contract_kernel(no-proc noproc GROUPS C-127 C-17 C-25)
+add_contract_kernel(no-proc.without.close_range noproc ${consumer}/kernels without close_range GROUPS C-127)
 add_contract_kernel(no-inotify without inotify_init1=1 GROUPS C-17 C-363)
 
 # Where little is allowed, and where nobody is but root. scripts/test-kernels has more of it, on kernels that are booted.
