@@ -23,10 +23,11 @@ add_contract_kernel(era-5.14 5.14 GROUPS C-271)
 add_contract_kernel(filter-eperm eperm GROUPS C-020 C-021 C-022 C-023 C-024 C-026 C-027 C-029 C-118 C-127 C-25 C-265 C-272)
 add_contract_kernel(container container GROUPS C-25 C-265 C-356)
 add_contract_kernel(no-proc noproc GROUPS C-127 C-17 C-25)
+add_contract_kernel(no-proc.without.close_range noproc ${consumer}/kernels without close_range GROUPS C-127)
 add_contract_kernel(no-inotify without inotify_init1=1 GROUPS C-17 C-363)
 
 # Where little is allowed, and where nobody is but root. scripts/test-kernels has more of it, on kernels that are booted.
-add_contract_kernel(memory-64M memory GROUPS C-09 C-33)
+add_contract_kernel(memory-64M memory GROUPS C-093 C-097 C-33)
 add_contract_kernel(descriptors-64 descriptors GROUPS C-003 C-127 C-267 F7)
 add_contract_kernel(user user GROUPS C-25 C-265 F17)
 add_contract_kernel(rootless rootless GROUPS C-25 C-265 C-268 F17)
