@@ -231,7 +231,7 @@ static void fork_amid_busy_threads(pid_t (*how)(void)) {
     int children = 0;
     for (int i = 0; i < 2; i++)
         threads[i] = start_thread(keep_busy, &busy);
-    for (double end = now_ms() + 2500; now_ms() < end; children++) {
+    for (double end = now_ms() + 2500; now_ms() < end || children <= 10 || busy.rounds <= 10; children++) {
         pid_t child = how();
         if (child == 0) {
             int kq = new_kqueue(), fd = readable_eventfd();
@@ -250,8 +250,6 @@ static void fork_amid_busy_threads(pid_t (*how)(void)) {
     busy.done = true;
     for (int i = 0; i < 2; i++)
         join_thread(threads[i]);
-    REQUIRE(children > 10);
-    REQUIRE(busy.rounds > 10);
 }
 
 /* The first kqueue of a process is made while another thread forks: the handlers of a fork come in between. */
