@@ -64,6 +64,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// Follows a change of a knote.
   /// - Throws: the errno of the change; the caller undoes what the knote has of it.
+  @inline(__always)
   mutating func modify(_ index: UInt32, _ change: Kevent, as filter: Filter) throws(Errno) {
     switch filter {
     case .read, .write, .empty, .except: try modifyCondition(index, change)
@@ -88,6 +89,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// What the next event of a knote says whose readiness is kept here. Of a filter that records something is pending.
+  @inline(__always)
   mutating func sampleRecorded(_ index: UInt32, _ filter: Filter) -> Readiness {
     switch filter {
     case .read, .write, .empty, .except: backend.sample(index, knotes, reported: nil)
@@ -102,6 +104,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Has a knote of a filter start from nothing after a delivery under EV_CLEAR.
+  @inline(__always)
   mutating func clear(_ index: UInt32, _ filter: Filter) {
     switch filter {
     case .vnode, .proc, .procdesc, .signal, .fs: knotes[index].pointee.occurrence = 0

@@ -26,9 +26,9 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
 
   /// The registry, the beginning of its table, and the first slots lie in one mapping: one system call, and a forked child
   /// that makes a kqueue makes none.
-  private static var bytes: Int { slotsOffset + SlotBlock<Backend>.bytes }
-  private static var tableOffset: Int { SlotBlock<Backend>.aligned(MemoryLayout<State>.size) }
-  static var slotsOffset: Int { tableOffset + SlotBlock<Backend>.aligned(DescriptorTable.bytes) }
+  private static var bytes: Int { tableOffset + DescriptorTable.bytes }
+  static var slotsOffset: Int { SlotBlock<Backend>.aligned(MemoryLayout<State>.size) }
+  private static var tableOffset: Int { slotsOffset + SlotBlock<Backend>.bytes }
 
   var descriptors: DescriptorTable {
     @inline(__always) get { DescriptorTable(memory: UnsafeMutableRawPointer(state) + Self.tableOffset) }
