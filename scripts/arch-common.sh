@@ -29,15 +29,10 @@ cross_options() {
 build_for_architecture() {
   arch_folder=$1
   shift
-  say "Building for $debian"
-  need_tools
-  cmake -S . -B "$arch_folder/library" -G Ninja -DCMAKE_BUILD_TYPE=Release -DENABLE_TESTING=OFF -DENABLE_STATIC=ON \
-    -DKQUEUE_SWIFT_MODULE=OFF $(cross_options) "$@" >/dev/null
-  cmake --build "$arch_folder/library" >/dev/null
-  cmake --install "$arch_folder/library" --prefix "$arch_folder/stage" >/dev/null
-  cmake -S Tests/C -B "$arch_folder/programs" -G Ninja -DCMAKE_BUILD_TYPE=Release $(cross_options) \
-    -DCMAKE_PREFIX_PATH="$arch_folder/stage" "-DCMAKE_EXE_LINKER_FLAGS=${arch_link-}" >/dev/null
-  cmake --build "$arch_folder/programs" >/dev/null
+  programs_options="$(cross_options) -DCMAKE_EXE_LINKER_FLAGS=${arch_link-}"
+  # shellcheck disable=SC2046 # several options
+  build_programs "$arch_folder" $(cross_options) "$@"
+  programs_options=
 }
 
 # copy_libraries ROOT: the loader and the C library of the cross compiler's package, where the programs look for them.

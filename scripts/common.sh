@@ -50,7 +50,7 @@ build_library() {
 }
 
 # build_programs FOLDER [option...]: the library in FOLDER/library, installed in FOLDER/stage, and the programs of Tests/C
-# against that in FOLDER/programs.
+# against that in FOLDER/programs. Options are the library's; $programs_options are those of the programs.
 build_programs() {
   programs_folder=$1
   shift
@@ -60,7 +60,8 @@ build_programs() {
     -DKQUEUE_SWIFT_MODULE=OFF "$@" >/dev/null
   cmake --build "$programs_folder/library" >/dev/null
   cmake --install "$programs_folder/library" --prefix "$programs_folder/stage" >/dev/null
+  # shellcheck disable=SC2086 # several options
   cmake -S Tests/C -B "$programs_folder/programs" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-    -DCMAKE_PREFIX_PATH="$programs_folder/stage" >/dev/null
+    -DCMAKE_PREFIX_PATH="$programs_folder/stage" ${programs_options-} >/dev/null
   cmake --build "$programs_folder/programs" >/dev/null
 }

@@ -226,7 +226,7 @@ static void take_all(void (*each)(int)) {
         word *page = page_at(p);
         for (int w = 0; page != NULL && w < PAGE_WORDS; w++) {
             uint64_t bits = atomic_load(&page[w]);
-            if (bits != 0) /* a store would copy the page in a child */
+            if (bits != 0) /* in a forked child the kernel copies a page that is written to */
                 bits = atomic_exchange(&page[w], 0);
             for (; bits != 0 && each != NULL; bits &= bits - 1)
                 each(p * PAGE_BITS + w * WORD_BITS + __builtin_ctzll(bits));

@@ -1,5 +1,5 @@
 /*
- * Waking with a pipe. A signal handler writes to one on every platform that has no descriptor to write to instead.
+ * Waking with a pipe. The POSIX platform wakes so, and the counting handler of signals writes to a listener that is one.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

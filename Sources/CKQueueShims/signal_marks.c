@@ -173,8 +173,10 @@ unsigned long kq_queued_signals(void) {
     return state.queued;
 }
 
-/* Nothing but a signalfd stands in the set. */
-/* A listener of the Linux platform is a set, which goes on reporting what was taken until it is looked at. */
+/*
+ * A listener of the Linux platform is an epoll set with nothing but a signalfd in it, which goes on reporting what was
+ * taken until the set is polled.  A listener of the POSIX platform is a pipe, of which epoll_pwait(2) refuses to tell.
+ */
 static void drop_reports(int listener) {
     struct epoll_event event;
     while (syscall(SYS_epoll_pwait, listener, &event, 1, 0, NULL, 0) > 0) /* no cancellation point */

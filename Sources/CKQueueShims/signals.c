@@ -187,7 +187,10 @@ static void forget(struct kq_signal_record *record) {
     atomic_store(&record->yields, false);
 }
 
-/* The signals that ever were watched. A child looks at no other's record: each would be a page to copy. */
+/*
+ * The signals that ever were watched.  A forked child writes to the records of these alone, since the kernel copies each
+ * page that it writes to.  A bit is set before the record has a notifier, so whoever finds it clear finds none.
+ */
 enum { WORD_BITS = 64 };
 static _Atomic uint64_t ever_watched[SIGNALS / WORD_BITS + 1];
 

@@ -46,6 +46,7 @@ extension LinuxBackend {
     guard let bits = reported ?? polled(knote) else { return .gone }
     var readiness = sampleCondition(knote, bits)
     if knote.pointee.has(EV_CLEAR) { readiness = news(knote, readiness) }
+    // Later events of such a knote are told without the checks below, see `plainBytes`; so is this one.
     if readiness.isActive && knote.pointee.platform.isPlain && isPlainlyReadable(knote, reported: reported ?? 0) {
       return readiness
     }

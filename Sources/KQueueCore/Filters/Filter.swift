@@ -31,11 +31,6 @@ public enum Filter: Int16 {
     FilterTable.traits(of: self).isPlatforms
   }
 
-  @inline(__always)
-  public var isOfProcesses: Bool {
-    self == .proc || self == .procdesc
-  }
-
   /// Whether its knotes record what happened, rather than ask for a condition.
   @inline(__always)
   var recordsOccurrences: Bool {
