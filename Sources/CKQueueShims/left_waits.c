@@ -60,11 +60,16 @@ static bool is_on_other_stack(void) {
 }
 
 /* A call inside a wait that goes on has its frame below the wait's: a wait whose frame is not above was left. */
-__attribute__((noinline)) void kq_abandon_left_waits(void) {
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+static __attribute__((noinline)) void abandon_left_waits(uintptr_t here) {
     while (thread.depth > 0 && thread.waits[thread.depth - 1].frame <= here && !is_on_other_stack()) {
         struct wait wait = thread.waits[thread.depth - 1];
         thread.depth--;
         wait.abandon(wait.context);
     }
+}
+
+/* Apart, so that a call of a thread that waits in none saves no registers. */
+__attribute__((noinline)) void kq_abandon_left_waits(void) {
+    if (thread.depth > 0)
+        abandon_left_waits((uintptr_t)__builtin_frame_address(0));
 }

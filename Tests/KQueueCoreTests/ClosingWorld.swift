@@ -205,7 +205,9 @@ final class ClosingWorld {
     guard last.allSatisfy({ $0.flags.contains(.clear) }) else { return }
     let opened = files.last!.opened
     let mine = additions.filter { $0.filter == Entry.readFilter && $0.isDone && $0.span.ended > opened }
-    let told = deliveries.reduce(0) { sum, one in sum + one.entries.count { entry in mine.contains { $0.udata == entry.udata } } }
+    let told = deliveries.reduce(0) { sum, one in
+      sum + one.entries.count { entry in mine.contains { $0.udata == entry.udata } }
+    }
     let since = mine.map(\.span.began).min()!
     let fills = fills.filter { $0.ended > opened }
     let asked = mine.map(\.span) + enables

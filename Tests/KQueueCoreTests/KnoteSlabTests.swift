@@ -7,18 +7,18 @@ import Testing
   func fresh() throws {
     var slab = KnoteSlab<Int>()
     defer { slab.removeAll() }
-    let knote = slab[try slab.allocate()].pointee
+    let knote = try slab.allocate()
     #expect(knote.status == .live)
-    #expect(knote.ident == 0 && knote.flags == 0 && knote.next == 0 && knote.platform == 0)
+    #expect(knote.ident == 0 && knote.flags == 0 && knote.next == .none && knote.platform == 0)
   }
 
   @Test("a token finds its knote")
   func token() throws {
     var slab = KnoteSlab<Int>()
     defer { slab.removeAll() }
-    let index = try slab.allocate()
-    slab[index].pointee.ident = 9
-    let found = slab.find(KnoteToken(index: index, generation: 0))?.pointee.ident
+    let knote = try slab.allocate()
+    knote.ident = 9
+    let found = slab.find(KnoteToken(index: knote.index, generation: 0))?.ident
     #expect(found == 9)
   }
 
@@ -26,8 +26,9 @@ import Testing
   func freed() throws {
     var slab = KnoteSlab<Int>()
     defer { slab.removeAll() }
-    let token = KnoteToken(index: try slab.allocate(), generation: 0)
-    slab.free(token.index)
+    let knote = try slab.allocate()
+    let token = knote.token
+    slab.free(knote)
     let same = slab.find(token)
     let next = slab.find(KnoteToken(index: token.index, generation: 1))
     #expect(same == nil)
@@ -38,13 +39,13 @@ import Testing
   func stale() throws {
     var slab = KnoteSlab<Int>()
     defer { slab.removeAll() }
-    let old = KnoteToken(index: try slab.allocate(), generation: 0)
-    slab.free(old.index)
-    let index = try slab.allocate()
-    let generation = slab[index].pointee.generation
+    let first = try slab.allocate()
+    let old = first.token
+    slab.free(first)
+    let second = try slab.allocate()
     let foundOld = slab.find(old)
-    let foundNew = slab.find(KnoteToken(index: index, generation: generation))
-    #expect(index == old.index)
+    let foundNew = slab.find(second.token)
+    #expect(second.index == old.index)
     #expect(foundOld == nil)
     #expect(foundNew != nil)
   }
@@ -64,11 +65,10 @@ import Testing
   func wrap() throws {
     var slab = KnoteSlab<Int>()
     defer { slab.removeAll() }
-    let index = try slab.allocate()
-    slab[index].pointee.generation = 0x7fff_ffff
-    slab.free(index)
-    let generation = slab[index].pointee.generation
-    #expect(generation == 0)
+    let knote = try slab.allocate()
+    knote.generation = 0x7fff_ffff
+    slab.free(knote)
+    #expect(knote.generation == 0)
   }
 
   @Test("freed places are used again before new ones")
@@ -76,9 +76,9 @@ import Testing
     var slab = KnoteSlab<Int>()
     defer { slab.removeAll() }
     for _ in 0..<10 { _ = try slab.allocate() }
-    for index: UInt32 in [3, 5, 8] { slab.free(index) }
+    for index: UInt32 in [3, 5, 8] { slab.free(slab[index]) }
     var taken: Set<UInt32> = []
-    for _ in 0..<3 { taken.insert(try slab.allocate()) }
+    for _ in 0..<3 { taken.insert(try slab.allocate().index) }
     let (used, count) = (slab.used, slab.count)
     #expect(taken == [3, 5, 8])
     #expect(used == 10)
@@ -90,7 +90,7 @@ import Testing
     var slab = KnoteSlab<Int>()
     defer { slab.removeAll() }
     for _ in 0..<200 { _ = try slab.allocate() }
-    for index: UInt32 in 0..<50 { slab.free(index) }
+    for index: UInt32 in 0..<50 { slab.free(slab[index]) }
     let (used, count) = (slab.used, slab.count)
     #expect(used == 200)
     #expect(count == 150)

@@ -10,20 +10,20 @@ import Testing
     var table = KnoteTable()
 
     mutating func insert(_ filter: Filter, _ ident: UInt) throws -> UInt32 {
-      let index = try knotes.allocate()
-      knotes[index].pointee.filter = filter.rawValue
-      knotes[index].pointee.ident = ident
-      try table.insert(index, filter, knotes)
-      return index
+      let knote = try knotes.allocate()
+      knote.filter = filter.rawValue
+      knote.ident = ident
+      try table.insert(knote, filter, knotes)
+      return knote.index
     }
 
     func find(_ filter: Filter, _ ident: UInt) -> UInt32? {
-      table.find(filter, ident, knotes)
+      table.find(filter, ident, knotes)?.index
     }
 
     mutating func remove(_ index: UInt32, _ filter: Filter) {
-      table.remove(index, filter, knotes)
-      knotes.free(index)
+      table.remove(knotes[index], filter, knotes)
+      knotes.free(knotes[index])
     }
 
     deinit {

@@ -134,7 +134,7 @@ import Testing
     let queue = try #require(pair.system.registry.find(pair.queue.number)).queue
     var (queued, held) = (0, 0)
     for place in 0..<UInt32(queue.pointee.knotes.used) {
-      let status = queue.pointee.knotes[place].pointee.status
+      let status = queue.pointee.knotes[place].status
       guard status.contains(.queued) else { continue }
       queued += 1
       if status.contains(.held) { held += 1 }

@@ -46,7 +46,9 @@ import Testing
     Deed("close the kqueue") { $0.closeQueue() },
   ]
 
-  static func isCloser(_ deed: Deed) -> Bool { deed.testDescription.hasPrefix("reuse") || deed.testDescription == "close" }
+  static func isCloser(_ deed: Deed) -> Bool {
+    deed.testDescription.hasPrefix("reuse") || deed.testDescription == "close"
+  }
 
   /// Each two, of which not both close one number: which file the second would close nobody knows.
   static let pairs = deeds.indices.flatMap { first in

@@ -13,16 +13,20 @@ import Testing
     }
 
     mutating func append(_ indices: UInt32...) {
-      for index in indices { list.append(index, knotes) }
+      for index in indices { list.append(knotes[index], knotes) }
     }
 
     mutating func remove(_ index: UInt32) {
-      list.remove(index, knotes)
+      list.remove(knotes[index], knotes)
+    }
+
+    mutating func pop() -> UInt32? {
+      list.popFirst(knotes)?.index
     }
 
     mutating func popAll() -> [UInt32] {
       var popped: [UInt32] = []
-      while let index = list.popFirst(knotes) { popped.append(index) }
+      while let index = pop() { popped.append(index) }
       return popped
     }
 
@@ -54,7 +58,7 @@ import Testing
   func again() throws {
     var fixture = try Fixture(3)
     fixture.append(0, 1)
-    let first = fixture.list.popFirst(fixture.knotes)
+    let first = fixture.pop()
     fixture.append(0)
     let popped = fixture.popAll()
     #expect(first == 0)
@@ -100,7 +104,7 @@ import Testing
     let between = fixture.list.isEmpty
     fixture.remove(1)
     let after = fixture.list.isEmpty
-    let popped = fixture.list.popFirst(fixture.knotes)
+    let popped = fixture.pop()
     #expect(before && !between && after)
     #expect(popped == nil)
   }
@@ -109,8 +113,8 @@ import Testing
   func held() throws {
     var fixture = try Fixture(3)
     fixture.append(0)
-    fixture.list.append(1, fixture.knotes, isHeld: true)
-    fixture.list.append(2, fixture.knotes, isHeld: true)
+    fixture.list.append(fixture.knotes[1], fixture.knotes, isHeld: true)
+    fixture.list.append(fixture.knotes[2], fixture.knotes, isHeld: true)
     let held = fixture.list.held
     fixture.remove(1)
     let between = fixture.list.held
@@ -125,7 +129,7 @@ import Testing
   private func round(_ fixture: inout Fixture, removing: [UInt32: [UInt32]] = [:]) -> [UInt32] {
     var taken: [UInt32] = []
     fixture.list.beginRound()
-    while let index = fixture.list.popOld(fixture.knotes) {
+    while let index = fixture.list.popOld(fixture.knotes)?.index {
       taken.append(index)
       fixture.append(index)
       for other in removing[index] ?? [] { fixture.remove(other) }
@@ -160,9 +164,9 @@ import Testing
     var fixture = try Fixture(2)
     fixture.list.beginRound()
     fixture.append(0)
-    let none = fixture.list.popOld(fixture.knotes)
+    let none = fixture.list.popOld(fixture.knotes)?.index
     fixture.list.beginRound()
-    let one = fixture.list.popOld(fixture.knotes)
+    let one = fixture.list.popOld(fixture.knotes)?.index
     #expect(none == nil && one == 0)
   }
 
@@ -170,11 +174,11 @@ import Testing
   func marks() throws {
     var fixture = try Fixture(2)
     var other = ReadyList(mark: .unsettled)
-    other.append(0, fixture.knotes)
+    other.append(fixture.knotes[0], fixture.knotes)
     fixture.append(1)
     fixture.remove(0)
     let foreign = other.count
-    let popped = other.popFirst(fixture.knotes)
+    let popped = other.popFirst(fixture.knotes)?.index
     let own = fixture.popAll()
     #expect(foreign == 1)
     #expect(popped == 0)

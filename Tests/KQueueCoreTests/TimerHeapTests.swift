@@ -17,12 +17,12 @@ import Testing
     mutating func insert(_ knote: UInt32, _ deadline: UInt64) throws {
       try heap.reserve()
       heap.join()
-      heap.insert(knote, deadline: deadline, knotes)
+      heap.insert(knotes[knote], deadline: deadline, knotes)
       model[knote] = deadline
     }
 
     mutating func remove(_ knote: UInt32) {
-      heap.remove(knote, knotes)
+      heap.remove(knotes[knote], knotes)
       model[knote] = nil
     }
 
@@ -84,7 +84,7 @@ import Testing
   func absent() throws {
     var fixture = try Fixture(3)
     try fixture.insert(0, 10)
-    fixture.heap.remove(1, fixture.knotes)
+    fixture.heap.remove(fixture.knotes[1], fixture.knotes)
     let isLikeModel = fixture.isLikeModel
     #expect(isLikeModel)
   }

@@ -39,17 +39,18 @@ public struct NullBackend: PlatformBackend, ~Copyable {
 
   // MARK: Knotes, of which there are none for a platform that serves no filter
 
-  public mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+  public mutating func attach(_ knote: KnoteRef<NullKnote>, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     bug("a knote of a filter that the platform does not serve")
   }
 
-  public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) {}
-  public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) {}
-  public mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes) {}
+  public mutating func update(_ knote: KnoteRef<NullKnote>, _ knotes: borrowing Knotes) {}
+  public mutating func detach(_ knote: KnoteRef<NullKnote>, _ knotes: borrowing Knotes) {}
+  public mutating func abandon(_ knote: KnoteRef<NullKnote>, _ knotes: borrowing Knotes) {}
   public var watchSets: WatchSets { WatchSets() }
   public static func forget(_ number: CInt, _ watchSets: WatchSets) -> Bool { true }
 
-  public mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
+  public mutating func sample(_ knote: KnoteRef<NullKnote>, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness
+  {
     .inactive
   }
 

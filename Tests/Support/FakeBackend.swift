@@ -49,79 +49,81 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
 
   // MARK: Descriptors
 
-  public mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
-    let key = FakeKey(knotes[index])
+  public mutating func attach(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    let key = FakeKey(knote)
     kernel.log(.attach(key.descriptor, key.filter))
-    if knotes[index].pointee.platform.isAttached { kernel.violate("attach of an attached knote") }
+    if knote.platform.isAttached { kernel.violate("attach of an attached knote") }
     try kernel.system.check(.attach)
-    if knotes[index].pointee.kind == .proc { return try attachProcess(index, knotes) }
-    if knotes[index].pointee.kind == .signal { return try attachSignal(index, knotes) }
+    if knote.kind == .proc { return try attachProcess(knote, knotes) }
+    if knote.kind == .signal { return try attachSignal(knote, knotes) }
     guard let descriptor = kernel.system.descriptors[key.descriptor] else { throw Errno(EBADF) }
-    knotes[index].pointee.platform.isAttached = true
+    knote.platform.isAttached = true
     kernel.attached += 1
-    kernel.put(key, FakeEntry(index, knotes[index]))
-    return knotes[index].pointee.kind == .empty ? .recorded : descriptor.backing
+    kernel.put(key, FakeEntry(knote))
+    return knote.kind == .empty ? .recorded : descriptor.backing
   }
 
-  public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let key = FakeKey(knotes[index])
+  public mutating func update(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) throws(Errno) {
+    let key = FakeKey(knote)
     kernel.log(.update(key.descriptor, key.filter))
-    if !knotes[index].pointee.platform.isAttached { kernel.violate("update of a knote that is not attached") }
+    if !knote.platform.isAttached { kernel.violate("update of a knote that is not attached") }
     try kernel.system.check(.update)
-    if knotes[index].pointee.kind == .proc { return }
-    if knotes[index].pointee.kind == .signal { return kernel.enableSignal(knotes[index].pointee) }
+    if knote.kind == .proc { return }
+    if knote.kind == .signal { return kernel.enableSignal(knote) }
     try kernel.requireWatched(key)
-    kernel.put(key, FakeEntry(index, knotes[index]))
+    kernel.put(key, FakeEntry(knote))
   }
 
-  public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let key = FakeKey(knotes[index])
+  public mutating func detach(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) throws(Errno) {
+    let key = FakeKey(knote)
     kernel.log(.detach(key.descriptor, key.filter))
-    if !knotes[index].pointee.platform.isAttached { kernel.violate("detach of a knote that is not attached") }
-    knotes[index].pointee.platform.isAttached = false
+    if !knote.platform.isAttached { kernel.violate("detach of a knote that is not attached") }
+    knote.platform.isAttached = false
     kernel.attached -= 1
-    if knotes[index].pointee.kind == .proc { return kernel.detachProcess(knotes[index].pointee.ident) }
-    if knotes[index].pointee.kind == .signal { return kernel.removeSignal(knotes[index].pointee.ident) }
+    if knote.kind == .proc { return kernel.detachProcess(knote.ident) }
+    if knote.kind == .signal { return kernel.removeSignal(knote.ident) }
     defer { kernel.remove(key) }
     try kernel.requireWatched(key)
   }
 
-  private mutating func attachProcess(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
-    let knote = knotes[index]
+  private mutating func attachProcess(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) throws(Errno) -> Backing
+  {
     let backing = try kernel.attachProcess(
-      KnoteToken(index: index, generation: knote.pointee.generation), knote.pointee.ident,
-      isBorn: knote.pointee.status.contains(.born))
-    knote.pointee.platform.isAttached = true
+      knote.token, knote.ident,
+      isBorn: knote.status.contains(.born))
+    knote.platform.isAttached = true
     kernel.attached += 1
     return backing
   }
 
-  private mutating func attachSignal(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
-    let knote = knotes[index]
-    guard 1...64 ~= knote.pointee.ident else { throw Errno(EINVAL) }
-    knote.pointee.platform.isAttached = true
+  private mutating func attachSignal(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) throws(Errno) -> Backing
+  {
+    guard 1...64 ~= knote.ident else { throw Errno(EINVAL) }
+    knote.platform.isAttached = true
     kernel.attached += 1
-    kernel.addSignal(KnoteToken(index: index, generation: knote.pointee.generation), knote.pointee)
+    kernel.addSignal(knote.token, knote)
     return .recorded
   }
 
-  public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
-    let token = KnoteToken(index: index, generation: knotes[index].pointee.generation)
-    if knotes[index].pointee.kind == .signal {
-      return Happening(token, bits: 0, data: kernel.takeSignals(knotes[index].pointee.ident))
+  public mutating func occurrence(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes, reported: UInt32)
+    -> Happening?
+  {
+    let token = knote.token
+    if knote.kind == .signal {
+      return Happening(token, bits: 0, data: kernel.takeSignals(knote.ident))
     }
-    guard let end = kernel.processEntries[knotes[index].pointee.ident]?.status() else {
+    guard let end = kernel.processEntries[knote.ident]?.status() else {
       return Happening(token, bits: NOTE_EXIT)
     }
     return Happening(token, bits: NOTE_EXIT | (end.isKnown ? UInt32(NOTE_EXITSTATUS) : 0), data: end.status)
   }
 
-  public mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes) {
-    let key = FakeKey(knotes[index])
+  public mutating func abandon(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) {
+    let key = FakeKey(knote)
     kernel.log(.abandon(key.descriptor, key.filter))
-    if !knotes[index].pointee.platform.isAttached { kernel.violate("abandon of a knote that is not attached") }
+    if !knote.platform.isAttached { kernel.violate("abandon of a knote that is not attached") }
     kernel.abandon(key)
-    knotes[index].pointee.platform.isAttached = false
+    knote.platform.isAttached = false
     kernel.attached -= 1
   }
 
@@ -145,18 +147,18 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.rebuild(buffer, hasWaiters)
   }
 
-  public mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
-    let knote = knotes[index]
-    if !knote.pointee.platform.isAttached { kernel.violate("sample of a knote that is not attached") }
-    guard let descriptor = kernel.system.descriptors[knote.pointee.descriptor] else { return .gone }
+  public mutating func sample(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness
+  {
+    if !knote.platform.isAttached { kernel.violate("sample of a knote that is not attached") }
+    guard let descriptor = kernel.system.descriptors[knote.descriptor] else { return .gone }
     if reported == nil { kernel.noteInquiry() }
     if descriptor.isUnsettled { return .unsettled }
     // What was filled in and not drained is what the peer has not taken, and nobody tells when it is.
-    if knote.pointee.kind == .empty { return descriptor.bytes == 0 ? Readiness(data: 0) : .polled }
-    let isRead = knote.pointee.filter == Filter.read.rawValue
+    if knote.kind == .empty { return descriptor.bytes == 0 ? Readiness(data: 0) : .polled }
+    let isRead = knote.filter == Filter.read.rawValue
     let amount = isRead ? descriptor.bytes : descriptor.room
     let ends = isRead && descriptor.isAtEnd
-    let enough = knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 ? Int(knote.pointee.data) : 1
+    let enough = knote.fflags & UInt32(NOTE_LOWAT) != 0 ? Int(knote.data) : 1
     // What was reported in this pass is taken on trust, as a platform does that saves the question.
     guard amount >= enough || ends || reported != nil && enough == 1 else {
       kernel.rearm(FakeKey(knote))
@@ -253,20 +255,20 @@ extension FakeBackend {
     number == kernel.number || kernel.system.descriptors[number] != nil
   }
 
-  public mutating func isOnSameFile(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
-    kernel.entries[FakeKey(knotes[index])] != nil
+  public mutating func isOnSameFile(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) -> Bool {
+    kernel.entries[FakeKey(knote)] != nil
   }
 
   public func source(of filter: Filter) -> UInt32? {
     filter == .vnode ? 8 : nil
   }
 
-  public mutating func ended(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? {
-    kernel.endOf(knotes[index].pointee.ident)
+  public mutating func ended(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) -> Happening? {
+    kernel.endOf(knote.ident)
   }
 
-  public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
-    kernel.entries[FakeKey(knotes[index])] == nil
+  public mutating func isGone(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) -> Bool {
+    kernel.entries[FakeKey(knote)] == nil
   }
 }
 
@@ -309,15 +311,15 @@ public struct FakeReport: BitwiseCopyable {
 }
 
 extension FakeKey {
-  fileprivate init(_ knote: UnsafeMutablePointer<Knote<FakeKnote>>) {
-    self.init(descriptor: knote.pointee.descriptor, filter: knote.pointee.filter)
+  fileprivate init(_ knote: KnoteRef<FakeKnote>) {
+    self.init(descriptor: knote.descriptor, filter: knote.filter)
   }
 }
 
 extension FakeEntry {
-  fileprivate init(_ index: UInt32, _ knote: UnsafeMutablePointer<Knote<FakeKnote>>) {
+  fileprivate init(_ knote: KnoteRef<FakeKnote>) {
     self.init(
-      token: KnoteToken(index: index, generation: knote.pointee.generation), isEdge: knote.pointee.has(EV_CLEAR),
-      isOnce: knote.pointee.has(EV_ONESHOT | EV_DISPATCH), isOff: knote.pointee.isDisabled)
+      token: knote.token, isEdge: knote.has(EV_CLEAR),
+      isOnce: knote.has(EV_ONESHOT | EV_DISPATCH), isOff: knote.isDisabled)
   }
 }

@@ -16,13 +16,13 @@ extension FakeSystem {
 }
 
 extension FakeEventSet {
-  func addSignal(_ token: KnoteToken, _ knote: Knote<FakeKnote>) {
+  func addSignal(_ token: KnoteToken, _ knote: KnoteRef<FakeKnote>) {
     if signals[knote.ident] != nil { violate("a second knote of one signal") }
     signals[knote.ident] = FakeSignal(token: token, isOff: knote.isDisabled)
   }
 
   /// Follows a knote that was enabled or disabled; what came meanwhile is reported again.
-  func enableSignal(_ knote: Knote<FakeKnote>) {
+  func enableSignal(_ knote: KnoteRef<FakeKnote>) {
     signals[knote.ident]?.isOff = knote.isDisabled
     if !knote.isDisabled { push(.signal(knote.ident)) }
   }

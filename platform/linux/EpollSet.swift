@@ -54,6 +54,16 @@ struct EpollSet: BitwiseCopyable {
     try control(EPOLL_CTL_MOD, descriptor, events, token)
   }
 
+  /// Enters a knote; see `add`.
+  func add(_ knote: LinuxKnoteRef) throws(Errno) {
+    try add(knote.descriptor, knote.epollEvents, EpollToken.knote(knote.token))
+  }
+
+  /// Has a knote's entry say what the knote does now; see `modify`.
+  func modify(_ knote: LinuxKnoteRef) throws(Errno) {
+    try modify(knote.descriptor, knote.epollEvents, EpollToken.knote(knote.token))
+  }
+
   /// - Throws: EBADF, ENOENT.
   func remove(_ descriptor: CInt) throws(Errno) {
     try control(EPOLL_CTL_DEL, descriptor, 0, 0)
@@ -88,8 +98,8 @@ struct EpollSet: BitwiseCopyable {
 
 /// The 64 bits of an epoll entry: a knote, or with the top bit set a source of the backend's own.
 enum EpollToken {
-  static func knote(_ index: UInt32, _ generation: UInt32) -> UInt64 {
-    UInt64(generation) << 32 | UInt64(index)
+  static func knote(_ token: KnoteToken) -> UInt64 {
+    UInt64(token.generation) << 32 | UInt64(token.index)
   }
 
   static let own: UInt32 = 1 << 31

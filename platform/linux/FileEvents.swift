@@ -50,11 +50,11 @@ struct FileEvents: OptionSet, BitwiseCopyable {
 
 extension FileEvents {
   /// What a knote's file must be watched for. What it does not ask for is not watched, so that it wakes nobody.
-  static func wanted(by knote: LinuxKnotePointer, isDirectory: Bool) -> FileEvents {
+  static func wanted(by knote: LinuxKnoteRef, isDirectory: Bool) -> FileEvents {
     // Something must be; this comes only where nothing else can.
     var events = FileEvents.deleted
-    if knote.pointee.isRead { return events.union(isDirectory ? .entries : .modified) }
-    let fflags = knote.pointee.fflags
+    if knote.isRead { return events.union(isDirectory ? .entries : .modified) }
+    let fflags = knote.fflags
     if isDirectory { events.insert(ofDirectory(fflags)) } else { events.insert(ofFile(fflags)) }
     if fflags & UInt32(NOTE_RENAME) != 0 { events.insert(.moved) }
     if fflags & UInt32(NOTE_OPEN) != 0 { events.insert(.opened) }

@@ -8,12 +8,12 @@ import KQueueCore
 /// as it names the file that was entered; so a knote is known to be gone, without a descriptor held for it.
 extension LinuxBackend {
   /// Whether a knote's number names the file that it was registered for.
-  func isSameFile(_ knote: LinuxKnotePointer) -> Bool {
-    let descriptor = knote.pointee.descriptor
-    switch knote.pointee.platform.place {
+  func isSameFile(_ knote: LinuxKnoteRef) -> Bool {
+    let descriptor = knote.descriptor
+    switch knote.platform.place {
     case .main, .firstSide, .secondSide, .thirdSide: return set(of: knote).unsafelyUnwrapped.holds(descriptor)
     case .file: return files.isSame(knote)
-    case .always: return Self.mayBeSame(kq_short_identity(descriptor), knote.pointee.platform.watch)
+    case .always: return Self.mayBeSame(kq_short_identity(descriptor), knote.platform.watch)
     case .facility, .child, .lookedAt: return kq_is_open(descriptor)
     case .none: return false
     }
@@ -25,8 +25,8 @@ extension LinuxBackend {
     now == before || now != -EBADF && before != -EBADF && (now < 0 || before < 0)
   }
 
-  public mutating func isOnSameFile(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
-    isSameFile(knotes[index])
+  public mutating func isOnSameFile(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) -> Bool {
+    isSameFile(knote)
   }
 
   /// Whether the kqueue's own number is its set still, which the wake descriptor stands in.

@@ -87,35 +87,35 @@ extension InotifyWatches {
     mark(place, knotes, record.pointee.status.notes(events, now), isReadable: events.isNewsToReaders)
     record.pointee.status.follow(now, events)
     if let witness {
-      witness.pointee.platform.verifiedIn = looks
+      witness.platform.verifiedIn = looks
       watchAgain(place, witness, knotes)
     }
     if events.has(.moved) { followMove(of: place, witness) }
   }
 
   /// What a file is like now, and by which knote's number that is known.
-  private func status(of place: UInt32, _ knotes: borrowing Knotes) -> (FileStatus, LinuxKnotePointer?) {
+  private func status(of place: UInt32, _ knotes: borrowing Knotes) -> (FileStatus, LinuxKnoteRef?) {
     var now = table[place].pointee.status
-    let index = firstSharer(place, knotes) {
-      guard let status = try? FileStatus(of: knotes[$0].pointee.descriptor), isSame(status, place) else {
+    let knote = firstSharer(place, knotes) {
+      guard let status = try? FileStatus(of: $0.descriptor), isSame(status, place) else {
         return false
       }
       now = status
       return true
     }
-    return (now, index.map { knotes[$0] })
+    return (now, knote)
   }
 
   private func mark(_ place: UInt32, _ knotes: borrowing Knotes, _ notes: UInt32, isReadable: Bool) {
     let isDirectory = table[place].pointee.status.isDirectory
     forEachSharer(place, knotes) { knote in
-      if knote.pointee.isRead {
-        if isReadable { knote.pointee.platform.happened = Self.readable }
+      if knote.isRead {
+        if isReadable { knote.platform.happened = Self.readable }
         return
       }
       // A directory's growth is no writer's, so it is not told unasked (C-228).
-      let unasked = isDirectory ? UInt32(NOTE_EXTEND) & ~knote.pointee.fflags : 0
-      knote.pointee.platform.happened |= UInt16(truncatingIfNeeded: notes & ~unasked)
+      let unasked = isDirectory ? UInt32(NOTE_EXTEND) & ~knote.fflags : 0
+      knote.platform.happened |= UInt16(truncatingIfNeeded: notes & ~unasked)
     }
   }
 
@@ -124,13 +124,12 @@ extension InotifyWatches {
   private func handOut(
     _ place: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>, _ written: inout Int
   ) -> Bool {
-    let unfinished = firstSharer(place, knotes) { index in
-      let knote = knotes[index]
-      guard knote.pointee.platform.happened != 0 else { return false }
+    let unfinished = firstSharer(place, knotes) { knote in
+      guard knote.platform.happened != 0 else { return false }
       guard written < buffer.count else { return true }
-      let token = KnoteToken(index: index, generation: knote.pointee.generation)
-      buffer[written] = Happening(token, bits: UInt32(knote.pointee.platform.happened & ~Self.readable))
-      knote.pointee.platform.happened = 0
+      let token = knote.token
+      buffer[written] = Happening(token, bits: UInt32(knote.platform.happened & ~Self.readable))
+      knote.platform.happened = 0
       written += 1
       return false
     }

@@ -31,55 +31,53 @@ struct InotifyWatches: ~Copyable {
 
   /// Watches the file behind a knote's descriptor.
   /// - Throws: EBADF, EMFILE, ENFILE, ENOMEM; EINVAL for VNODE on what is no file; ENOTSUP where /proc is not to be had.
-  mutating func add(_ index: UInt32, _ knotes: borrowing Knotes, in set: EpollSet) throws(Errno) {
-    let knote = knotes[index]
-    let number = knote.pointee.descriptor
+  mutating func add(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, in set: EpollSet) throws(Errno) {
+    let number = knote.descriptor
     let status = try FileStatus(of: number)
-    if knote.pointee.kind == .vnode && !status.isNameable(number) { throw Errno(EINVAL) }
+    if knote.kind == .vnode && !status.isNameable(number) { throw Errno(EINVAL) }
     try open(in: set)
     try table.reserve()
-    try sharers.reserve { Self.hash(knotes[$0].pointee.fileWatch) }
+    try sharers.reserve { Self.hash(knotes[$0].fileWatch) }
 
     let place = try watch(number, FileEvents.wanted(by: knote, isDirectory: status.isDirectory))
-    knote.pointee.fileWatch = place
-    share(place, index)
+    knote.fileWatch = place
+    share(place, knote)
     do throws(Errno) {
       try watchParent(of: place, for: knote)
     } catch {
-      remove(index, knotes)
+      remove(knote, knotes)
       throw error
     }
   }
 
-  mutating func remove(_ index: UInt32, _ knotes: borrowing Knotes) {
-    let place = knotes[index].pointee.fileWatch
-    knotes[index].pointee.platform.watch = 0
-    knotes[index].pointee.platform.happened = 0
-    unshare(place, index, knotes)
+  mutating func remove(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
+    let place = knote.fileWatch
+    knote.platform.watch = 0
+    knote.platform.happened = 0
+    unshare(place, knote, knotes)
     if table[place].pointee.sharers == 0 { leaveParent(place) }
     if table[place].pointee.isUseless { release(place) } else { narrow(place, knotes) }
   }
 
   /// Follows a knote's new mask. What was told already stays told.
   /// - Throws: EBADF where its number is closed, ENOENT where it names another file; ENOMEM.
-  mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let knote = knotes[index]
-    _ = try FileStatus(of: knote.pointee.descriptor)
+  mutating func update(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+    _ = try FileStatus(of: knote.descriptor)
     guard isSame(knote) else { throw Errno(ENOENT) }
-    watchAgain(knote.pointee.fileWatch, knote, knotes)
-    let place = knote.pointee.fileWatch
+    watchAgain(knote.fileWatch, knote, knotes)
+    let place = knote.fileWatch
     let wanted = FileEvents.wanted(by: knote, isDirectory: table[place].pointee.status.isDirectory)
-    if !wanted.isSubset(of: table[place].pointee.events) { _ = try watch(knote.pointee.descriptor, wanted) }
+    if !wanted.isSubset(of: table[place].pointee.events) { _ = try watch(knote.descriptor, wanted) }
     try watchParent(of: place, for: knote)
     narrow(place, knotes)
   }
 
   /// Whether a knote's number names the file that it was registered for; it is believed to, where an open file's status
   /// cannot be had.
-  func isSame(_ knote: LinuxKnotePointer) -> Bool {
+  func isSame(_ knote: LinuxKnoteRef) -> Bool {
     do throws(Errno) {
-      let status = try FileStatus(of: knote.pointee.descriptor)
-      return isSame(status, knote.pointee.fileWatch) && (!LinuxBackend.closesGoUnseen || isWatched(knote, status))
+      let status = try FileStatus(of: knote.descriptor)
+      return isSame(status, knote.fileWatch) && (!LinuxBackend.closesGoUnseen || isWatched(knote, status))
     } catch {
       return error.code != EBADF
     }
@@ -95,9 +93,9 @@ struct InotifyWatches: ~Copyable {
   /// Whether what a number names is watched here: where it is, a watch that must be new is refused. An inode can be
   /// another file's within one tick of the clock, and then looks the same but for that. Of a file without a name the
   /// watch may have ended.
-  private func isWatched(_ knote: LinuxKnotePointer, _ status: FileStatus) -> Bool {
-    guard table[knote.pointee.fileWatch].pointee.number != 0, status.values.links > 0 else { return true }
-    let fresh = kq_inotify_watch_new(descriptor, knote.pointee.descriptor)
+  private func isWatched(_ knote: LinuxKnoteRef, _ status: FileStatus) -> Bool {
+    guard table[knote.fileWatch].pointee.number != 0, status.values.links > 0 else { return true }
+    let fresh = kq_inotify_watch_new(descriptor, knote.descriptor)
     guard fresh >= 0 else { return true }  // EEXIST, or a kernel that does not know
     kq_inotify_remove(descriptor, fresh)
     return false
@@ -135,14 +133,14 @@ struct InotifyWatches: ~Copyable {
     guard record.pointee.number != 0, 1...Self.fewSharers ~= record.pointee.sharers else { return }
     let events = wanted(place, knotes)
     guard events != record.pointee.events, let knote = sharerInPlace(place, knotes) else { return }
-    let watch = kq_inotify_watch(descriptor, knote.pointee.descriptor, events.rawValue)
+    let watch = kq_inotify_watch(descriptor, knote.descriptor, events.rawValue)
     if watch == record.pointee.number {
       record.pointee.events = events
       return
     }
     // The number was closed in between and names another file.
     if let other = table.find(watch) {
-      _ = kq_inotify_watch(descriptor, knote.pointee.descriptor, table[other].pointee.events.rawValue)
+      _ = kq_inotify_watch(descriptor, knote.descriptor, table[other].pointee.events.rawValue)
     } else if watch >= 0 {
       kq_inotify_remove(descriptor, watch)
     }
@@ -159,10 +157,10 @@ struct InotifyWatches: ~Copyable {
   /// Watches a file on whose watch ended though it is open: the kernel ends it with the file's last name where that is
   /// not the one that it was opened by.
   /// - Parameter knote: one whose number names the file.
-  mutating func watchAgain(_ place: UInt32, _ knote: LinuxKnotePointer, _ knotes: borrowing Knotes) {
+  mutating func watchAgain(_ place: UInt32, _ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
     guard table[place].pointee.number == 0, (try? table.reserve()) != nil else { return }
     let events = wanted(place, knotes)
-    let watch = kq_inotify_watch(descriptor, knote.pointee.descriptor, events.rawValue | UInt32(IN_MASK_ADD))
+    let watch = kq_inotify_watch(descriptor, knote.descriptor, events.rawValue | UInt32(IN_MASK_ADD))
     guard watch >= 0 else { return }
     if let younger = table.find(watch) { return join(place, younger, knotes) }
     table.renew(place, watch)
@@ -172,12 +170,12 @@ struct InotifyWatches: ~Copyable {
   /// Has the knotes of a file whose watch ended share the one that a younger knote brought in the meantime.
   private mutating func join(_ place: UInt32, _ younger: UInt32, _ knotes: borrowing Knotes) {
     table[younger].pointee.events.formUnion(wanted(place, knotes))
-    while let index = firstSharer(place, knotes, where: { _ in true }) {
+    while let knote = firstSharer(place, knotes, where: { _ in true }) {
       // Where there is no memory the rest stays, and hears nothing more until its next change.
-      guard (try? sharers.reserve { Self.hash(knotes[$0].pointee.fileWatch) }) != nil else { return }
-      knotes[index].pointee.fileWatch = younger
-      unshare(place, index, knotes)
-      share(younger, index)
+      guard (try? sharers.reserve { Self.hash(knotes[$0].fileWatch) }) != nil else { return }
+      knote.fileWatch = younger
+      unshare(place, knote, knotes)
+      share(younger, knote)
     }
     table.tell(younger, FileEvents())  // so that what they were marked with is handed out
     leaveParent(place)
@@ -230,10 +228,10 @@ struct InotifyWatches: ~Copyable {
   }
 }
 
-extension Knote<LinuxKnote> {
+extension KnoteRef<LinuxKnote> {
   /// The place of the watch of a knote's file.
   var fileWatch: UInt32 {
     @inline(__always) get { UInt32(bitPattern: platform.watch) &- 1 }
-    set { platform.watch = CInt(bitPattern: newValue &+ 1) }
+    nonmutating set { platform.watch = CInt(bitPattern: newValue &+ 1) }
   }
 }

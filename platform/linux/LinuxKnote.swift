@@ -117,9 +117,9 @@ public struct LinuxKnote: BitwiseCopyable {
   }
 }
 
-public typealias LinuxKnotePointer = UnsafeMutablePointer<Knote<LinuxKnote>>
+public typealias LinuxKnoteRef = KnoteRef<LinuxKnote>
 
-extension Knote<LinuxKnote> {
+extension KnoteRef<LinuxKnote> {
   var isRead: Bool {
     @inline(__always) get { filter == Int16(EVFILT_READ) }
   }
@@ -134,7 +134,7 @@ extension Knote<LinuxKnote> {
   }
 
   /// Stands in no set; which file it is on is kept, in short, since nobody else would know.
-  mutating func standAlways() {
+  func standAlways() {
     platform.place = .always
     platform.watch = kq_short_identity(descriptor)
   }

@@ -50,9 +50,9 @@ struct MountTable: BitwiseCopyable {
   ) -> Int {
     let bits = mounts.readAnew(descriptor)
     var place: UInt32 = 0
-    while bits > 0, let index = knotes.next(&place) {
-      guard knotes[index].pointee.kind == .fs else { continue }
-      let token = KnoteToken(index: index, generation: knotes[index].pointee.generation)
+    while bits > 0, let knote = knotes.next(&place) {
+      guard knote.kind == .fs else { continue }
+      let token = knote.token
       buffer[0] = Happening(token, bits: UInt32(bits))
       return 1
     }
@@ -85,16 +85,16 @@ private struct Mounts: BitwiseCopyable {
 }
 
 extension LinuxBackend {
-  mutating func attachMounts(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+  mutating func attachMounts(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     try mounts.open(in: main)
-    knotes[index].pointee.platform.place = .facility
+    knote.platform.place = .facility
     watched += 1
     return .kernel
   }
 
-  mutating func detachMounts(_ knote: LinuxKnotePointer) {
-    guard knote.pointee.platform.place == .facility else { return }
-    knote.pointee.platform.place = .none
+  mutating func detachMounts(_ knote: LinuxKnoteRef) {
+    guard knote.platform.place == .facility else { return }
+    knote.platform.place = .none
     mounts.leave()
     watched -= 1
   }

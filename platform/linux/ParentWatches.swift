@@ -9,14 +9,14 @@ extension InotifyWatches {
   ///
   /// Where the program may not read the parent, the end is seen when something else happens to the directory.
   /// - Throws: ENOMEM.
-  mutating func watchParent(of place: UInt32, for knote: LinuxKnotePointer) throws(Errno) {
+  mutating func watchParent(of place: UInt32, for knote: LinuxKnoteRef) throws(Errno) {
     let status = table[place].pointee.status
-    guard knote.pointee.kind == .vnode, knote.pointee.fflags & UInt32(NOTE_DELETE) != 0, status.isDirectory,
+    guard knote.kind == .vnode, knote.fflags & UInt32(NOTE_DELETE) != 0, status.isDirectory,
       status.values.links > 0, table[place].pointee.parent == 0
     else { return }
     try table.reserve()
     let events = FileEvents.removed.rawValue | UInt32(IN_MASK_ADD)
-    let watch = kq_inotify_watch_parent(descriptor, knote.pointee.descriptor, events)
+    let watch = kq_inotify_watch_parent(descriptor, knote.descriptor, events)
     if watch == -ENOSPC || watch == -ENOMEM { throw Errno(ENOMEM) }
     guard watch >= 0, watch != table[place].pointee.number else { return }  // the root is its own
     let parent = table.find(watch) ?? table.insert(watch, FileStatus())
@@ -54,7 +54,7 @@ extension InotifyWatches {
   }
 
   /// A directory that was moved is in another one by now.
-  mutating func followMove(of place: UInt32, _ knote: LinuxKnotePointer?) {
+  mutating func followMove(of place: UInt32, _ knote: LinuxKnoteRef?) {
     guard table[place].pointee.parent != 0, let knote else { return }
     leaveParent(place)
     try? watchParent(of: place, for: knote)

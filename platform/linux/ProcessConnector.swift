@@ -51,7 +51,7 @@ struct ProcessConnector: BitwiseCopyable {
     withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Int(KQ_FILTERED_PROCESSES)) { processes in
       var count = 0
       knotesOfProcess.visit { index in
-        processes[count] = UInt32(truncatingIfNeeded: knotes[index].pointee.ident)
+        processes[count] = UInt32(truncatingIfNeeded: knotes[index].ident)
         count += 1
       }
       kq_connector_filter(descriptor, processes.baseAddress, CInt(count))

@@ -30,15 +30,14 @@ struct ProcessFamilies: ~Copyable {
 
   /// Brings what is told in line with a knote's mask.
   /// - Throws: ENOTSUP, EMFILE, ENFILE, ENOMEM; then nothing has changed.
-  mutating func follow(_ index: UInt32, _ knotes: borrowing Knotes, in set: EpollSet) throws(Errno) {
-    let knote = knotes[index]
-    let old = knote.pointee.platform.familyInterest
-    let new = reachable(knote.pointee.wantedFamilyInterest, knote, in: set)
+  mutating func follow(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, in set: EpollSet) throws(Errno) {
+    let old = knote.platform.familyInterest
+    let new = reachable(knote.wantedFamilyInterest, knote, in: set)
     if old != new {
-      if new == .none { return leave(index, knotes) }
-      try knotesOfProcess.reserve { Self.hash(knotes[$0].pointee.ident) }
-      try open(index, knotes, new, in: set)
-      if old == .none { join(index, knotes) }
+      if new == .none { return leave(knote, knotes) }
+      try knotesOfProcess.reserve { Self.hash(knotes[$0].ident) }
+      try open(knote, knotes, new, in: set)
+      if old == .none { join(knote, knotes) }
       setInterest(new, knote)
       connector.choose(count, tracking, knotesOfProcess, knotes)
     }
@@ -47,9 +46,9 @@ struct ProcessFamilies: ~Copyable {
 
   /// Ends of a process that is looked at are told sooner, and with a status, by the connector, where it is to be had.
   private mutating func reachable(
-    _ interest: FamilyInterest, _ knote: LinuxKnotePointer, in set: EpollSet
+    _ interest: FamilyInterest, _ knote: LinuxKnoteRef, in set: EpollSet
   ) -> FamilyInterest {
-    guard knote.pointee.platform.place == .lookedAt && knote.pointee.fflags & UInt32(NOTE_EXIT) != 0 else {
+    guard knote.platform.place == .lookedAt && knote.fflags & UInt32(NOTE_EXIT) != 0 else {
       return interest
     }
     return interest == .all || (try? connector.open(in: set)) != nil ? .all : interest
@@ -61,43 +60,42 @@ struct ProcessFamilies: ~Copyable {
     return hasToldEnd
   }
 
-  mutating func leave(_ index: UInt32, _ knotes: borrowing Knotes) {
-    let knote = knotes[index]
-    guard knote.pointee.platform.familyInterest != .none else { return }
-    knotesOfProcess.remove(Self.hash(knote.pointee.ident), index)
+  mutating func leave(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
+    guard knote.platform.familyInterest != .none else { return }
+    knotesOfProcess.remove(Self.hash(knote.ident), knote.index)
     count -= 1
     setInterest(.none, knote)
-    records.unwatch(index)
+    records.unwatch(knote.index)
     if count == 0 { close() } else { connector.choose(count, tracking, knotesOfProcess, knotes) }
   }
 
-  private mutating func join(_ index: UInt32, _ knotes: borrowing Knotes) {
-    knotesOfProcess.insert(Self.hash(knotes[index].pointee.ident), index)
+  private mutating func join(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
+    knotesOfProcess.insert(Self.hash(knote.ident), knote.index)
     count += 1
   }
 
-  private mutating func setInterest(_ interest: FamilyInterest, _ knote: LinuxKnotePointer) {
-    if knote.pointee.platform.familyInterest == .all { tracking -= 1 }
+  private mutating func setInterest(_ interest: FamilyInterest, _ knote: LinuxKnoteRef) {
+    if knote.platform.familyInterest == .all { tracking -= 1 }
     if interest == .all { tracking += 1 }
-    knote.pointee.platform.familyInterest = interest
+    knote.platform.familyInterest = interest
   }
 
   /// Opens what tells, the connector before all: perf's records cannot be had of a child before it runs.
   private mutating func open(
-    _ index: UInt32, _ knotes: borrowing Knotes, _ interest: FamilyInterest, in set: EpollSet
+    _ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, _ interest: FamilyInterest, in set: EpollSet
   ) throws(Errno) {
     do throws(Errno) {
       try connector.open(in: set)
     } catch {
       guard error.isLackOfFacility else { throw error }
       guard interest == .own else { throw Errno(ENOTSUP) }
-      try openRecords(index, CInt(truncatingIfNeeded: knotes[index].pointee.ident), in: set)
+      try openRecords(knote, CInt(truncatingIfNeeded: knote.ident), in: set)
     }
   }
 
-  private mutating func openRecords(_ index: UInt32, _ process: CInt, in set: EpollSet) throws(Errno) {
+  private mutating func openRecords(_ knote: LinuxKnoteRef, _ process: CInt, in set: EpollSet) throws(Errno) {
     do throws(Errno) {
-      try records.watch(index, process, in: set)
+      try records.watch(knote.index, process, in: set)
     } catch {
       if count == 0 { records.close() }
       throw error.isLackOfFacility ? Errno(ENOTSUP) : error
@@ -135,11 +133,11 @@ struct ProcessFamilies: ~Copyable {
         buffer[written] = .loss
         written += 1
       case .event(let event):
-        guard let index = knote(of: event.process, knotes) else { continue }
-        buffer[written] = happening(event, index, knotes)
+        guard let knote = knote(of: event.process, knotes) else { continue }
+        buffer[written] = happening(event, knote, knotes)
         written += 1
         lastBirth = event.time
-        let mayBeBirth = Int(event.what) == KQ_PROCESS_FORKED && knotes[index].pointee.platform.familyInterest == .all
+        let mayBeBirth = Int(event.what) == KQ_PROCESS_FORKED && knote.platform.familyInterest == .all
         if mayBeBirth { return written }
       }
     }
@@ -156,20 +154,21 @@ struct ProcessFamilies: ~Copyable {
     return news
   }
 
-  private func knote(of process: UInt32, _ knotes: borrowing Knotes) -> UInt32? {
-    knotesOfProcess.find(Self.hash(UInt(process))) { knotes[$0].pointee.ident == UInt(process) }
+  private func knote(of process: UInt32, _ knotes: borrowing Knotes) -> LinuxKnoteRef? {
+    knotesOfProcess.find(Self.hash(UInt(process))) { knotes[$0].ident == UInt(process) }.map { knotes[$0] }
   }
 
-  private mutating func happening(_ event: kq_process_event, _ index: UInt32, _ knotes: borrowing Knotes) -> Happening {
-    let knote = knotes[index]
-    let token = KnoteToken(index: index, generation: knote.pointee.generation)
+  private mutating func happening(_ event: kq_process_event, _ knote: LinuxKnoteRef, _ knotes: borrowing Knotes)
+    -> Happening
+  {
+    let token = knote.token
     switch Int(event.what) {
     case KQ_PROCESS_FORKED: return Happening(token, bits: UInt32(NOTE_FORK), data: Int(event.child))
     case KQ_PROCESS_EXECED: return Happening(token, bits: UInt32(NOTE_EXEC))
     default:
       // The first thread's end is the process's only where nothing knows better.
-      let isEnd = knote.pointee.platform.watch == -1
-      if knote.pointee.platform.isLookedAt { hasToldEnd = true }
+      let isEnd = knote.platform.watch == -1
+      if knote.platform.isLookedAt { hasToldEnd = true }
       return Happening(token, bits: UInt32(NOTE_EXITSTATUS) | (isEnd ? NOTE_EXIT : 0), data: Int(event.status))
     }
   }
@@ -188,7 +187,7 @@ enum ProcessNews {
   case event(kq_process_event)
 }
 
-extension Knote<LinuxKnote> {
+extension KnoteRef<LinuxKnote> {
   /// Of one that was gone before it could be watched, ends are told with everybody's.
   var wantedFamilyInterest: FamilyInterest {
     if status.contains(.ended) { return .none }

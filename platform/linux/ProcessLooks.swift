@@ -86,39 +86,39 @@ struct ProcessLooks: ~Copyable {
   }
 
   /// - Throws: ECHILD where it is no child; ESRCH, ENOMEM.
-  mutating func addChild(_ index: UInt32, _ knote: LinuxKnotePointer, _ number: CInt) throws(Errno) {
+  mutating func addChild(_ knote: LinuxKnoteRef, _ number: CInt) throws(Errno) {
     try reaper.reserve()
-    let token = KnoteToken(index: index, generation: knote.pointee.generation)
-    let wantsExit = knote.pointee.fflags & UInt32(NOTE_EXIT) != 0
-    knote.pointee.platform.listPosition = try reaper.add(token, number, wantsExit: wantsExit)
-    knote.pointee.platform.place = .child
-    if reaper.end(at: knote.pointee.platform.listPosition) != nil { hurry() }
+    let token = knote.token
+    let wantsExit = knote.fflags & UInt32(NOTE_EXIT) != 0
+    knote.platform.listPosition = try reaper.add(token, number, wantsExit: wantsExit)
+    knote.platform.place = .child
+    if reaper.end(at: knote.platform.listPosition) != nil { hurry() }
   }
 
   /// - Throws: ESRCH where there is none, or it has ended and that is not asked for (C-255); ENOMEM.
-  mutating func addOther(_ index: UInt32, _ knote: LinuxKnotePointer, _ look: kq_process_look) throws(Errno) {
-    if look.has_ended && knote.pointee.fflags & UInt32(NOTE_EXIT) == 0 { throw Errno(ESRCH) }
+  mutating func addOther(_ knote: LinuxKnoteRef, _ look: kq_process_look) throws(Errno) {
+    if look.has_ended && knote.fflags & UInt32(NOTE_EXIT) == 0 { throw Errno(ESRCH) }
     try others.reserve()
-    let number = CInt(truncatingIfNeeded: knote.pointee.ident)
+    let number = CInt(truncatingIfNeeded: knote.ident)
     let other = LookedAtProcess(
-      token: KnoteToken(index: index, generation: knote.pointee.generation), number: number, start: look.start,
+      token: knote.token, number: number, start: look.start,
       isOwn: number == kq_process(), look: look)
-    knote.pointee.platform.listPosition = others.append(other)
-    knote.pointee.platform.place = .lookedAt
+    knote.platform.listPosition = others.append(other)
+    knote.platform.place = .lookedAt
     if !other.isOwn { strangers += 1 }
     if look.has_ended { hurry() } else { arm() }
   }
 
-  mutating func remove(_ knote: LinuxKnotePointer, _ knotes: borrowing Knotes) {
-    let position = knote.pointee.platform.listPosition
+  mutating func remove(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
+    let position = knote.platform.listPosition
     let moved: KnoteToken?
-    if knote.pointee.platform.place == .child {
+    if knote.platform.place == .child {
       moved = reaper.remove(position)
     } else {
       if !others[Int(position)].isOwn { strangers -= 1 }
       moved = others.remove(position)
     }
-    if let moved { knotes[moved.index].pointee.platform.listPosition = position }
+    if let moved { knotes[moved.index].platform.listPosition = position }
   }
 
   // MARK: When to look
@@ -179,7 +179,7 @@ struct ProcessLooks: ~Copyable {
     _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>, _ written: inout Int
   ) {
     while written < buffer.count, let place = others.next() {
-      let isTold = knotes[others[place].token.index].pointee.status.contains(.ended)
+      let isTold = knotes[others[place].token.index].status.contains(.ended)
       guard !isTold, let end = end(of: others[place]) else { continue }
       buffer[written] = end
       written += 1
@@ -193,9 +193,9 @@ struct ProcessLooks: ~Copyable {
   }
 
   /// The end of a knote's process, where it has ended by now.
-  mutating func end(of knote: LinuxKnotePointer) -> Happening? {
-    let position = knote.pointee.platform.listPosition
-    if knote.pointee.platform.place == .lookedAt {
+  mutating func end(of knote: LinuxKnoteRef) -> Happening? {
+    let position = knote.platform.listPosition
+    if knote.platform.place == .lookedAt {
       lookAtOthers()
       return end(of: others[Int(position)])
     }

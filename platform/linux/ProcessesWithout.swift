@@ -5,17 +5,16 @@ import KQueueCore
 /// PROC where the kernel has no descriptors of processes: what stands between `ProcessLooks`, signals and the connector.
 extension LinuxBackend {
   /// - Throws: ESRCH where there is no such process, or nothing to expect of it; EMFILE, ENFILE, ENOMEM.
-  mutating func lookAt(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let knote = knotes[index]
-    let number = CInt(truncatingIfNeeded: knote.pointee.ident)
+  mutating func lookAt(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+    let number = CInt(truncatingIfNeeded: knote.ident)
     var look = kq_process_look()
     try Errno.check(kq_look_at_process(number, &look))
     try refuseSuccessor(knote, look)
     do throws(Errno) {
       try openLooks()
-      let isChild = number == kq_process() ? false : try addChild(index, knote, number)
+      let isChild = number == kq_process() ? false : try addChild(knote, number)
       if !isChild {
-        try looks.unsafelyUnwrapped.pointee.addOther(index, knote, look)
+        try looks.unsafelyUnwrapped.pointee.addOther(knote, look)
       }
     } catch {
       closeUselessLooks()
@@ -25,11 +24,11 @@ extension LinuxBackend {
 
   /// - Returns: whether it is one.
   private mutating func addChild(
-    _ index: UInt32, _ knote: LinuxKnotePointer, _ number: CInt
+    _ knote: LinuxKnoteRef, _ number: CInt
   ) throws(Errno) -> Bool {
     try listenForChildren()
     do throws(Errno) {
-      try looks.unsafelyUnwrapped.pointee.addChild(index, knote, number)
+      try looks.unsafelyUnwrapped.pointee.addChild(knote, number)
       return true
     } catch {
       listenForChildrenNoMore()
@@ -38,14 +37,14 @@ extension LinuxBackend {
     }
   }
 
-  private func refuseSuccessor(_ knote: LinuxKnotePointer, _ look: kq_process_look) throws(Errno) {
-    guard knote.pointee.status.contains(.born), let birth = families?.pointee.lastBirth, birth != 0 else { return }
+  private func refuseSuccessor(_ knote: LinuxKnoteRef, _ look: kq_process_look) throws(Errno) {
+    guard knote.status.contains(.born), let birth = families?.pointee.lastBirth, birth != 0 else { return }
     if kq_began_after(look.start, birth) { throw Errno(ESRCH) }
   }
 
-  mutating func lookNoMore(_ knote: LinuxKnotePointer, _ knotes: borrowing Knotes) {
+  mutating func lookNoMore(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
     looks?.pointee.remove(knote, knotes)
-    knote.pointee.platform.watch = -1
+    knote.platform.watch = -1
     listenForChildrenNoMore()
     closeUselessLooks()
   }

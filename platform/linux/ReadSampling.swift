@@ -4,9 +4,9 @@ import KQueueCore
 
 /// READ on what can be polled (contract 6.1).
 extension LinuxBackend {
-  func sampleRead(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
-    let descriptor = knote.pointee.descriptor
-    switch knote.pointee.platform.kind(of: descriptor) {
+  func sampleRead(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
+    let descriptor = knote.descriptor
+    switch knote.platform.kind(of: descriptor) {
     case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return sampleStream(knote, bits)
     case KQ_KIND_DATAGRAM: return sampleDatagram(knote, bits)
     case KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH: return sampleBytes(descriptor, bits)
@@ -18,8 +18,8 @@ extension LinuxBackend {
     }
   }
 
-  private func sampleStream(_ knote: LinuxKnotePointer, _ reported: UInt32) -> Readiness {
-    let descriptor = knote.pointee.descriptor
+  private func sampleStream(_ knote: LinuxKnoteRef, _ reported: UInt32) -> Readiness {
+    let descriptor = knote.descriptor
     let bits = withHangup(knote, reported)
     let bytes = kq_readable_bytes(descriptor)
     if bytes < 0 && kq_socket_listens(descriptor) { return sampleListener(knote, bits) }
@@ -28,16 +28,16 @@ extension LinuxBackend {
     // Linux says EPOLLHUP also of a socket that never was connected; that is no end (C-158). With an error it is one:
     // a connect() was given up (C-364).
     let ended = bits.has(EPOLLRDHUP) || failed && bits.has(EPOLLHUP)
-    if knote.pointee.platform.past.contains(.listened) {
+    if knote.platform.past.contains(.listened) {
       if bits.has(EPOLLHUP) && !failed { return Readiness(data: 0, fflags: UInt32(ECONNABORTED), flags: endOfFile) }
-      knote.pointee.platform.past.remove(.listened)
+      knote.platform.past.remove(.listened)
     }
     if failed || ended {
       let error = failed ? UInt32(kq_socket_pending_error(descriptor)) : 0
       return Readiness(data: available, fflags: error, flags: ended ? endOfFile : 0)
     }
     if available == 0 && bits.has(EPOLLIN) && hasBytesBehindMark(descriptor) { return Readiness(data: 1) }
-    let enough = knote.pointee.isAlwaysEnough || bits.has(EPOLLIN) && isEnough(available, knote)
+    let enough = knote.isAlwaysEnough || bits.has(EPOLLIN) && isEnough(available, knote)
     return enough ? Readiness(data: available) : .inactive
   }
 
@@ -51,22 +51,22 @@ extension LinuxBackend {
   }
 
   /// Whether as many bytes wait as the knote, or else the socket, asks for.
-  private func isEnough(_ available: Int, _ knote: LinuxKnotePointer) -> Bool {
-    if knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 {
+  private func isEnough(_ available: Int, _ knote: LinuxKnoteRef) -> Bool {
+    if knote.fflags & UInt32(NOTE_LOWAT) != 0 {
       // More than the buffer holds would never come together.
-      return Int64(available) >= min(knote.pointee.data, Int64(kq_socket_receive_buffer(knote.pointee.descriptor)))
+      return Int64(available) >= min(knote.data, Int64(kq_socket_receive_buffer(knote.descriptor)))
     }
-    let least = Int(kq_socket_low_water(knote.pointee.descriptor))
-    let isPacket = knote.pointee.platform.kind(of: knote.pointee.descriptor) == KQ_KIND_PACKET_STREAM
-    knote.pointee.platform.isPlain = least <= 1 && !isPacket && !validates
+    let least = Int(kq_socket_low_water(knote.descriptor))
+    let isPacket = knote.platform.kind(of: knote.descriptor) == KQ_KIND_PACKET_STREAM
+    knote.platform.isPlain = least <= 1 && !isPacket && !validates
     return available >= least || isPacket
   }
 
   /// A listener that is shut down tells its end (C-362). TCP's then is a socket that never was connected, which only
   /// its past tells; a local one listens on.
-  private func sampleListener(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
-    let descriptor = knote.pointee.descriptor
-    knote.pointee.platform.past.insert(.listened)
+  private func sampleListener(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
+    let descriptor = knote.descriptor
+    knote.platform.past.insert(.listened)
     if bits.has(EPOLLRDHUP) { return Readiness(data: 0, fflags: UInt32(ECONNABORTED), flags: endOfFile) }
     let backlog = bits.has(EPOLLIN) ? Int(kq_socket_backlog(descriptor)) : 0
     let waiting = abs(backlog)
@@ -78,8 +78,8 @@ extension LinuxBackend {
     return backlog > 0 ? Readiness(data: waiting) : Readiness(data: waiting).thenLeft
   }
 
-  private func sampleDatagram(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
-    let descriptor = knote.pointee.descriptor
+  private func sampleDatagram(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
+    let descriptor = knote.descriptor
     let bytes = kq_readable_bytes(descriptor)
     let failed = hasFailed(knote, bits)
     let ended = bits.has(EPOLLRDHUP)

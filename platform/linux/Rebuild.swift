@@ -5,7 +5,7 @@ import KQueueCore
 /// Entries that nobody can remove, and the set that takes the place of the one that has them (contract 4).
 extension LinuxBackend {
   public func origin(of stale: KnoteToken) -> StaleOrigin {
-    let token = EpollToken.knote(stale.index, stale.generation)
+    let token = EpollToken.knote(stale)
     var origin = main.origin(of: token)
     sides.visit { _, set in
       if case .nowhere = origin { origin = set.origin(of: token) }
@@ -50,9 +50,9 @@ extension LinuxBackend {
   ) throws(Errno) {
     enterOwn()
     var place: UInt32 = 0
-    while let index = knotes.next(&place) {
-      try enterAgain(moving: index, knotes)
-      leaveIfReplaced(knotes[index], oldMain, oldSides)
+    while let knote = knotes.next(&place) {
+      try enterAgain(moving: knote, knotes)
+      leaveIfReplaced(knote, oldMain, oldSides)
     }
     if !isIntact { throw Errno(ENOMEM) }
   }
@@ -68,12 +68,11 @@ extension LinuxBackend {
     signals.enter(main)
   }
 
-  private mutating func enterAgain(moving index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let knote = knotes[index]
-    if knote.pointee.kind == .proc { return try enterProcess(index, knotes) }
-    guard knote.pointee.platform.place.isInSet else { return }
+  private mutating func enterAgain(moving knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+    if knote.kind == .proc { return try enterProcess(knote, knotes) }
+    guard knote.platform.place.isInSet else { return }
     do throws(Errno) {
-      try enterInPlace(index, knotes)
+      try enterInPlace(knote, knotes)
     } catch {
       // Closed, or another file's that cannot be polled: its next sample or change finds that out.
       guard error.code == EBADF || error.code == EPERM else { throw error }
@@ -82,20 +81,18 @@ extension LinuxBackend {
 
   /// Where closes go unseen the number may have become another file's just before it was entered: what the old set does
   /// not have is not what was registered.
-  private mutating func leaveIfReplaced(_ knote: LinuxKnotePointer, _ oldMain: EpollSet, _ oldSides: SideSets) {
-    let place = knote.pointee.platform.place
+  private mutating func leaveIfReplaced(_ knote: LinuxKnoteRef, _ oldMain: EpollSet, _ oldSides: SideSets) {
+    let place = knote.platform.place
     guard place.isInSet, let old = place == .main ? oldMain : place.side.flatMap({ oldSides[$0] }),
-      !old.holds(knote.pointee.descriptor)
+      !old.holds(knote.descriptor)
     else { return }
-    try? set(of: knote)?.remove(knote.pointee.descriptor)
-    knote.pointee.platform.place = .none
+    try? set(of: knote)?.remove(knote.descriptor)
+    knote.platform.place = .none
     watched -= 1
   }
 
-  private mutating func enterInPlace(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let knote = knotes[index]
-    try open(knote.pointee.platform.place).add(
-      knote.pointee.descriptor, knote.pointee.epollEvents, EpollToken.knote(index, knote.pointee.generation))
+  private mutating func enterInPlace(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+    try open(knote.platform.place).add(knote)
   }
 
   /// Takes off a new set what it calls news because it is new. An entry that reports once is armed anew.
@@ -109,10 +106,9 @@ extension LinuxBackend {
   ) {
     for place in 0..<Int(max(set.poll(buffer), 0)) {
       guard case .knote(let token, _) = Self.decode(buffer[place]), let knote = knotes.find(token),
-        knote.pointee.has(EV_ONESHOT | EV_DISPATCH), knote.pointee.platform.place.isInSet
+        knote.has(EV_ONESHOT | EV_DISPATCH), knote.platform.place.isInSet
       else { continue }
-      try? set.modify(
-        knote.pointee.descriptor, knote.pointee.epollEvents, EpollToken.knote(token.index, token.generation))
+      try? set.modify(knote)
     }
   }
 
@@ -149,8 +145,8 @@ extension LinuxBackend {
     _ = kq_renumber(main.descriptor, number)
   }
 
-  public mutating func enterAgain(_ index: UInt32, _ knotes: borrowing Knotes) {
-    guard knotes[index].pointee.platform.place.isInSet else { return }
-    try? enterInPlace(index, knotes)
+  public mutating func enterAgain(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
+    guard knote.platform.place.isInSet else { return }
+    try? enterInPlace(knote, knotes)
   }
 }

@@ -6,25 +6,25 @@ import KQueueCore
 /// when they are gone.
 extension LinuxBackend {
   /// - Throws: EBADF, EINVAL: no socket.
-  func attachEmpty(_ knote: LinuxKnotePointer) throws(Errno) -> Backing {
-    let kind = try Errno.check(kq_kind(knote.pointee.descriptor))
+  func attachEmpty(_ knote: LinuxKnoteRef) throws(Errno) -> Backing {
+    let kind = try Errno.check(kq_kind(knote.descriptor))
     switch kq_kind(UInt32(kind)) {
     case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM: break
     default: throw Errno(EINVAL)
     }
-    knote.pointee.standAlways()
+    knote.standAlways()
     return .recorded
   }
 
-  func sampleEmpty(_ knote: LinuxKnotePointer) -> Readiness {
-    let descriptor = knote.pointee.descriptor
-    let wasTold = knote.pointee.has(EV_CLEAR) && knote.pointee.platform.isEmptyTold
+  func sampleEmpty(_ knote: LinuxKnoteRef) -> Readiness {
+    let descriptor = knote.descriptor
+    let wasTold = knote.has(EV_CLEAR) && knote.platform.isEmptyTold
     let bits = UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0))
     let unsent = kq_socket_unsent(descriptor)
     // What a connection that is over had not sent it never will.
     let isOver = bits.has(EPOLLHUP) && bits.has(EPOLLRDHUP)
     let isDone = unsent == 0 || isOver
-    knote.pointee.platform.isEmptyTold = isDone
+    knote.platform.isEmptyTold = isDone
     guard isDone && !wasTold else { return .polled }
     if isOver && !kq_socket_listens(descriptor) {
       let error = bits.has(EPOLLERR) ? UInt32(kq_socket_pending_error(descriptor)) : 0
@@ -34,9 +34,9 @@ extension LinuxBackend {
   }
 
   /// Whether the program has shut the sending side. A socket with an error is not asked, as it would give that away.
-  private func isShut(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Bool {
-    let descriptor = knote.pointee.descriptor
-    guard knote.pointee.platform.kind(of: descriptor) == KQ_KIND_STREAM, !kq_socket_listens(descriptor),
+  private func isShut(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Bool {
+    let descriptor = knote.descriptor
+    guard knote.platform.kind(of: descriptor) == KQ_KIND_STREAM, !kq_socket_listens(descriptor),
       !bits.has(EPOLLERR), !bits.has(EPOLLHUP)
     else { return false }
     return kq_socket_send_shut(descriptor, kq_socket_protocol(descriptor))

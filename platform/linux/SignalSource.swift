@@ -38,7 +38,7 @@ struct SignalSource: ~Copyable {
 
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func prepare(_ knotes: borrowing LinuxBackend.Knotes, in set: EpollSet) throws(Errno) {
-    try knotesOfSignal.reserve { Self.hash(knotes[$0].pointee.signalNumber) }
+    try knotesOfSignal.reserve { Self.hash(knotes[$0].signalNumber) }
     try handled.open(in: set)
     guard descriptor < 0 else { return }
     let own = try EpollSet(high: ())
@@ -56,16 +56,16 @@ struct SignalSource: ~Copyable {
   }
 
   /// - Throws: ENOMEM.
-  mutating func add(_ index: UInt32, _ number: CInt, _ notifier: CInt) throws(Errno) {
+  mutating func add(_ knote: LinuxKnoteRef, _ number: CInt, _ notifier: CInt) throws(Errno) {
     try handled.add(number, notifier)
-    knotesOfSignal.insert(Self.hash(number), index)
+    knotesOfSignal.insert(Self.hash(number), knote.index)
     watched.insert(number)
   }
 
-  mutating func remove(_ index: UInt32, _ number: CInt) {
+  mutating func remove(_ knote: LinuxKnoteRef, _ number: CInt) {
     try? want(number, false)
     handled.remove(number)
-    knotesOfSignal.remove(Self.hash(number), index)
+    knotesOfSignal.remove(Self.hash(number), knote.index)
     watched.remove(number)
   }
 
@@ -113,8 +113,8 @@ struct SignalSource: ~Copyable {
   ) -> Int {
     var written = 0
     wanted.visit { number in
-      guard written < buffer.count, let index = find(number, knotes), knotes[index].pointee.hasOccurred else { return }
-      buffer[written] = knotes[index].pointee.takeOccurrences(index)
+      guard written < buffer.count, let knote = find(number, knotes), knote.hasOccurred else { return }
+      buffer[written] = knote.takeOccurrences()
       written += 1
     }
     settle(knotes)
@@ -126,14 +126,14 @@ struct SignalSource: ~Copyable {
     handled.dropReports()
     var hasFailed = false
     wanted.visit { number in
-      guard let index = find(number, knotes), knotes[index].pointee.hasOccurred else { return }
+      guard let knote = find(number, knotes), knote.hasOccurred else { return }
       if (try? handled.want(number, true)) == nil { hasFailed = true }
     }
     isUnsettled = hasFailed
   }
 
-  private func find(_ number: CInt, _ knotes: borrowing LinuxBackend.Knotes) -> UInt32? {
-    knotesOfSignal.find(Self.hash(number)) { knotes[$0].pointee.ident == UInt(number) }
+  private func find(_ number: CInt, _ knotes: borrowing LinuxBackend.Knotes) -> LinuxKnoteRef? {
+    knotesOfSignal.find(Self.hash(number)) { knotes[$0].ident == UInt(number) }.map { knotes[$0] }
   }
 
   /// Sees to what another thread may not have taken after all, and to handlers that were put in place of ours.

@@ -5,9 +5,8 @@ import KQueueCore
 /// SIGNAL knotes and the kernel.
 extension LinuxBackend {
   /// - Throws: EINVAL (no such signal), EMFILE, ENFILE, ENOMEM.
-  mutating func attachSignal(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
-    let knote = knotes[index]
-    guard let number = CInt(exactly: knote.pointee.ident), kq_signal_exists(number) else { throw Errno(EINVAL) }
+  mutating func attachSignal(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    guard let number = CInt(exactly: knote.ident), kq_signal_exists(number) else { throw Errno(EINVAL) }
     guard kq_signal_can_be_seen(number) else { return .recorded }
     try signals.prepare(knotes, in: main)
     // What came before counts for those who watched then, and not for this one (C-283).
@@ -15,45 +14,44 @@ extension LinuxBackend {
     let notifier = try watchSignal(number)
     let count = kq_signal_count(number)
     kq_signal_await(number, count)
-    knote.pointee.platform.watch = CInt(bitPattern: count)
+    knote.platform.watch = CInt(bitPattern: count)
     do throws(Errno) {
       try signals.listen()
-      try enter(index, number, notifier, isWanted: !knote.pointee.isDisabled)
+      try enter(knote, number, notifier, isWanted: !knote.isDisabled)
     } catch {
       unwatchSignal(number)
       throw error
     }
-    knote.pointee.platform.place = .facility
+    knote.platform.place = .facility
     signals.begin(knotes)
     watched += 1
     return .recorded
   }
 
   private mutating func enter(
-    _ index: UInt32, _ number: CInt, _ notifier: CInt, isWanted: Bool
+    _ knote: LinuxKnoteRef, _ number: CInt, _ notifier: CInt, isWanted: Bool
   ) throws(Errno) {
-    try signals.add(index, number, notifier)
+    try signals.add(knote, number, notifier)
     do throws(Errno) {
       try signals.want(number, isWanted)
     } catch {
-      signals.remove(index, number)
+      signals.remove(knote, number)
       throw error
     }
   }
 
   /// Follows EV_ENABLE and EV_DISABLE. What came meanwhile is found by the count, and reported again.
-  mutating func updateSignal(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let knote = knotes[index]
-    guard knote.pointee.platform.place == .facility else { return }
-    try signals.want(knote.pointee.signalNumber, !knote.pointee.isDisabled)
+  mutating func updateSignal(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+    guard knote.platform.place == .facility else { return }
+    try signals.want(knote.signalNumber, !knote.isDisabled)
     signals.settle(knotes)
   }
 
-  mutating func detachSignal(_ index: UInt32, _ knote: LinuxKnotePointer) {
-    guard knote.pointee.platform.place == .facility else { return }
-    let number = knote.pointee.signalNumber
-    knote.pointee.platform.place = .none
-    signals.remove(index, number)
+  mutating func detachSignal(_ knote: LinuxKnoteRef) {
+    guard knote.platform.place == .facility else { return }
+    let number = knote.signalNumber
+    knote.platform.place = .none
+    signals.remove(knote, number)
     watched -= 1
     unwatchSignal(number)
   }
@@ -75,7 +73,7 @@ extension LinuxBackend {
   }
 }
 
-extension Knote<LinuxKnote> {
+extension KnoteRef<LinuxKnote> {
   var signalNumber: CInt { CInt(truncatingIfNeeded: ident) }
 
   /// Whether the signal came since this was last asked.
@@ -84,11 +82,11 @@ extension Knote<LinuxKnote> {
   }
 
   /// How often the signal came since this was last asked; returns when no notification of it is still to be written.
-  mutating func takeOccurrences(_ index: UInt32) -> Happening {
+  func takeOccurrences() -> Happening {
     let count = kq_signal_count(signalNumber)
     let fresh = count &- CUnsignedInt(bitPattern: platform.watch)
     kq_signal_await(signalNumber, count)
     platform.watch = CInt(bitPattern: count)
-    return Happening(KnoteToken(index: index, generation: generation), bits: 0, data: Int(fresh))
+    return Happening(token, bits: 0, data: Int(fresh))
   }
 }

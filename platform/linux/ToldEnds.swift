@@ -6,42 +6,42 @@ import KQueueCore
 /// acknowledgement of a FIN (C-153), the steps in which a terminal is hung up (C-179) or a connection is reset.
 extension LinuxBackend {
   /// Whether a readiness says an end that was told before. It is the one to compare with from now on.
-  func isOldNews(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Bool {
+  func isOldNews(_ knote: LinuxKnoteRef, _ readiness: Readiness) -> Bool {
     guard comparesEnds(knote) else { return false }
-    let (end, before) = (ToldEnd(readiness), knote.pointee.platform.toldEnd)
-    knote.pointee.platform.toldEnd = end
+    let (end, before) = (ToldEnd(readiness), knote.platform.toldEnd)
+    knote.platform.toldEnd = end
     guard end != .none else { return false }
     // Items are compared by a mark of their own; no more come behind an end.
     if readiness.isLeft { return end == before }
-    let (detail, detailBefore) = (detail(knote, readiness), knote.pointee.platform.mark)
-    knote.pointee.platform.past.remove(.marked)
-    knote.pointee.platform.mark = detail
+    let (detail, detailBefore) = (detail(knote, readiness), knote.platform.mark)
+    knote.platform.past.remove(.marked)
+    knote.platform.mark = detail
     // More bytes behind an end are news, as after an own SHUT_RD; and so is the failure of another connect().
     return end == before && (detail == detailBefore || detail == 0)
   }
 
-  private func comparesEnds(_ knote: LinuxKnotePointer) -> Bool {
-    switch knote.pointee.platform.kind(of: knote.pointee.descriptor) {
-    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return !knote.pointee.wantsUrgent
+  private func comparesEnds(_ knote: LinuxKnoteRef) -> Bool {
+    switch knote.platform.kind(of: knote.descriptor) {
+    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return !knote.wantsUrgent
     // The other side of a master can come back, unnoticed, and end anew.
-    case KQ_KIND_TTY: return !kq_tty_is_master(knote.pointee.descriptor)
+    case KQ_KIND_TTY: return !kq_tty_is_master(knote.descriptor)
     default: return false
     }
   }
 
   /// What an end came with: how many bytes, or the port that the connection which failed had. It takes the place of
   /// the mark, which no end is compared by.
-  private func detail(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> UInt32 {
-    if knote.pointee.isRead && readiness.data != 0 { return UInt32(truncatingIfNeeded: readiness.data) }
-    return readiness.fflags != 0 ? UInt32(kq_socket_port(knote.pointee.descriptor)) : 0
+  private func detail(_ knote: LinuxKnoteRef, _ readiness: Readiness) -> UInt32 {
+    if knote.isRead && readiness.data != 0 { return UInt32(truncatingIfNeeded: readiness.data) }
+    return readiness.fflags != 0 ? UInt32(kq_socket_port(knote.descriptor)) : 0
   }
 
   /// What becomes of an edge that looks like the failure that was told. From a port that the program has chosen every
   /// attempt fails alike, so a failure that has not been taken by the next look is told: the same one again, at worst.
-  func lookAgain(_ knote: LinuxKnotePointer, _ readiness: Readiness) -> Readiness {
+  func lookAgain(_ knote: LinuxKnoteRef, _ readiness: Readiness) -> Readiness {
     switch CInt(bitPattern: readiness.fflags) {
     case ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT:
-      knote.pointee.platform.remember(knote.pointee.platform.mark, isVague: true)
+      knote.platform.remember(knote.platform.mark, isVague: true)
       return .polled
     default: return .inactive
     }

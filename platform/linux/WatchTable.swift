@@ -8,9 +8,9 @@ struct FileWatch: BitwiseCopyable {
   var events: FileEvents
   /// What the file was like when it was last looked at. Not known while no knote is on it.
   var status: FileStatus
-  /// How many knotes there are on the file, and which one it is where there is but one; + 1, 0 is none.
+  /// How many knotes there are on the file, and which one it is where there is but one.
   var sharers: UInt32
-  var only: UInt32
+  var only: KnoteLink
 
   /// Where the directory that this one is in has its watch, and the other way round; places + 1, 0 is none.
   var parent: UInt32
@@ -143,7 +143,7 @@ struct WatchTable: ~Copyable {
 extension FileWatch {
   fileprivate init(_ number: CInt, _ status: FileStatus) {
     self.init(
-      number: number, events: FileEvents(), status: status, sharers: 0, only: 0, parent: 0, firstChild: 0,
+      number: number, events: FileEvents(), status: status, sharers: 0, only: .none, parent: 0, firstChild: 0,
       nextChild: 0, previousChild: 0, told: FileEvents(), movedDirectory: 0, isStale: false, isTold: false,
       next: 0)
   }

@@ -4,9 +4,9 @@ import KQueueCore
 
 /// WRITE on what can be polled (contract 6.2).
 extension LinuxBackend {
-  func sampleWrite(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
-    let descriptor = knote.pointee.descriptor
-    switch knote.pointee.platform.kind(of: descriptor) {
+  func sampleWrite(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
+    let descriptor = knote.descriptor
+    switch knote.platform.kind(of: descriptor) {
     case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return sampleStreamRoom(knote, bits)
     case KQ_KIND_DATAGRAM: return sampleDatagramRoom(knote, bits)
     case KQ_KIND_PIPE_WRITE, KQ_KIND_PIPE_BOTH: return samplePipeRoom(descriptor, bits)
@@ -17,8 +17,8 @@ extension LinuxBackend {
     }
   }
 
-  private func sampleStreamRoom(_ knote: LinuxKnotePointer, _ reported: UInt32) -> Readiness {
-    let descriptor = knote.pointee.descriptor
+  private func sampleStreamRoom(_ knote: LinuxKnoteRef, _ reported: UInt32) -> Readiness {
+    let descriptor = knote.descriptor
     let bits = withHangup(knote, reported)
     let failed = hasFailed(knote, bits)
     if failed || bits.has(EPOLLHUP) {
@@ -35,18 +35,18 @@ extension LinuxBackend {
 
   /// The connect() of a local socket wakes nobody, nor does one that is put off until the first write (C-365), so it
   /// must be looked at again.
-  private func sampleUnconnected(_ knote: LinuxKnotePointer) -> Readiness {
-    let descriptor = knote.pointee.descriptor
-    knote.pointee.platform.forgetTold()
-    switch knote.pointee.platform.transport(of: descriptor) {
+  private func sampleUnconnected(_ knote: LinuxKnoteRef) -> Readiness {
+    let descriptor = knote.descriptor
+    knote.platform.forgetTold()
+    switch knote.platform.transport(of: descriptor) {
     case KQ_PROTOCOL_LOCAL: return .polled
     case KQ_PROTOCOL_TCP: return kq_socket_defers_connect(descriptor) ? .polled : .unsettled
     default: return .inactive
     }
   }
 
-  private func sampleDatagramRoom(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Readiness {
-    let descriptor = knote.pointee.descriptor
+  private func sampleDatagramRoom(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
+    let descriptor = knote.descriptor
     if hasFailed(knote, bits) {
       return Readiness(
         data: Int(kq_socket_room(descriptor)), fflags: UInt32(kq_socket_pending_error(descriptor)))
@@ -55,33 +55,33 @@ extension LinuxBackend {
   }
 
   /// A socket that can be written to, or whose sending side the program has shut (C-197).
-  private func sampleRoom(_ knote: LinuxKnotePointer) -> Readiness {
-    let descriptor = knote.pointee.descriptor
+  private func sampleRoom(_ knote: LinuxKnoteRef) -> Readiness {
+    let descriptor = knote.descriptor
     let room = Int(kq_socket_room(descriptor))
-    let kind = knote.pointee.platform.kind(of: descriptor)
+    let kind = knote.platform.kind(of: descriptor)
     // Packets are not asked: what finds it out looks like a change to whoever waits for one.
-    if kind == KQ_KIND_STREAM && kq_socket_send_shut(descriptor, knote.pointee.platform.transport(of: descriptor)) {
+    if kind == KQ_KIND_STREAM && kq_socket_send_shut(descriptor, knote.platform.transport(of: descriptor)) {
       return Readiness(data: room, flags: endOfFile)
     }
-    let asksForMore = knote.pointee.fflags & UInt32(NOTE_LOWAT) != 0 && Int64(room) < knote.pointee.data
+    let asksForMore = knote.fflags & UInt32(NOTE_LOWAT) != 0 && Int64(room) < knote.data
     guard asksForMore else { return Readiness(data: max(room, 1)) }
     // TCP wakes nobody for more room once there is some.
-    let isLocal = knote.pointee.platform.transport(of: descriptor) == KQ_PROTOCOL_LOCAL
+    let isLocal = knote.platform.transport(of: descriptor) == KQ_PROTOCOL_LOCAL
     return kind == KQ_KIND_STREAM && !isLocal ? .polled : .inactive
   }
 
   /// A connection that fails shows its error a moment before it is hung up.
   @inline(__always)
-  func withHangup(_ knote: LinuxKnotePointer, _ bits: UInt32) -> UInt32 {
+  func withHangup(_ knote: LinuxKnoteRef, _ bits: UInt32) -> UInt32 {
     guard bits.has(EPOLLERR) && !bits.has(EPOLLHUP) else { return bits }
-    return bits | UInt32(max(kq_poll(knote.pointee.descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0))
+    return bits | UInt32(max(kq_poll(knote.descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0))
   }
 
   /// Whether EPOLLERR says that the socket has failed. It comes also where somebody asked for notes in the socket's
   /// error queue and one waits there; a stream that failed is hung up as well.
-  func hasFailed(_ knote: LinuxKnotePointer, _ bits: UInt32) -> Bool {
+  func hasFailed(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Bool {
     guard bits.has(EPOLLERR) else { return false }
-    return bits.has(EPOLLHUP) || !kq_socket_queues_errors(knote.pointee.descriptor)
+    return bits.has(EPOLLHUP) || !kq_socket_queues_errors(knote.descriptor)
   }
 
   private func samplePipeRoom(_ descriptor: CInt, _ bits: UInt32) -> Readiness {

@@ -6,19 +6,18 @@ import KQueueCore
 extension POSIXBackend {
   /// - Throws: ESRCH where there is no such process or nothing to expect of it; ENOTSUP where it is not a child, or
   ///   for what nothing tells of; ENOMEM.
-  mutating func attachProcess(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let knote = knotes[index]
+  mutating func attachProcess(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
     try refuseFamilies(knote)
-    guard knote.pointee.ident > 0, let number = CInt(exactly: knote.pointee.ident) else { throw Errno(ESRCH) }
+    guard knote.ident > 0, let number = CInt(exactly: knote.ident) else { throw Errno(ESRCH) }
     // Of a copied kqueue: its end is recorded. Of the process itself: it has no use for its end.
-    if knote.pointee.status.contains(.ended) || number == kq_process() { return }
+    if knote.status.contains(.ended) || number == kq_process() { return }
     try reaper.reserve()
     try listenForChildren()
     do throws(Errno) {
-      let wantsExit = knote.pointee.fflags & UInt32(NOTE_EXIT) != 0
-      let token = KnoteToken(index: index, generation: knote.pointee.generation)
-      knote.pointee.platform.position = try reaper.add(token, number, wantsExit: wantsExit)
-      knote.pointee.platform.place = .child
+      let wantsExit = knote.fflags & UInt32(NOTE_EXIT) != 0
+      let token = knote.token
+      knote.platform.position = try reaper.add(token, number, wantsExit: wantsExit)
+      knote.platform.place = .child
     } catch {
       listenForChildrenNoMore()
       throw error.code == ECHILD ? Errno(kq_process_exists(number) ? ENOTSUP : ESRCH) : error
@@ -26,16 +25,16 @@ extension POSIXBackend {
     noteChange()
   }
 
-  mutating func detachProcess(_ index: UInt32, _ knotes: borrowing Knotes) {
+  mutating func detachProcess(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) {
     mayTellGone = true
-    let position = knotes[index].pointee.platform.position
-    if let moved = reaper.remove(position) { knotes[moved.index].pointee.platform.position = position }
+    let position = knote.platform.position
+    if let moved = reaper.remove(position) { knotes[moved.index].platform.position = position }
     listenForChildrenNoMore()
   }
 
   /// Nothing in POSIX tells what a process does.
-  func refuseFamilies(_ knote: POSIXKnotePointer) throws(Errno) {
-    if knote.pointee.fflags & UInt32(NOTE_FORK | NOTE_EXEC | NOTE_TRACK) != 0 { throw Errno(ENOTSUP) }
+  func refuseFamilies(_ knote: POSIXKnoteRef) throws(Errno) {
+    if knote.fflags & UInt32(NOTE_FORK | NOTE_EXEC | NOTE_TRACK) != 0 { throw Errno(ENOTSUP) }
   }
 
   // MARK: SIGCHLD

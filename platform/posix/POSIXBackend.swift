@@ -203,7 +203,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     table = PollTable()
     (quiet, polled, isGathering) = (PollList(), 0, false)
     var place: UInt32 = 0
-    while let index = knotes.next(&place) { enterAnew(index, knotes) }
+    while let knote = knotes.next(&place) { enterAnew(knote, knotes) }
     noteChange()
   }
 

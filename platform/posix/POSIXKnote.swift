@@ -66,9 +66,9 @@ public struct POSIXKnote: BitwiseCopyable {
   }
 }
 
-public typealias POSIXKnotePointer = UnsafeMutablePointer<Knote<POSIXKnote>>
+public typealias POSIXKnoteRef = KnoteRef<POSIXKnote>
 
-extension Knote<POSIXKnote> {
+extension KnoteRef<POSIXKnote> {
   /// The bits of poll(2) that the filter is about.
   var interest: Int16 {
     if kind == .write { return Int16(POLLOUT) }

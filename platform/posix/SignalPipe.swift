@@ -15,28 +15,27 @@ struct SignalWatch: Listed {
 /// listens. What every thread blocks is looked for by sigpending(2) (contract 6.14).
 extension POSIXBackend {
   /// - Throws: EINVAL (no such signal), ENOMEM.
-  mutating func attachSignal(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let knote = knotes[index]
-    guard let number = CInt(exactly: knote.pointee.ident), kq_signal_exists(number) else { throw Errno(EINVAL) }
+  mutating func attachSignal(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+    guard let number = CInt(exactly: knote.ident), kq_signal_exists(number) else { throw Errno(EINVAL) }
     guard kq_signal_can_be_seen(number) else { return }
     try signals.reserve()
     // What came before counts for those who watched then, and not for this one (C-283).
     collectPending()
     try listener.listen(to: number, pipe.writing)
     kq_signal_withhold(number)
-    knote.pointee.platform.place = .signal
-    knote.pointee.platform.position = signals.append(
+    knote.platform.place = .signal
+    knote.platform.position = signals.append(
       SignalWatch(
-        token: KnoteToken(index: index, generation: knote.pointee.generation), number: number,
+        token: knote.token, number: number,
         seen: kq_signal_count(number)))
     mayBeToldAgain = true
     noteChange()
   }
 
-  mutating func detachSignal(_ index: UInt32, _ knotes: borrowing Knotes) {
-    let position = knotes[index].pointee.platform.position
+  mutating func detachSignal(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) {
+    let position = knote.platform.position
     let number = signals[Int(position)].number
-    if let moved = signals.remove(position) { knotes[moved.index].pointee.platform.position = position }
+    if let moved = signals.remove(position) { knotes[moved.index].platform.position = position }
     mayTellGone = true
     listener.unlisten(to: number, isWanted: number == kq_child_signal() && reaper.count > 0)
   }
@@ -57,8 +56,7 @@ extension POSIXBackend {
 
   /// Has the pipe made readable for those that can be delivered, and for no others (C-100).
   mutating func listenAsEnabled(_ knotes: borrowing Knotes) {
-    for place in 0..<signals.count where signals[place].listens == knotes[signals[place].token.index].pointee.isDisabled
-    {
+    for place in 0..<signals.count where signals[place].listens == knotes[signals[place].token.index].isDisabled {
       let number = signals[place].number
       signals[place].listens.toggle()
       let isForChildren = number == kq_child_signal() && reaper.count > 0

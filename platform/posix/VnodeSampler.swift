@@ -12,54 +12,51 @@ struct SampledFile: Listed {
 /// one waits. What was done and undone between two looks is not seen.
 extension POSIXBackend {
   /// - Throws: EBADF; EINVAL where it is no file; ENOMEM.
-  mutating func attachVnode(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let knote = knotes[index]
-    let sample = try FileSample(of: knote.pointee.descriptor)
+  mutating func attachVnode(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+    let sample = try FileSample(of: knote.descriptor)
     var values = sample.values
     guard kq_can_have_name(&values, pipe.device) else { throw Errno(EINVAL) }
     try files.reserve()
-    knote.pointee.platform.place = .sampled
-    knote.pointee.platform.position = files.append(
-      SampledFile(token: KnoteToken(index: index, generation: knote.pointee.generation), sample: sample))
+    knote.platform.place = .sampled
+    knote.platform.position = files.append(
+      SampledFile(token: knote.token, sample: sample))
     noteChange()
   }
 
-  mutating func detachVnode(_ index: UInt32, _ knotes: borrowing Knotes) {
-    let position = knotes[index].pointee.platform.position
-    if let moved = files.remove(position) { knotes[moved.index].pointee.platform.position = position }
+  mutating func detachVnode(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) {
+    let position = knote.platform.position
+    if let moved = files.remove(position) { knotes[moved.index].platform.position = position }
   }
 
-  public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
-    knotes[index].pointee.kind == .vnode && !isSameFile(knotes[index])
+  public mutating func isGone(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) -> Bool {
+    knote.kind == .vnode && !isSameFile(knote)
   }
 
-  func isSameSampledFile(_ knote: POSIXKnotePointer) throws(Errno) -> Bool {
-    let now = try FileSample(of: knote.pointee.descriptor)
-    return files[Int(knote.pointee.platform.position)].sample.isSameFile(as: now)
+  func isSameSampledFile(_ knote: POSIXKnoteRef) throws(Errno) -> Bool {
+    let now = try FileSample(of: knote.descriptor)
+    return files[Int(knote.platform.position)].sample.isSameFile(as: now)
   }
 
-  public mutating func earlier(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? {
-    guard knotes[index].pointee.platform.place == .sampled else { return nil }
-    return change(Int(knotes[index].pointee.platform.position), knotes)
+  public mutating func earlier(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) -> Happening? {
+    guard knote.platform.place == .sampled else { return nil }
+    return change(Int(knote.platform.position), knotes)
   }
 
-  public func baseline(_ index: UInt32, _ knotes: borrowing Knotes) -> FileSample {
-    let knote = knotes[index]
-    return knote.pointee.platform.place == .sampled ? files[Int(knote.pointee.platform.position)].sample : FileSample()
+  public func baseline(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) -> FileSample {
+    return knote.platform.place == .sampled ? files[Int(knote.platform.position)].sample : FileSample()
   }
 
-  public func changes(_ index: UInt32, _ knotes: borrowing Knotes, since baseline: FileSample) -> Happening? {
-    let knote = knotes[index]
-    guard knote.pointee.platform.place == .sampled else { return nil }
-    let now = files[Int(knote.pointee.platform.position)].sample
+  public func changes(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes, since baseline: FileSample) -> Happening? {
+    guard knote.platform.place == .sampled else { return nil }
+    let now = files[Int(knote.platform.position)].sample
     let notes = now.isSameFile(as: baseline) ? baseline.notes(now) : 0
-    return notes == 0 ? nil : Happening(KnoteToken(index: index, generation: knote.pointee.generation), bits: notes)
+    return notes == 0 ? nil : Happening(knote.token, bits: notes)
   }
 
   /// What has changed of a file since it was last looked at.
   private func change(_ place: Int, _ knotes: borrowing Knotes) -> Happening? {
     let file = files[place]
-    let descriptor = knotes[file.token.index].pointee.descriptor
+    let descriptor = knotes[file.token.index].descriptor
     // Closed unseen: a delivery or a change finds that out.
     guard let now = try? FileSample(of: descriptor), now.isSameFile(as: file.sample) else { return nil }
     files[place].sample = now

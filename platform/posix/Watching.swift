@@ -4,87 +4,84 @@ import KQueueCore
 
 /// Registration of knotes on descriptors.
 extension POSIXBackend {
-  public mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
-    switch knotes[index].pointee.kind {
-    case .signal: try attachSignal(index, knotes)
-    case .proc: try attachProcess(index, knotes)
-    case .vnode: try attachVnode(index, knotes)
-    default: return try attachCondition(index, knotes)
+  public mutating func attach(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    switch knote.kind {
+    case .signal: try attachSignal(knote, knotes)
+    case .proc: try attachProcess(knote, knotes)
+    case .vnode: try attachVnode(knote, knotes)
+    default: return try attachCondition(knote, knotes)
     }
     return .kernel
   }
 
-  private mutating func attachCondition(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
-    let knote = knotes[index]
-    let kind = try Errno.check(kq_posix_kind(knote.pointee.descriptor))
-    knote.pointee.platform.identity = try identity(of: knote.pointee.descriptor)
+  private mutating func attachCondition(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+    let kind = try Errno.check(kq_posix_kind(knote.descriptor))
+    knote.platform.identity = try identity(of: knote.descriptor)
     switch kq_posix_kind(UInt32(kind)) {
     case KQ_POSIX_FILE, KQ_POSIX_DIRECTORY:
-      if knote.pointee.kind == .except { throw Errno(EINVAL) }
-      knote.pointee.platform.place = .file
+      if knote.kind == .except { throw Errno(EINVAL) }
+      knote.platform.place = .file
       return .recorded
     default: break
     }
-    if knote.pointee.descriptor == pipe.reading { throw Errno(EINVAL) }  // in itself (C-106)
-    if knote.pointee.kind == .write { try refuseBrokenPipe(knote.pointee.descriptor) }
+    if knote.descriptor == pipe.reading { throw Errno(EINVAL) }  // in itself (C-106)
+    if knote.kind == .write { try refuseBrokenPipe(knote.descriptor) }
     try reserveLists()
     noteConnection(knote)
-    knote.pointee.platform.hasListened = knote.pointee.kind == .read && kq_listens(knote.pointee.descriptor)
-    settle(index, knotes)
+    knote.platform.hasListened = knote.kind == .read && kq_listens(knote.descriptor)
+    settle(knote, knotes)
     return .kernel
   }
 
-  public mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let knote = knotes[index]
-    if knote.pointee.kind == .signal { return }
-    if knote.pointee.kind == .proc { return try refuseFamilies(knote) }
-    if !kq_is_open(knote.pointee.descriptor) { throw Errno(EBADF) }
+  public mutating func update(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+    if knote.kind == .signal { return }
+    if knote.kind == .proc { return try refuseFamilies(knote) }
+    if !kq_is_open(knote.descriptor) { throw Errno(EBADF) }
     if !isSameFile(knote) { throw Errno(ENOENT) }
-    if knote.pointee.kind == .vnode { return }
-    knote.pointee.platform.repeats = 0
-    if knote.pointee.platform.place != .file { return settle(index, knotes) }
-    knote.pointee.platform.hasEnded = false
-    knote.pointee.platform.wasTold = false
+    if knote.kind == .vnode { return }
+    knote.platform.repeats = 0
+    if knote.platform.place != .file { return settle(knote, knotes) }
+    knote.platform.hasEnded = false
+    knote.platform.wasTold = false
   }
 
-  public mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let knote = knotes[index]
-    if knote.pointee.kind == .signal || knote.pointee.kind == .proc { return abandon(index, knotes) }
+  public mutating func detach(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+    if knote.kind == .signal || knote.kind == .proc { return abandon(knote, knotes) }
     let isSame = isSameFile(knote)
-    abandon(index, knotes)
-    if !kq_is_open(knote.pointee.descriptor) { throw Errno(EBADF) }
+    abandon(knote, knotes)
+    if !kq_is_open(knote.descriptor) { throw Errno(EBADF) }
     if !isSame { throw Errno(ENOENT) }
   }
 
-  public mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes) {
-    let place = knotes[index].pointee.platform.place
+  public mutating func abandon(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) {
+    let place = knote.platform.place
     switch place {
     case .none: return
-    case .signal: detachSignal(index, knotes)
-    case .child: detachProcess(index, knotes)
-    case .sampled: detachVnode(index, knotes)
+    case .signal: detachSignal(knote, knotes)
+    case .child: detachProcess(knote, knotes)
+    case .sampled: detachVnode(knote, knotes)
     case .file: break
     case .awaited, .quiet, .idle:
       polled -= 1
-      take(index, knotes)
+      take(knote, knotes)
       dismissSleepers()
     }
-    knotes[index].pointee.platform.place = .none
+    knote.platform.place = .none
   }
 
   // MARK: Lists
 
   /// Enters a knote that stood in a list into a new one.
-  mutating func enterAnew(_ index: UInt32, _ knotes: borrowing Knotes) {
-    switch knotes[index].pointee.platform.place {
+  mutating func enterAnew(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) {
+    switch knote.platform.place {
     case .none, .file, .signal, .child, .sampled: return
-    case .awaited, .quiet, .idle: knotes[index].pointee.platform.place = .idle
+    case .awaited, .quiet, .idle: knote.platform.place = .idle
     }
     do throws(Errno) {
       try reserveLists()
-      settle(index, knotes)
+      settle(knote, knotes)
     } catch {
-      knotes[index].pointee.platform.place = .none  // as if it were closed
+      knote.platform.place = .none  // as if it were closed
     }
   }
 
@@ -96,42 +93,41 @@ extension POSIXBackend {
   }
 
   /// Has poll(2) asked for a knote, or not where it is disabled.
-  private mutating func settle(_ index: UInt32, _ knotes: borrowing Knotes) {
-    knotes[index].pointee.platform.plainLooks = 0
-    move(index, to: .idle, knotes)
-    if !knotes[index].pointee.isDisabled { move(index, to: .awaited, knotes) }
+  private mutating func settle(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) {
+    knote.platform.plainLooks = 0
+    move(knote, to: .idle, knotes)
+    if !knote.isDisabled { move(knote, to: .awaited, knotes) }
   }
 
-  mutating func move(_ index: UInt32, to place: POSIXKnote.Place, _ knotes: borrowing Knotes) {
-    let knote = knotes[index]
-    if knote.pointee.platform.place == place { return }
-    take(index, knotes)
-    let token = KnoteToken(index: index, generation: knote.pointee.generation)
+  mutating func move(_ knote: POSIXKnoteRef, to place: POSIXKnote.Place, _ knotes: borrowing Knotes) {
+    if knote.platform.place == place { return }
+    take(knote, knotes)
+    let token = knote.token
     // A threshold of nothing that was found to be no condition, or was told under EV_CLEAR, is always reached no more.
-    let isAlways = knote.pointee.isAlwaysEnough && knote.pointee.platform.place != .quiet
-    knote.pointee.platform.place = place
+    let isAlways = knote.isAlwaysEnough && knote.platform.place != .quiet
+    knote.platform.place = place
     switch place {
     case .awaited:
-      let descriptor = isAlways ? PollList.always : knote.pointee.descriptor
-      knote.pointee.platform.position = table.append(descriptor, knote.pointee.interest, token)
+      let descriptor = isAlways ? PollList.always : knote.descriptor
+      knote.platform.position = table.append(descriptor, knote.interest, token)
       noteChange()
     case .quiet:
-      knote.pointee.platform.position = UInt32(quiet.count)
-      quiet.append(knote.pointee.descriptor, knote.pointee.interest, token)
+      knote.platform.position = UInt32(quiet.count)
+      quiet.append(knote.descriptor, knote.interest, token)
     case .none, .idle, .file, .signal, .child, .sampled: break
     }
   }
 
   /// Takes a knote out of its list.
-  private mutating func take(_ index: UInt32, _ knotes: borrowing Knotes) {
-    let position = knotes[index].pointee.platform.position
+  private mutating func take(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) {
+    let position = knote.platform.position
     let moved: KnoteToken?
-    switch knotes[index].pointee.platform.place {
+    switch knote.platform.place {
     case .awaited: moved = table.remove(position)
     case .quiet: moved = quiet.remove(Int(position))
     case .none, .idle, .file, .signal, .child, .sampled: return
     }
-    if let moved { knotes[moved.index].pointee.platform.position = position }
+    if let moved { knotes[moved.index].platform.position = position }
   }
 
   // MARK: What a number names
@@ -146,17 +142,17 @@ extension POSIXBackend {
 
   /// Nobody polls for it between two calls, so what waits for its delivery keeps the kqueue's descriptor readable.
   @inline(__always)
-  public func reportsByLevel(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { false }
+  public func reportsByLevel(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) -> Bool { false }
 
-  public mutating func isOnSameFile(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
-    isSameFile(knotes[index])
+  public mutating func isOnSameFile(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) -> Bool {
+    isSameFile(knote)
   }
 
   /// Where fstat(2) fails of an open file, for lack of memory or of a server, nothing is known, and a knote stays.
-  func isSameFile(_ knote: POSIXKnotePointer) -> Bool {
+  func isSameFile(_ knote: POSIXKnoteRef) -> Bool {
     do throws(Errno) {
-      if knote.pointee.platform.place == .sampled { return try isSameSampledFile(knote) }
-      return try identity(of: knote.pointee.descriptor) == knote.pointee.platform.identity
+      if knote.platform.place == .sampled { return try isSameSampledFile(knote) }
+      return try identity(of: knote.descriptor) == knote.platform.identity
     } catch {
       return error.code != EBADF
     }

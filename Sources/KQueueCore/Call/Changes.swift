@@ -15,14 +15,14 @@ extension KQueue where Backend: ~Copyable {
       dropIfClosed(CInt(truncatingIfNeeded: change.ident))
     }
     try refuse(change, filter)
-    guard let index = table.find(filter, change.ident, knotes) else { return try create(change, filter) }
-    if change.has(EV_DELETE) { return try delete(index, change, filter) }
+    guard let knote = table.find(filter, change.ident, knotes) else { return try create(change, filter) }
+    if change.has(EV_DELETE) { return try delete(knote, change, filter) }
     do throws(Errno) {
-      try modify(index, change, filter)
+      try modify(knote, change, filter)
     } catch {
       guard filter.watchesDescriptor && (error.code == EBADF || error.code == ENOENT) else { throw error }
       // The number was closed unseen, so this knote is gone; the number may be another file's (C-123 to C-125).
-      lose(index, wasReported: false)
+      lose(knote, wasReported: false)
       try create(change, filter)
     }
   }
@@ -42,32 +42,32 @@ extension KQueue where Backend: ~Copyable {
     guard change.has(EV_ADD) else { throw Errno(filter.watchesDescriptor && !isOpen(change.ident) ? EBADF : ENOENT) }
     if filter.watchesDescriptor { try refuseClosed(CInt(truncatingIfNeeded: change.ident)) }
     if change.has(EV_FORCEONESHOT) { try backend.prepareWake() }
-    let index = try knotes.allocate()
-    knotes[index].pointee.register(change, filter)
-    knotes[index].pointee.status.formUnion(status)
+    let knote = try knotes.allocate()
+    knote.register(change, filter)
+    knote.status.formUnion(status)
     do throws(Errno) {
-      try table.insert(index, filter, knotes)
+      try table.insert(knote, filter, knotes)
     } catch {
-      knotes.free(index)
+      knotes.free(knote)
       throw error
     }
     do throws(Errno) {
       if filter.watchesDescriptor {
         Backend.reach(.listed)
-        try track(index)
+        try track(knote)
         Backend.reach(.watched)
       }
-      try attach(index, change, filter)
+      try attach(knote, change, filter)
     } catch {
-      discard(index, filter)
+      discard(knote, filter)
       throw error
     }
-    knotes.complete(index)
+    knotes.complete(knote)
     if filter.watchesDescriptor {
       Backend.reach(.attached)
-      try requireWatched(index, filter)
+      try requireWatched(knote, filter)
     }
-    if change.has(EV_FORCEONESHOT) { force(index) }
+    if change.has(EV_FORCEONESHOT) { force(knote) }
   }
 
   /// Refuses a number that is not open before memory is taken for it, which grows with the number (C-357). Where there
@@ -79,50 +79,49 @@ extension KQueue where Backend: ~Copyable {
 
   /// Removes a new knote whose number was closed while it was attached. A close from now on finds what the platform
   /// has of it; one that came before may have been too early for that.
-  private mutating func requireWatched(_ index: UInt32, _ filter: Filter) throws(Errno) {
-    guard let tracking, !tracking.registry.isWatching(knotes[index].pointee.descriptor, tracking.slot) else { return }
-    try? remove(index, filter)
+  private mutating func requireWatched(_ knote: KnoteRef, _ filter: Filter) throws(Errno) {
+    guard let tracking, !tracking.registry.isWatching(knote.descriptor, tracking.slot) else { return }
+    try? remove(knote, filter)
     throw Errno(EBADF)
   }
 
-  private mutating func modify(_ index: UInt32, _ change: Kevent, _ filter: Filter) throws(Errno) {
+  private mutating func modify(_ knote: KnoteRef, _ change: Kevent, _ filter: Filter) throws(Errno) {
     if change.has(EV_FORCEONESHOT) { try backend.prepareWake() }
-    let before = knotes[index].pointee
-    undo.begin(index, before)
+    let before = knote.record
+    undo.begin(knote, before)
     defer { undo.end() }
-    knotes[index].pointee.enable(change)
+    knote.enable(change)
     do throws(Errno) {
-      try modify(index, change, as: filter)
+      try modify(knote, change, as: filter)
     } catch {
-      restore(index, before)
+      restore(knote, before)
       throw error
     }
-    if !change.has(EV_KEEPUDATA) { knotes[index].pointee.udata = change.udata }
-    if knotes[index].pointee.isDisabled { deactivate(index) }
-    if change.has(EV_FORCEONESHOT) { force(index) }
-    if knotes[index].pointee.status.contains(.forced) { activate(index) }
-    if knotes[index].pointee.status.contains(.ended) { removeIfOver(index) }
+    if !change.has(EV_KEEPUDATA) { knote.udata = change.udata }
+    if knote.isDisabled { deactivate(knote) }
+    if change.has(EV_FORCEONESHOT) { force(knote) }
+    if knote.status.contains(.forced) { activate(knote) }
+    if knote.status.contains(.ended) { removeIfOver(knote) }
   }
 
   /// Undoes a change that failed. What happened up to then stays recorded, and to be told.
-  private mutating func restore(_ index: UInt32, _ before: Knote<Backend.KnoteState>) {
-    let knote = knotes[index]
-    knote.pointee.fflags = before.fflags
-    knote.pointee.data = before.data
-    if before.isDisabled { knote.pointee.status.insert(.disabled) } else { knote.pointee.status.remove(.disabled) }
-    if before.isDisabled { deactivate(index) } else if knote.pointee.status.contains(.active) { activate(index) }
+  private mutating func restore(_ knote: KnoteRef, _ before: Knote<Backend.KnoteState>) {
+    knote.fflags = before.fflags
+    knote.data = before.data
+    if before.isDisabled { knote.status.insert(.disabled) } else { knote.status.remove(.disabled) }
+    if before.isDisabled { deactivate(knote) } else if knote.status.contains(.active) { activate(knote) }
   }
 
   /// EV_FORCEONESHOT: delivers the knote once, whatever its condition.
-  private mutating func force(_ index: UInt32) {
-    knotes[index].pointee.flags |= UInt16(EV_ONESHOT)
-    knotes[index].pointee.status.insert(.forced)
-    activate(index)
+  private mutating func force(_ knote: KnoteRef) {
+    knote.flags |= UInt16(EV_ONESHOT)
+    knote.status.insert(.forced)
+    activate(knote)
   }
 
-  private mutating func delete(_ index: UInt32, _ change: Kevent, _ filter: Filter) throws(Errno) {
+  private mutating func delete(_ knote: KnoteRef, _ change: Kevent, _ filter: Filter) throws(Errno) {
     do throws(Errno) {
-      try remove(index, filter)
+      try remove(knote, filter)
     } catch {
       // It was gone with its number's former file, so that EV_ADD makes one (C-045, C-124).
       guard filter.watchesDescriptor && change.has(EV_ADD) else { throw error }
@@ -148,9 +147,9 @@ extension Kevent {
   }
 }
 
-extension Knote {
+extension KnoteRef {
   /// Fills a new knote from the change that makes it.
-  fileprivate mutating func register(_ change: Kevent, _ filter: Filter) {
+  fileprivate func register(_ change: Kevent, _ filter: Filter) {
     ident = change.ident
     self.filter = change.filter
     flags = change.flags & UInt16(EV_ADD | EV_CLEAR | EV_ONESHOT | EV_DISPATCH | EV_RECEIPT) | filter.impliedFlags
@@ -160,7 +159,7 @@ extension Knote {
     if change.has(EV_DISABLE) { status.insert(.disabled) }
   }
 
-  fileprivate mutating func enable(_ change: Kevent) {
+  fileprivate func enable(_ change: Kevent) {
     if change.has(EV_ENABLE) { status.remove(.disabled) }
     if change.has(EV_DISABLE) { status.insert(.disabled) }
   }

@@ -17,9 +17,9 @@ extension KQueue where Backend: ~Copyable {
       }
       guard let report = take(report, asked) else { continue }
       if ready.isEmpty && delivered < events.count {
-        deliver(report.index, report.reported, to: events, &delivered)
+        deliver(report.knote, report.reported, to: events, &delivered)
       } else {
-        queue(report.index, report.reported)
+        queue(report.knote, report.reported)
       }
     }
     let count = deliverReady(to: events, after: delivered)
@@ -33,7 +33,7 @@ extension KQueue where Backend: ~Copyable {
   mutating func queueReports(_ reports: Int, of buffer: Buffer, asked: UInt32) {
     beginPass()
     for place in 0..<reports {
-      if let (index, reported) = take(Backend.decode(buffer[place]), asked) { queue(index, reported) }
+      if let (knote, reported) = take(Backend.decode(buffer[place]), asked) { queue(knote, reported) }
     }
   }
 
@@ -43,38 +43,38 @@ extension KQueue where Backend: ~Copyable {
   @inline(__always)
   private func deliverPlain(_ report: Report, to events: Eventlist, at place: Int) -> Bool {
     guard case .knote(let token, let reported) = report, let knote = knotes.find(token),
-      knote.pointee.status == .resting && !knote.pointee.has(EV_ONESHOT | EV_CLEAR | EV_DISPATCH)
+      knote.status == .resting && !knote.has(EV_ONESHOT | EV_CLEAR | EV_DISPATCH)
     else { return false }
     let bytes = declinesData ? declined(knote, reported) : backend.plainBytes(knote, reported: reported)
     guard bytes > 0 else { return false }
-    events.write(entry(knote, Readiness(data: bytes)), at: place, extensions.find(token.index, knotes))
+    events.write(entry(knote, Readiness(data: bytes)), at: place, extensions.find(knote))
     return true
   }
 
   /// What is said of a report of bytes where the program does without their number.
   /// - Returns: 1, or 0 where the report says something else.
   @inline(__always)
-  private func declined(_ knote: KnoteSlab<Backend.KnoteState>.Pointer, _ reported: UInt32) -> Int {
+  private func declined(_ knote: KnoteRef, _ reported: UInt32) -> Int {
     backend.isPlainlyReadable(knote, reported: reported) ? 1 : 0
   }
 
   /// Follows one report.
   /// - Returns: the knote that may have something to deliver by it, and what was reported.
   @inline(__always)
-  private mutating func take(_ report: Report, _ asked: UInt32) -> (index: UInt32, reported: UInt32)? {
+  private mutating func take(_ report: Report, _ asked: UInt32) -> (knote: KnoteRef, reported: UInt32)? {
     switch report {
     case .knote(let token, let reported):
       guard let knote = knotes.find(token) else {
         stale.note(token, in: pass, asked: asked)
         return nil
       }
-      if knote.pointee.status.contains(.recorded) {
-        noteReport(token.index, reported)
+      if knote.status.contains(.recorded) {
+        noteReport(knote, reported)
         return nil
       }
-      if knote.pointee.isDisabled { return nil }
-      if knote.pointee.status.rawValue & KnoteStatus.lookedAt != 0 { leaveLooks(token.index) }
-      return (token.index, reported)
+      if knote.isDisabled { return nil }
+      if knote.status.rawValue & KnoteStatus.lookedAt != 0 { leaveLooks(knote) }
+      return (knote, reported)
     case .wake: wakePending = false
     case .timer(let clock): expireTimers(clock)
     case .more(let source): gather(source)
@@ -85,10 +85,10 @@ extension KQueue where Backend: ~Copyable {
 
   /// Takes a knote out of the lists of what nobody reports.
   @inline(never)
-  private mutating func leaveLooks(_ index: UInt32) {
-    unsettled.remove(index, knotes)
-    polled.remove(index, knotes)
-    told.remove(index, knotes)
+  private mutating func leaveLooks(_ knote: KnoteRef) {
+    unsettled.remove(knote, knotes)
+    polled.remove(knote, knotes)
+    told.remove(knote, knotes)
   }
 
   @inline(__always)
@@ -97,10 +97,10 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Queues a knote with the readiness that the system reported, for this pass.
-  private mutating func queue(_ index: UInt32, _ reported: UInt32) {
-    knotes[index].pointee.occurrence = UInt64(pass) << 32 | UInt64(reported)
-    knotes[index].pointee.status.remove(.again)
-    enqueue(index)
+  private mutating func queue(_ knote: KnoteRef, _ reported: UInt32) {
+    knote.occurrence = UInt64(pass) << 32 | UInt64(reported)
+    knote.status.remove(.again)
+    enqueue(knote)
   }
 
   /// Queues the knotes of reports that stand elsewhere.
@@ -139,33 +139,32 @@ extension KQueue where Backend: ~Copyable {
   /// - Returns: whether there is such a knote still.
   @discardableResult
   mutating func note(_ happening: Happening) -> Bool {
-    let index = happening.token.index
     if happening.isLoss {
       noteLoss()
       return true
     }
     guard let knote = knotes.find(happening.token) else { return false }
-    if knote.pointee.status.contains(.recorded) {
-      note(index, happening)
-    } else if !knote.pointee.isDisabled {
-      leaveLooks(index)
-      queue(index, happening.bits)
+    if knote.status.contains(.recorded) {
+      note(knote, happening)
+    } else if !knote.isDisabled {
+      leaveLooks(knote)
+      queue(knote, happening.bits)
       // Its siblings may have gone when they were delivered. By edges it would be reported anew; and one that is about
       // to be disabled would be reported once more for nothing (C-351): EV_ENABLE sees to that.
-      if !knote.pointee.has(EV_CLEAR | EV_DISPATCH) { leaveAlone(knote.pointee.descriptor) }
+      if !knote.has(EV_CLEAR | EV_DISPATCH) { leaveAlone(knote.descriptor) }
     }
     return true
   }
 
   /// Takes note of a report of a knote that records.
-  private mutating func noteReport(_ index: UInt32, _ reported: UInt32) {
+  private mutating func noteReport(_ knote: KnoteRef, _ reported: UInt32) {
     let shield = Shield()
     defer { shield.end() }
-    if let happening = backend.occurrence(index, knotes, reported: reported) {
-      noteWhatCameBefore(index)
+    if let happening = backend.occurrence(knote, knotes, reported: reported) {
+      noteWhatCameBefore(knote)
       note(happening)
     } else {
-      lose(index, wasReported: true)
+      lose(knote, wasReported: true)
     }
   }
 
@@ -175,99 +174,97 @@ extension KQueue where Backend: ~Copyable {
   mutating func deliverReady(to events: Eventlist, after start: Int) -> Int {
     var delivered = start
     ready.beginRound()
-    while delivered < events.count, let index = ready.popOld(knotes) {
-      deliver(index, takeReported(index), to: events, &delivered)
-      knotes[index].pointee.status.remove(.again)
+    while delivered < events.count, let knote = ready.popOld(knotes) {
+      deliver(knote, takeReported(knote), to: events, &delivered)
+      knote.status.remove(.again)
     }
     return delivered
   }
 
   /// What the system reported of a knote in this pass.
   @inline(__always)
-  private func takeReported(_ index: UInt32) -> UInt32? {
-    let occurrence = knotes[index].pointee.occurrence
-    guard occurrence >> 32 == UInt64(pass), !knotes[index].pointee.status.contains(.recorded) else { return nil }
-    knotes[index].pointee.occurrence = 0
+  private func takeReported(_ knote: KnoteRef) -> UInt32? {
+    let occurrence = knote.occurrence
+    guard occurrence >> 32 == UInt64(pass), !knote.status.contains(.recorded) else { return nil }
+    knote.occurrence = 0
     return UInt32(truncatingIfNeeded: occurrence)
   }
 
   /// Delivers one knote, if its condition holds.
   @inline(__always)
-  private mutating func deliver(_ index: UInt32, _ reported: UInt32?, to events: Eventlist, _ delivered: inout Int) {
-    let readiness = sample(index, reported)
-    guard readiness.isActive else { return withhold(index, readiness, wasReported: reported != nil) }
-    events.write(entry(knotes[index], readiness), at: delivered, extensions.find(index, knotes))
+  private mutating func deliver(_ knote: KnoteRef, _ reported: UInt32?, to events: Eventlist, _ delivered: inout Int) {
+    let readiness = sample(knote, reported)
+    guard readiness.isActive else { return withhold(knote, readiness, wasReported: reported != nil) }
+    events.write(entry(knote, readiness), at: delivered, extensions.find(knote))
     delivered &+= 1
-    settle(index, readiness)
+    settle(knote, readiness)
   }
 
   /// Follows a look at a knote that has nothing to deliver.
   @inline(never)
-  private mutating func withhold(_ index: UInt32, _ readiness: Readiness, wasReported: Bool) {
-    if readiness.isUnsettled { unsettled.append(index, knotes) }
-    if readiness.isPolled { lookBeforeLong(index) }
-    if readiness.isGone { lose(index, wasReported: wasReported) }
+  private mutating func withhold(_ knote: KnoteRef, _ readiness: Readiness, wasReported: Bool) {
+    if readiness.isUnsettled { unsettled.append(knote, knotes) }
+    if readiness.isPolled { lookBeforeLong(knote) }
+    if readiness.isGone { lose(knote, wasReported: wasReported) }
   }
 
   /// The entry of a delivery (contract 3.3).
   @inline(__always)
-  private func entry(_ knote: KnoteSlab<Backend.KnoteState>.Pointer, _ readiness: Readiness) -> Kevent {
+  private func entry(_ knote: KnoteRef, _ readiness: Readiness) -> Kevent {
     Kevent(
-      ident: knote.pointee.ident, filter: knote.pointee.filter, flags: knote.pointee.flags | readiness.flags,
-      fflags: readiness.fflags, data: readiness.data, udata: knote.pointee.udata)
+      ident: knote.ident, filter: knote.filter, flags: knote.flags | readiness.flags,
+      fflags: readiness.fflags, data: readiness.data, udata: knote.udata)
   }
 
   @inline(__always)
-  private mutating func sample(_ index: UInt32, _ reported: UInt32?) -> Readiness {
-    let isRecorded = knotes[index].pointee.status.contains(.recorded)
-    if declinesData, !isRecorded, let reported, declined(knotes[index], reported) > 0 { return Readiness(data: 1) }
-    var readiness = isRecorded ? sampleRecorded(index) : backend.sample(index, knotes, reported: reported)
-    if knotes[index].pointee.status.contains(.forced) && !readiness.isGone { readiness.isActive = true }
+  private mutating func sample(_ knote: KnoteRef, _ reported: UInt32?) -> Readiness {
+    let isRecorded = knote.status.contains(.recorded)
+    if declinesData, !isRecorded, let reported, declined(knote, reported) > 0 { return Readiness(data: 1) }
+    var readiness = isRecorded ? sampleRecorded(knote) : backend.sample(knote, knotes, reported: reported)
+    if knote.status.contains(.forced) && !readiness.isGone { readiness.isActive = true }
     return readiness
   }
 
   @inline(never)
-  private mutating func sampleRecorded(_ index: UInt32) -> Readiness {
-    let filter = knotes[index].pointee.kind
-    if filter.recordsOccurrences, let readiness = sampleUnrecorded(index, filter) { return readiness }
-    return sampleRecorded(index, filter)
+  private mutating func sampleRecorded(_ knote: KnoteRef) -> Readiness {
+    let filter = knote.kind
+    if filter.recordsOccurrences, let readiness = sampleUnrecorded(knote, filter) { return readiness }
+    return sampleRecorded(knote, filter)
   }
 
   /// What becomes of a knote that was delivered.
   @inline(__always)
-  private mutating func settle(_ index: UInt32, _ readiness: Readiness) {
-    let knote = knotes[index]
-    if knote.pointee.has(EV_ONESHOT | EV_CLEAR | EV_DISPATCH) { return settleOnce(index, readiness) }
+  private mutating func settle(_ knote: KnoteRef, _ readiness: Readiness) {
+    if knote.has(EV_ONESHOT | EV_CLEAR | EV_DISPATCH) { return settleOnce(knote, readiness) }
     // Level: the kernel reports its own again, ours go to the end.
-    if knote.pointee.status.contains(.recorded) { queueRecorded(index) }
+    if knote.status.contains(.recorded) { queueRecorded(knote) }
   }
 
   @inline(never)
-  private mutating func queueRecorded(_ index: UInt32) {
-    ready.append(index, knotes, isHeld: true)
+  private mutating func queueRecorded(_ knote: KnoteRef) {
+    ready.append(knote, knotes, isHeld: true)
   }
 
   /// What becomes of one that is not delivered again as it is.
   @inline(never)
-  private mutating func settleOnce(_ index: UInt32, _ readiness: Readiness) {
-    let knote = knotes[index]
-    if knote.pointee.status.contains(.born) { return settleBirth(index) }
-    if knote.pointee.has(EV_ONESHOT) {
-      try? remove(index, knote.pointee.kind)
+  private mutating func settleOnce(_ knote: KnoteRef, _ readiness: Readiness) {
+    if knote.status.contains(.born) { return settleBirth(knote) }
+    if knote.has(EV_ONESHOT) {
+      try? remove(knote, knote.kind)
       return
     }
     // First: what is disabled is not looked at again.
-    if knote.pointee.has(EV_DISPATCH) { knote.pointee.status.insert(.disabled) }
-    if knote.pointee.has(EV_CLEAR) && knote.pointee.status.contains(.recorded) {
-      clear(index, isPolled: readiness.isPolled)
+    if knote.has(EV_DISPATCH) { knote.status.insert(.disabled) }
+    if knote.has(EV_CLEAR) && knote.status.contains(.recorded) {
+      clear(knote, isPolled: readiness.isPolled)
     }
-    if readiness.isLeft && knote.pointee.has(EV_CLEAR) { lookAtNext(index) }
+    if readiness.isLeft && knote.has(EV_CLEAR) { lookAtNext(knote) }
   }
 
   /// What is recorded starts from nothing after a delivery under EV_CLEAR.
-  private mutating func clear(_ index: UInt32, isPolled: Bool) {
-    knotes[index].pointee.status.remove(.active)
-    clear(index, knotes[index].pointee.kind)
-    if isPolled { lookBeforeLong(index) }
+  private mutating func clear(_ knote: KnoteRef, isPolled: Bool) {
+    knote.status.remove(.active)
+    clear(knote, knote.kind)
+    if isPolled { lookBeforeLong(knote) }
   }
 }

@@ -117,10 +117,10 @@ extension KQueue where Backend: ~Copyable {
     wakePending = false
     armed = InlineArray(repeating: 0)
     var place: UInt32 = 0
-    while let index = knotes.next(&place) {
-      let filter = knotes[index].pointee.kind
-      guard filter.isPlatforms, filter.recordsOccurrences || !knotes[index].pointee.isDisabled else { continue }
-      try? backend.update(index, knotes)
+    while let knote = knotes.next(&place) {
+      let filter = knote.kind
+      guard filter.isPlatforms, filter.recordsOccurrences || !knote.isDisabled else { continue }
+      try? backend.update(knote, knotes)
     }
   }
 }

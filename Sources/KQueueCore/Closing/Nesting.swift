@@ -8,20 +8,20 @@ extension KQueue where Backend: ~Copyable {
   /// Notes that a new knote on a descriptor is on a kqueue, where it is.
   /// - Returns: as `KQueueRegistry.watch`.
   /// - Throws: ELOOP, ENOMEM.
-  mutating func nest(_ index: UInt32) throws(Errno) -> Bool {
+  mutating func nest(_ knote: KnoteRef) throws(Errno) -> Bool {
     let limit = backend.chainLimit
-    guard limit != .max, let tracking, knotes[index].pointee.kind == .read,
-      let inner = tracking.registry.find(knotes[index].pointee.descriptor), inner.slot != tracking.slot
+    guard limit != .max, let tracking, knote.kind == .read,
+      let inner = tracking.registry.find(knote.descriptor), inner.slot != tracking.slot
     else { return false }
-    let number = knotes[index].pointee.descriptor
+    let number = knote.descriptor
     let isNew = try tracking.registry.nest(inner.slot, in: tracking.slot, number, limit)
-    knotes[index].pointee.status.insert(.nested)
+    knote.status.insert(.nested)
     return isNew
   }
 
   /// Notes that a knote is no more.
-  mutating func unnest(_ index: UInt32) {
-    guard knotes[index].pointee.status.contains(.nested) else { return }
+  mutating func unnest(_ knote: KnoteRef) {
+    guard knote.status.contains(.nested) else { return }
     tracking?.slot.pointee.watchedKqueues.subtract(1, ordering: .relaxed)
   }
 }

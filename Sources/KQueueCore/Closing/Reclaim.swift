@@ -30,38 +30,38 @@ extension KQueue where Backend: ~Copyable {
   /// close are so under a new watch, before which the older ones are removed: none of them outlives it.
   @inline(__always)
   mutating func dropIfClosed(_ number: CInt) {
-    guard table.first(on: number, knotes) != nil, let tracking else { return }
+    guard table.hasKnotes(on: number), let tracking else { return }
     if !tracking.registry.isWatching(number, tracking.slot) { drop(number) }
   }
 
   /// Removes all knotes on a number.
   @inline(never)
   private mutating func drop(_ number: CInt) {
-    while let index = table.first(on: number, knotes) { abandon(index) }
+    while let knote = table.first(on: number, knotes) { abandon(knote) }
   }
 
   /// Removes a knote that the platform has nothing of any more.
-  private mutating func abandon(_ index: UInt32) {
-    knotes.beginRemoval(index)
-    abandonWatch(index)
-    discard(index, knotes[index].pointee.kind)
+  private mutating func abandon(_ knote: KnoteRef) {
+    knotes.beginRemoval(knote)
+    abandonWatch(knote)
+    discard(knote, knote.kind)
   }
 
   /// Removes the knotes on a number that names another file than theirs by now, or none; others were registered since.
   private mutating func dropGone(_ number: CInt) {
     var next = table.first(on: number, knotes)
-    while let index = next {
-      next = knotes[index].pointee.sibling
-      if !backend.isOnSameFile(index, knotes) { abandon(index) }
+    while let knote = next {
+      next = knotes[knote.link]
+      if !backend.isOnSameFile(knote, knotes) { abandon(knote) }
     }
   }
 
   /// Removes a knote whose number turned out to have been closed unseen, and its siblings of that time.
   /// - Parameter wasReported: the system still reports it, for the sake of a duplicate perhaps.
-  mutating func lose(_ index: UInt32, wasReported: Bool) {
-    let token = KnoteToken(index: index, generation: knotes[index].pointee.generation)
-    let number = knotes[index].pointee.descriptor
-    abandon(index)
+  mutating func lose(_ knote: KnoteRef, wasReported: Bool) {
+    let token = knote.token
+    let number = knote.descriptor
+    abandon(knote)
     dropGone(number)
     mayReportStale = true
     hasLost = true
@@ -71,8 +71,8 @@ extension KQueue where Backend: ~Copyable {
   /// Looks at all knotes, where there was no place for a hint.
   private mutating func reclaimAll() {
     var place: UInt32 = 0
-    while let index = knotes.next(&place) {
-      if knotes[index].pointee.kind.watchesDescriptor { reclaim(.doubtful(knotes[index].pointee.descriptor)) }
+    while let knote = knotes.next(&place) {
+      if knote.kind.watchesDescriptor { reclaim(.doubtful(knote.descriptor)) }
     }
   }
 
@@ -81,12 +81,12 @@ extension KQueue where Backend: ~Copyable {
   /// Has closes of a new knote's number told to this kqueue, and removes older knotes where it was closed since it was
   /// looked at last: from now on the new one's watch would be taken for theirs.
   /// - Throws: ELOOP, ENOMEM.
-  mutating func track(_ index: UInt32) throws(Errno) {
+  mutating func track(_ knote: KnoteRef) throws(Errno) {
     guard let tracking else { return }
-    let wasNested = try nest(index)
-    let isNew = try tracking.registry.watch(knotes[index].pointee.descriptor, tracking.slot)
+    let wasNested = try nest(knote)
+    let isNew = try tracking.registry.watch(knote.descriptor, tracking.slot)
     guard wasNested || isNew else { return }
-    while let older = knotes[index].pointee.sibling { abandon(older) }
+    while let older = knotes[knote.link] { abandon(older) }
   }
 
   /// Tells closers what to call `forget` with.
@@ -98,7 +98,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// Has closes of a number told no more, where no knote is left on it.
   mutating func untrack(_ number: CInt) {
-    guard let tracking, table.first(on: number, knotes) == nil else { return }
+    guard let tracking, !table.hasKnotes(on: number) else { return }
     tracking.registry.unwatch(number, tracking.slot)
   }
 
@@ -106,12 +106,12 @@ extension KQueue where Backend: ~Copyable {
   /// not watched any more.
   mutating func letGoOfAll() {
     var place: UInt32 = 0
-    while let index = knotes.next(&place) {
-      let filter = knotes[index].pointee.kind
+    while let knote = knotes.next(&place) {
+      let filter = knote.kind
       if filter.watchesDescriptor {
-        tracking?.registry.unwatch(knotes[index].pointee.descriptor, tracking.unsafelyUnwrapped.slot)
+        tracking?.registry.unwatch(knote.descriptor, tracking.unsafelyUnwrapped.slot)
       } else if filter.isPlatforms {
-        try? backend.detach(index, knotes)
+        try? backend.detach(knote, knotes)
       }
     }
   }

@@ -6,38 +6,38 @@ extension KQueue where Backend: ~Copyable {
   /// How long a condition that nobody tells of may go unseen, in ns (contract 6.4).
   static var lookInterval: UInt64 { 25_000_000 }
 
-  mutating func attachCondition(_ index: UInt32) throws(Errno) {
-    let backing = try attachWatch(index)
+  mutating func attachCondition(_ knote: KnoteRef) throws(Errno) {
+    let backing = try attachWatch(knote)
     publishWatchSets()
     guard backing == .recorded else { return }
     do throws(Errno) {
       try backend.prepareWake()
     } catch {
-      try? detach(index)
+      try? detach(knote)
       throw error
     }
-    knotes[index].pointee.status.insert(.recorded)
-    activate(index)
+    knote.status.insert(.recorded)
+    activate(knote)
   }
 
-  mutating func modifyCondition(_ index: UInt32, _ change: Kevent) throws(Errno) {
+  mutating func modifyCondition(_ knote: KnoteRef, _ change: Kevent) throws(Errno) {
     if change.redefines {
-      knotes[index].pointee.fflags = change.watchedFor
-      knotes[index].pointee.data = Int64(change.data)
+      knote.fflags = change.watchedFor
+      knote.data = Int64(change.data)
     }
-    try updateWatch(index)
-    if knotes[index].pointee.has(EV_DISPATCH) { leaveAlone(knotes[index].pointee.descriptor) }
-    if knotes[index].pointee.status.contains(.recorded) { activate(index) }
+    try updateWatch(knote)
+    if knote.has(EV_DISPATCH) { leaveAlone(knote.descriptor) }
+    if knote.status.contains(.recorded) { activate(knote) }
   }
 
   // MARK: Conditions that nobody tells of
 
   /// Has a knote looked at before long, by whichever thread waits then.
-  mutating func lookBeforeLong(_ index: UInt32) {
-    guard !knotes[index].pointee.isDisabled else { return }
-    guard (try? backend.prepareTimer(.monotonic)) != nil else { return unsettled.append(index, knotes) }
+  mutating func lookBeforeLong(_ knote: KnoteRef) {
+    guard !knote.isDisabled else { return }
+    guard (try? backend.prepareTimer(.monotonic)) != nil else { return unsettled.append(knote, knotes) }
     startLooking()
-    polled.append(index, knotes)
+    polled.append(knote, knotes)
   }
 
   private mutating func startLooking() {
@@ -46,34 +46,34 @@ extension KQueue where Backend: ~Copyable {
 
   /// Queues what is to be looked at; those with nothing to deliver come back.
   mutating func look() {
-    while let index = polled.popFirst(knotes) { queueAgain(index) }
+    while let knote = polled.popFirst(knotes) { queueAgain(knote) }
     lookAtTold()
   }
 
   /// Of a few of them in turn: looks no more at what is over, so that it does not make the kqueue readable later (C-351).
   mutating func dropOver() {
     for _ in 0..<min(polled.count, 8) {
-      guard let index = polled.popFirst(knotes) else { return }
-      if !backend.isOver(index, knotes) { polled.append(index, knotes) }
+      guard let knote = polled.popFirst(knotes) else { return }
+      if !backend.isOver(knote, knotes) { polled.append(knote, knotes) }
     }
   }
 
   // MARK: What a reader left
 
   /// Has a knote that was told looked at in the next call, and by a thread that waits.
-  mutating func lookAtNext(_ index: UInt32) {
-    guard !knotes[index].pointee.isDisabled else { return }
+  mutating func lookAtNext(_ knote: KnoteRef) {
+    guard !knote.isDisabled else { return }
     if (try? backend.prepareTimer(.monotonic)) != nil { startLooking() }
-    told.append(index, knotes)
+    told.append(knote, knotes)
   }
 
   @inline(__always)
   mutating func lookAtTold() {
-    while let index = told.popFirst(knotes) { queueAgain(index) }
+    while let knote = told.popFirst(knotes) { queueAgain(knote) }
   }
 
-  private mutating func queueAgain(_ index: UInt32) {
-    knotes[index].pointee.status.insert(.again)
-    enqueue(index)
+  private mutating func queueAgain(_ knote: KnoteRef) {
+    knote.status.insert(.again)
+    enqueue(knote)
   }
 }

@@ -15,6 +15,26 @@ public enum Filter: Int16 {
   case empty = -13
   case except = -15
 
+  /// By hand, since the compiler's own compares one number after the other, and every change comes here.
+  @inline(__always)
+  public init?(rawValue: Int16) {
+    switch rawValue {
+    case -1: self = .read
+    case -2: self = .write
+    case -4: self = .vnode
+    case -5: self = .proc
+    case -6: self = .signal
+    case -7: self = .timer
+    case -8: self = .procdesc
+    case -9: self = .fs
+    case -11: self = .user
+    case -12: self = .libkqueue
+    case -13: self = .empty
+    case -15: self = .except
+    default: return nil
+    }
+  }
+
   /// Whether ident is a descriptor number.
   @inline(__always)
   var watchesDescriptor: Bool {

@@ -50,14 +50,14 @@ extension KQueue where Backend: ~Copyable {
 
   /// Begins to watch what a new knote is about.
   /// - Throws: the errno of the change; nothing is watched then.
-  mutating func attach(_ index: UInt32, _ change: Kevent, _ filter: Filter) throws(Errno) {
+  mutating func attach(_ knote: KnoteRef, _ change: Kevent, _ filter: Filter) throws(Errno) {
     switch filter {
-    case .read, .write, .except: try attachCondition(index)
-    case .empty: try attachEmpty(index)
-    case .vnode, .signal, .fs: try attachOccurrences(index)
-    case .proc, .procdesc: try attachProcess(index)
-    case .timer: try attachTimer(index, change)
-    case .user: try attachUser(index, change)
+    case .read, .write, .except: try attachCondition(knote)
+    case .empty: try attachEmpty(knote)
+    case .vnode, .signal, .fs: try attachOccurrences(knote)
+    case .proc, .procdesc: try attachProcess(knote)
+    case .timer: try attachTimer(knote, change)
+    case .user: try attachUser(knote, change)
     case .libkqueue: throw Errno(EINVAL)
     }
   }
@@ -65,24 +65,24 @@ extension KQueue where Backend: ~Copyable {
   /// Follows a change of a knote.
   /// - Throws: the errno of the change; the caller undoes what the knote has of it.
   @inline(__always)
-  mutating func modify(_ index: UInt32, _ change: Kevent, as filter: Filter) throws(Errno) {
+  mutating func modify(_ knote: KnoteRef, _ change: Kevent, as filter: Filter) throws(Errno) {
     switch filter {
-    case .read, .write, .empty, .except: try modifyCondition(index, change)
-    case .vnode, .signal, .fs: try modifyOccurrences(index, change)
-    case .proc, .procdesc: try modifyProcess(index, change)
-    case .timer: try modifyTimer(index, change)
-    case .user: modifyUser(index, change)
+    case .read, .write, .empty, .except: try modifyCondition(knote, change)
+    case .vnode, .signal, .fs: try modifyOccurrences(knote, change)
+    case .proc, .procdesc: try modifyProcess(knote, change)
+    case .timer: try modifyTimer(knote, change)
+    case .user: modifyUser(knote, change)
     case .libkqueue: throw Errno(EINVAL)
     }
   }
 
   /// Takes note of what the platform tells of a knote.
-  mutating func note(_ index: UInt32, _ happening: Happening) {
-    switch knotes[index].pointee.kind {
-    case .read, .write, .empty, .except: activate(index)
-    case .vnode: record(index, knotes[index].pointee.wanted(happening.bits))
-    case .proc, .procdesc: noteProcess(index, happening)
-    case .signal: noteSignal(index, happening)
+  mutating func note(_ knote: KnoteRef, _ happening: Happening) {
+    switch knote.kind {
+    case .read, .write, .empty, .except: activate(knote)
+    case .vnode: record(knote, knote.wanted(happening.bits))
+    case .proc, .procdesc: noteProcess(knote, happening)
+    case .signal: noteSignal(knote, happening)
     case .fs: noteFileSystems(happening)
     case .timer, .user, .libkqueue: bug("a platform reports what is not its own")
     }
@@ -90,49 +90,49 @@ extension KQueue where Backend: ~Copyable {
 
   /// What the next event of a knote says whose readiness is kept here. Of a filter that records something is pending.
   @inline(__always)
-  mutating func sampleRecorded(_ index: UInt32, _ filter: Filter) -> Readiness {
+  mutating func sampleRecorded(_ knote: KnoteRef, _ filter: Filter) -> Readiness {
     switch filter {
-    case .read, .write, .empty, .except: backend.sample(index, knotes, reported: nil)
-    case .vnode: sampleFile(knotes[index].pointee)
-    case .proc, .procdesc: sampleProcess(index)
-    case .signal: Readiness(data: Int(knotes[index].pointee.value))
-    case .fs: Readiness(data: 0, fflags: knotes[index].pointee.pending)
-    case .timer: sampleTimer(index)
-    case .user: sampleUser(index)
+    case .read, .write, .empty, .except: backend.sample(knote, knotes, reported: nil)
+    case .vnode: sampleFile(knote)
+    case .proc, .procdesc: sampleProcess(knote)
+    case .signal: Readiness(data: Int(knote.value))
+    case .fs: Readiness(data: 0, fflags: knote.pending)
+    case .timer: sampleTimer(knote)
+    case .user: sampleUser(knote)
     case .libkqueue: bug("a knote of EVFILT_LIBKQUEUE")
     }
   }
 
   /// Has a knote of a filter start from nothing after a delivery under EV_CLEAR.
   @inline(__always)
-  mutating func clear(_ index: UInt32, _ filter: Filter) {
+  mutating func clear(_ knote: KnoteRef, _ filter: Filter) {
     switch filter {
-    case .vnode, .proc, .procdesc, .signal, .fs: knotes[index].pointee.occurrence = 0
-    case .empty: lookBeforeLong(index)
+    case .vnode, .proc, .procdesc, .signal, .fs: knote.occurrence = 0
+    case .empty: lookBeforeLong(knote)
     case .read, .write, .except, .timer, .user, .libkqueue: return
     }
   }
 
   /// Queues a knote again after a repair: all that is known is what the knote says.
-  mutating func requeue(_ index: UInt32, _ filter: Filter) {
+  mutating func requeue(_ knote: KnoteRef, _ filter: Filter) {
     switch filter {
-    case .timer: repairTimer(index)
-    case .read, .write, .empty, .except: activate(index)
-    case .vnode, .proc, .procdesc, .signal, .fs, .user, .libkqueue: activateIfPending(index)
+    case .timer: repairTimer(knote)
+    case .read, .write, .empty, .except: activate(knote)
+    case .vnode, .proc, .procdesc, .signal, .fs, .user, .libkqueue: activateIfPending(knote)
     }
   }
 
   /// Ends what a filter keeps of a knote that is being removed, beside what the platform has.
   @inline(__always)
-  mutating func release(_ index: UInt32, _ filter: Filter) {
+  mutating func release(_ knote: KnoteRef, _ filter: Filter) {
     switch filter {
-    case .timer: leaveTimers(index)
+    case .timer: leaveTimers(knote)
     case .read, .write, .empty, .except, .vnode, .proc, .procdesc, .signal, .fs, .user, .libkqueue: return
     }
   }
 }
 
-extension Knote {
+extension KnoteRef {
   /// What of these fflags the knote asks for.
   func wanted(_ bits: UInt32) -> UInt32 {
     switch kind {

@@ -6,28 +6,28 @@ import CKQueue
 /// `occurrence` has the fflags of the next event in its lower half and a value in its upper; `.active` says that
 /// there is something to tell.
 extension KQueue where Backend: ~Copyable {
-  mutating func attachOccurrences(_ index: UInt32) throws(Errno) {
-    gatherEarlier(knotes[index].pointee.kind)
-    _ = try attachWatch(index)
+  mutating func attachOccurrences(_ knote: KnoteRef) throws(Errno) {
+    gatherEarlier(knote.kind)
+    _ = try attachWatch(knote)
     publishWatchSets()
     do throws(Errno) {
       try backend.prepareWake()
     } catch {
-      try? detach(index)
+      try? detach(knote)
       throw error
     }
-    knotes[index].pointee.status.insert(.recorded)
+    knote.status.insert(.recorded)
   }
 
-  mutating func modifyOccurrences(_ index: UInt32, _ change: Kevent) throws(Errno) {
+  mutating func modifyOccurrences(_ knote: KnoteRef, _ change: Kevent) throws(Errno) {
     if change.redefines {
-      gatherEarlier(knotes[index].pointee.kind)
-      noteEarlier(index)
-      knotes[index].pointee.fflags = change.fflags
+      gatherEarlier(knote.kind)
+      noteEarlier(knote)
+      knote.fflags = change.fflags
     }
-    try updateWatch(index)
-    if change.redefines { narrow(index) }
-    if knotes[index].pointee.status.contains(.active) { activate(index) }
+    try updateWatch(knote)
+    if change.redefines { narrow(knote) }
+    if knote.status.contains(.active) { activate(knote) }
   }
 
   /// Takes note of what happened up to now, which a new knote or a new mask has nothing to do with (contract 3.5).
@@ -36,51 +36,50 @@ extension KQueue where Backend: ~Copyable {
     gather(source)
   }
 
-  mutating func noteEarlier(_ index: UInt32) {
-    if let happening = backend.earlier(index, knotes) { note(happening) }
+  mutating func noteEarlier(_ knote: KnoteRef) {
+    if let happening = backend.earlier(knote, knotes) { note(happening) }
   }
 
   /// Drops what a new mask does not want (contract 3.1).
-  private mutating func narrow(_ index: UInt32) {
-    let knote = knotes[index]
-    guard knote.pointee.pending != 0 else { return }
-    knote.pointee.pending = knote.pointee.wanted(knote.pointee.pending)
-    if knote.pointee.pending == 0 && !knote.pointee.status.contains(.born) { forgetOccurrences(index) }
+  private mutating func narrow(_ knote: KnoteRef) {
+    guard knote.pending != 0 else { return }
+    knote.pending = knote.wanted(knote.pending)
+    if knote.pending == 0 && !knote.status.contains(.born) { forgetOccurrences(knote) }
   }
 
   /// Adds to what the next event of a knote says.
-  mutating func record(_ index: UInt32, _ bits: UInt32) {
+  mutating func record(_ knote: KnoteRef, _ bits: UInt32) {
     guard bits != 0 else { return }
-    knotes[index].pointee.pending |= bits
-    knotes[index].pointee.status.insert(.active)
-    activate(index)
+    knote.pending |= bits
+    knote.status.insert(.active)
+    activate(knote)
   }
 
-  mutating func forgetOccurrences(_ index: UInt32) {
-    knotes[index].pointee.occurrence = 0
-    knotes[index].pointee.status.remove(.active)
-    ready.remove(index, knotes)
+  mutating func forgetOccurrences(_ knote: KnoteRef) {
+    knote.occurrence = 0
+    knote.status.remove(.active)
+    ready.remove(knote, knotes)
   }
 
   /// - Returns: what is said of a knote that has nothing recorded or is gone; nil where something is to be told.
-  mutating func sampleUnrecorded(_ index: UInt32, _ filter: Filter) -> Readiness? {
-    let status = knotes[index].pointee.status
+  mutating func sampleUnrecorded(_ knote: KnoteRef, _ filter: Filter) -> Readiness? {
+    let status = knote.status
     guard !status.isDisjoint(with: KnoteStatus.active.union(.forced)) else { return .inactive }
-    if filter.watchesDescriptor && backend.isGone(index, knotes) { return .gone }
+    if filter.watchesDescriptor && backend.isGone(knote, knotes) { return .gone }
     return status.contains(.active) ? nil : .inactive
   }
 }
 
-extension Knote {
+extension KnoteRef {
   /// The fflags that the next event will have.
   var pending: UInt32 {
     get { UInt32(truncatingIfNeeded: occurrence) }
-    set { occurrence = UInt64(value) << 32 | UInt64(newValue) }
+    nonmutating set { occurrence = UInt64(value) << 32 | UInt64(newValue) }
   }
 
   /// A status or a count that the next event will have.
   var value: UInt32 {
     get { UInt32(truncatingIfNeeded: occurrence >> 32) }
-    set { occurrence = UInt64(newValue) << 32 | UInt64(pending) }
+    nonmutating set { occurrence = UInt64(newValue) << 32 | UInt64(pending) }
   }
 }

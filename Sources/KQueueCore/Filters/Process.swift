@@ -13,54 +13,51 @@ extension KQueue where Backend: ~Copyable {
     if fflags & absent != 0 { throw Errno(ENOTSUP) }
   }
 
-  mutating func attachProcess(_ index: UInt32) throws(Errno) {
-    let knote = knotes[index]
-    try requireProcessBits(knote.pointee.fflags, knote.pointee.kind)
-    if !knote.pointee.status.contains(.born) { knote.pointee.data = 0 }
-    let backing = try attachWatch(index)
+  mutating func attachProcess(_ knote: KnoteRef) throws(Errno) {
+    try requireProcessBits(knote.fflags, knote.kind)
+    if !knote.status.contains(.born) { knote.data = 0 }
+    let backing = try attachWatch(knote)
     do throws(Errno) {
       try backend.prepareWake()
     } catch {
-      try? detach(index)
+      try? detach(knote)
       throw error
     }
     publishWatchSets()
-    knote.pointee.status.formUnion(backing == .recorded ? KnoteStatus.recorded.union(.unseen) : .recorded)
+    knote.status.formUnion(backing == .recorded ? KnoteStatus.recorded.union(.unseen) : .recorded)
   }
 
-  mutating func modifyProcess(_ index: UInt32, _ change: Kevent) throws(Errno) {
-    if change.redefines { try requireProcessBits(change.fflags, knotes[index].pointee.kind) }
-    try modifyOccurrences(index, change)
+  mutating func modifyProcess(_ knote: KnoteRef, _ change: Kevent) throws(Errno) {
+    if change.redefines { try requireProcessBits(change.fflags, knote.kind) }
+    try modifyOccurrences(knote, change)
   }
 
-  mutating func noteProcess(_ index: UInt32, _ happening: Happening) {
-    if happening.bits & NOTE_EXIT.bits != 0 { return noteEnd(index, happening) }
-    let knote = knotes[index]
-    guard !knote.pointee.status.contains(.ended) else { return }
+  mutating func noteProcess(_ knote: KnoteRef, _ happening: Happening) {
+    if happening.bits & NOTE_EXIT.bits != 0 { return noteEnd(knote, happening) }
+    guard !knote.status.contains(.ended) else { return }
     // Its status may be told before its end is, and not again.
-    if happening.bits & NOTE_EXITSTATUS.bits != 0 { knote.pointee.value = UInt32(truncatingIfNeeded: happening.data) }
-    let isTracked = happening.bits & NOTE_FORK.bits != 0 && knote.pointee.fflags & NOTE_TRACK.bits != 0
-    if isTracked { track(UInt(happening.data), of: index) }
-    record(index, knotes[index].pointee.wanted(happening.bits) & (NOTE_FORK.bits | NOTE_EXEC.bits))
+    if happening.bits & NOTE_EXITSTATUS.bits != 0 { knote.value = UInt32(truncatingIfNeeded: happening.data) }
+    let isTracked = happening.bits & NOTE_FORK.bits != 0 && knote.fflags & NOTE_TRACK.bits != 0
+    if isTracked { track(UInt(happening.data), of: knote) }
+    record(knote, knote.wanted(happening.bits) & (NOTE_FORK.bits | NOTE_EXEC.bits))
   }
 
   /// The process has ended: nothing can happen to it any more.
-  private mutating func noteEnd(_ index: UInt32, _ happening: Happening) {
-    let knote = knotes[index]
-    guard !knote.pointee.status.contains(.ended) else { return }
-    knote.pointee.flags |= UInt16(EV_ONESHOT)
-    knote.pointee.status.insert(.ended)
-    if happening.bits & NOTE_EXITSTATUS.bits != 0 { knote.pointee.value = UInt32(truncatingIfNeeded: happening.data) }
-    if knote.pointee.fflags & NOTE_EXIT.bits != 0 {
-      record(index, knote.pointee.wanted(NOTE_EXIT.bits | NOTE_EXITSTATUS.bits))
+  private mutating func noteEnd(_ knote: KnoteRef, _ happening: Happening) {
+    guard !knote.status.contains(.ended) else { return }
+    knote.flags |= UInt16(EV_ONESHOT)
+    knote.status.insert(.ended)
+    if happening.bits & NOTE_EXITSTATUS.bits != 0 { knote.value = UInt32(truncatingIfNeeded: happening.data) }
+    if knote.fflags & NOTE_EXIT.bits != 0 {
+      record(knote, knote.wanted(NOTE_EXIT.bits | NOTE_EXITSTATUS.bits))
     }
-    removeIfOver(index)
+    removeIfOver(knote)
   }
 
   /// The kernel may tell of a process's end before what it did last is gathered: forks that nobody would know the
   /// parent of any more.
-  mutating func noteWhatCameBefore(_ index: UInt32) {
-    guard knotes[index].pointee.kind == .proc, knotes[index].pointee.fflags & familyBits != 0 else { return }
+  mutating func noteWhatCameBefore(_ knote: KnoteRef) {
+    guard knote.kind == .proc, knote.fflags & familyBits != 0 else { return }
     gatherUntold()
   }
 
@@ -73,34 +70,32 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Removes a knote whose process has ended and that has nothing to deliver, as after a change of its mask.
-  mutating func removeIfOver(_ index: UInt32) {
-    let knote = knotes[index]
-    let isOver = knote.pointee.status.contains(.ended) && knote.pointee.pending == 0
-    guard isOver && knote.pointee.status.isDisjoint(with: KnoteStatus.born.union(.forced)) else { return }
-    try? remove(index, knote.pointee.kind)
+  mutating func removeIfOver(_ knote: KnoteRef) {
+    let isOver = knote.status.contains(.ended) && knote.pending == 0
+    guard isOver && knote.status.isDisjoint(with: KnoteStatus.born.union(.forced)) else { return }
+    try? remove(knote, knote.kind)
   }
 
   /// What a delivery of a process says. Forks, execs and the end are told by different parts of the system, in any
   /// order: all are asked before the first is delivered, since all that is pending is one event (C-349).
-  mutating func sampleProcess(_ index: UInt32) -> Readiness {
-    let knote = knotes[index]
-    let mayHaveMore = knote.pointee.status.isDisjoint(with: KnoteStatus.born.union(.ended))
-    if mayHaveMore && knote.pointee.kind == .proc && knote.pointee.fflags & familyBits != 0 { noteAllOf(index) }
-    return pendingOfProcess(knotes[index].pointee)
+  mutating func sampleProcess(_ knote: KnoteRef) -> Readiness {
+    let mayHaveMore = knote.status.isDisjoint(with: KnoteStatus.born.union(.ended))
+    if mayHaveMore && knote.kind == .proc && knote.fflags & familyBits != 0 { noteAllOf(knote) }
+    return pendingOfProcess(knote)
   }
 
   /// An end is asked for first and noted last: nothing that came before it is gathered too late.
-  private mutating func noteAllOf(_ index: UInt32) {
+  private mutating func noteAllOf(_ knote: KnoteRef) {
     let shield = Shield()
     defer { shield.end() }
-    let end = backend.ended(index, knotes)
+    let end = backend.ended(knote, knotes)
     gatherUntold()
     if let end { note(end) }
     // It is being delivered.
-    ready.remove(index, knotes)
+    ready.remove(knote, knotes)
   }
 
-  private func pendingOfProcess(_ knote: Knote<Backend.KnoteState>) -> Readiness {
+  private func pendingOfProcess(_ knote: KnoteRef) -> Readiness {
     if knote.status.contains(.born) {
       return Readiness(data: Int(truncatingIfNeeded: knote.data), fflags: NOTE_CHILD.bits, flags: UInt16(EV_ONESHOT))
     }
@@ -111,17 +106,16 @@ extension KQueue where Backend: ~Copyable {
   // MARK: NOTE_TRACK
 
   /// Watches the child of a process that is tracked, as its parent is watched (C-268).
-  private mutating func track(_ child: UInt, of parent: UInt32) {
+  private mutating func track(_ child: UInt, of parent: KnoteRef) {
     if let existing = table.find(.proc, child, knotes) { return adopt(existing, by: parent) }
-    let knote = knotes[parent].pointee
     do throws(Errno) {
       try create(
         Kevent(
-          ident: child, filter: knote.filter, flags: knote.flags, fflags: knote.fflags, data: Int(knote.ident),
-          udata: knote.udata), .proc, as: .born)
-      guard let index = table.find(.proc, child, knotes) else { return }
-      extensions.set(index, extensions.find(parent, knotes), knotes)
-      tellBirth(index)
+          ident: child, filter: parent.filter, flags: parent.flags, fflags: parent.fflags, data: Int(parent.ident),
+          udata: parent.udata), .proc, as: .born)
+      guard let knote = table.find(.proc, child, knotes) else { return }
+      extensions.set(knote, extensions.find(parent))
+      tellBirth(knote)
     } catch {
       record(parent, NOTE_TRACKERR.bits)
     }
@@ -129,46 +123,44 @@ extension KQueue where Backend: ~Copyable {
 
   /// The child is watched already. A parent's number in its knote says that it is a former process of this
   /// number, of which not all is told: then there is no telling the two apart.
-  private mutating func adopt(_ index: UInt32, by parent: UInt32) {
-    let (knote, mask) = (knotes[index], knotes[index].pointee.fflags)
-    guard knote.pointee.data == 0 else { return record(parent, NOTE_TRACKERR.bits) }
-    knote.pointee.fflags |= knotes[parent].pointee.fflags
+  private mutating func adopt(_ knote: KnoteRef, by parent: KnoteRef) {
+    let mask = knote.fflags
+    guard knote.data == 0 else { return record(parent, NOTE_TRACKERR.bits) }
+    knote.fflags |= parent.fflags
     do throws(Errno) {
-      if !knote.pointee.status.contains(.ended) { try updateWatch(index) }
+      if !knote.status.contains(.ended) { try updateWatch(knote) }
     } catch {
-      knote.pointee.fflags = mask
+      knote.fflags = mask
       return record(parent, NOTE_TRACKERR.bits)
     }
-    knote.pointee.data = Int64(knotes[parent].pointee.ident)
-    knote.pointee.status.insert(.born)
-    tellBirth(index)
+    knote.data = Int64(parent.ident)
+    knote.status.insert(.born)
+    tellBirth(knote)
   }
 
-  private mutating func tellBirth(_ index: UInt32) {
-    knotes[index].pointee.status.insert(.active)
-    activate(index)
+  private mutating func tellBirth(_ knote: KnoteRef) {
+    knote.status.insert(.active)
+    activate(knote)
   }
 
   /// The birth was delivered; what else is recorded comes in an entry of its own.
-  mutating func settleBirth(_ index: UInt32) {
-    let knote = knotes[index]
-    knote.pointee.status.remove(.born)
-    if knote.pointee.pending == 0 { knote.pointee.status.remove(.active) }
-    if knote.pointee.pending != 0 || knote.pointee.status.contains(.forced) { activate(index) }
-    removeIfOver(index)
+  mutating func settleBirth(_ knote: KnoteRef) {
+    knote.status.remove(.born)
+    if knote.pending == 0 { knote.status.remove(.active) }
+    if knote.pending != 0 || knote.status.contains(.forced) { activate(knote) }
+    removeIfOver(knote)
   }
 
   /// Some of what the platform should have told was lost. Whoever tracks is told so; a fork or an exec may have
   /// been among it; and of a process that only this would have told the end of, the end is all that is known.
   mutating func noteLoss() {
     var place: UInt32 = 0
-    while let index = knotes.next(&place) {
-      let knote = knotes[index]
-      guard knote.pointee.kind == .proc, !knote.pointee.status.contains(.ended) else { continue }
-      let token = KnoteToken(index: index, generation: knote.pointee.generation)
-      if knote.pointee.fflags & NOTE_TRACK.bits != 0 { record(index, NOTE_TRACKERR.bits) }
-      record(index, knote.pointee.wanted(NOTE_FORK.bits | NOTE_EXEC.bits))
-      if knote.pointee.status.contains(.unseen) { noteProcess(index, Happening(token, bits: NOTE_EXIT.bits)) }
+    while let knote = knotes.next(&place) {
+      guard knote.kind == .proc, !knote.status.contains(.ended) else { continue }
+      let token = knote.token
+      if knote.fflags & NOTE_TRACK.bits != 0 { record(knote, NOTE_TRACKERR.bits) }
+      record(knote, knote.wanted(NOTE_FORK.bits | NOTE_EXEC.bits))
+      if knote.status.contains(.unseen) { noteProcess(knote, Happening(token, bits: NOTE_EXIT.bits)) }
     }
   }
 }
@@ -178,7 +170,7 @@ private var familyBits: UInt32 {
   @inline(__always) get { NOTE_FORK.bits | NOTE_EXEC.bits | NOTE_TRACK.bits }
 }
 
-extension Knote {
+extension KnoteRef {
   /// Whoever tracks is told where a child could not be followed, unasked.
   func wantedOfProcess(_ bits: UInt32) -> UInt32 {
     bits & (fflags | (fflags & NOTE_TRACK.bits != 0 ? NOTE_TRACKERR.bits : 0))

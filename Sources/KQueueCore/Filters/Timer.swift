@@ -11,24 +11,24 @@ extension KQueue where Backend: ~Copyable {
     50_000 * UInt64(min(max(expired, 1), 4))
   }
 
-  mutating func attachTimer(_ index: UInt32, _ change: Kevent) throws(Errno) {
-    let interval = try timerInterval(change, oneshot: knotes[index].pointee.has(EV_ONESHOT))
+  mutating func attachTimer(_ knote: KnoteRef, _ change: Kevent) throws(Errno) {
+    let interval = try timerInterval(change, oneshot: knote.has(EV_ONESHOT))
     try prepareTimer(change.clock)
-    knotes[index].pointee.status.insert(.recorded)
+    knote.status.insert(.recorded)
     timers[change.clock.rawValue].join()
-    start(index, interval, change)
+    start(knote, interval, change)
   }
 
-  mutating func modifyTimer(_ index: UInt32, _ change: Kevent) throws(Errno) {
-    guard change.has(EV_ADD) else { return resumeTimer(index) }
-    let interval = try timerInterval(change, oneshot: knotes[index].pointee.has(EV_ONESHOT))
+  mutating func modifyTimer(_ knote: KnoteRef, _ change: Kevent) throws(Errno) {
+    guard change.has(EV_ADD) else { return resumeTimer(knote) }
+    let interval = try timerInterval(change, oneshot: knote.has(EV_ONESHOT))
     try prepareTimer(change.clock)
-    leaveTimers(index)
-    ready.remove(index, knotes)
-    knotes[index].pointee.status.remove(.active)
-    knotes[index].pointee.ticksBeforePause = 0
+    leaveTimers(knote)
+    ready.remove(knote, knotes)
+    knote.status.remove(.active)
+    knote.ticksBeforePause = 0
     timers[change.clock.rawValue].join()
-    start(index, interval, change)
+    start(knote, interval, change)
   }
 
   private mutating func prepareTimer(_ clock: Clock) throws(Errno) {
@@ -60,15 +60,14 @@ extension KQueue where Backend: ~Copyable {
     return overflow ? (data < 0 ? .min : .max) : product
   }
 
-  private mutating func start(_ index: UInt32, _ interval: Int64, _ change: Kevent) {
-    let knote = knotes[index]
-    knote.pointee.fflags = change.fflags & NOTE_ABSOLUTE.bits
-    knote.pointee.data = interval
-    let now = backend.now(knote.pointee.clock)
-    knote.pointee.occurrence = knote.pointee.clock == .realtime ? UInt64(interval) : now &+ UInt64(interval)
+  private mutating func start(_ knote: KnoteRef, _ interval: Int64, _ change: Kevent) {
+    knote.fflags = change.fflags & NOTE_ABSOLUTE.bits
+    knote.data = interval
+    let now = backend.now(knote.clock)
+    knote.occurrence = knote.clock == .realtime ? UInt64(interval) : now &+ UInt64(interval)
     // Beyond what clocks can say is never.
-    knote.pointee.occurrence = min(knote.pointee.occurrence, UInt64(Int64.max))
-    if !knote.pointee.isDisabled { run(index, now) }
+    knote.occurrence = min(knote.occurrence, UInt64(Int64.max))
+    if !knote.isDisabled { run(knote, now) }
   }
 
   /// How long a timer that is due waits before time(2) is asked once more, in ns.
@@ -76,88 +75,85 @@ extension KQueue where Backend: ~Copyable {
 
   /// Whether time(2), whose clock lags behind, does not say the full second yet that an absolute timer is for: programs
   /// compare the two, and the timer is early by neither (C-304).
-  private func precedesSeconds(_ knote: Knote<Backend.KnoteState>) -> Bool {
+  private func precedesSeconds(_ knote: KnoteRef) -> Bool {
     guard knote.clock == .realtime && knote.occurrence % 1_000_000_000 == 0 else { return false }
     return backend.seconds < knote.occurrence / 1_000_000_000
   }
 
   /// Puts a timer into its heap, or into the ready list where its time has come.
-  private mutating func run(_ index: UInt32, _ now: UInt64) {
-    let knote = knotes[index]
-    var deadline = knote.pointee.occurrence
+  private mutating func run(_ knote: KnoteRef, _ now: UInt64) {
+    var deadline = knote.occurrence
     if deadline <= now {
-      guard precedesSeconds(knote.pointee) else { return expire(index) }
+      guard precedesSeconds(knote) else { return expire(knote) }
       deadline = now &+ Self.secondsInterval
     }
-    timers[knote.pointee.clock.rawValue].insert(index, deadline: deadline, knotes)
+    timers[knote.clock.rawValue].insert(knote, deadline: deadline, knotes)
   }
 
-  private mutating func expire(_ index: UInt32) {
-    knotes[index].pointee.status.insert(.active)
-    activate(index)
+  private mutating func expire(_ knote: KnoteRef) {
+    knote.status.insert(.active)
+    activate(knote)
   }
 
-  private mutating func stopTimer(_ index: UInt32) {
-    timers[knotes[index].pointee.clock.rawValue].remove(index, knotes)
+  private mutating func stopTimer(_ knote: KnoteRef) {
+    timers[knote.clock.rawValue].remove(knote, knotes)
   }
 
   /// Takes a timer away from those of its clock: it is no more, or another clock's from now on.
-  mutating func leaveTimers(_ index: UInt32) {
-    timers[knotes[index].pointee.clock.rawValue].leave(index, knotes)
+  mutating func leaveTimers(_ knote: KnoteRef) {
+    timers[knote.clock.rawValue].leave(knote, knotes)
   }
 
   /// Puts a timer of which only the knote is known where it belongs.
-  mutating func repairTimer(_ index: UInt32) {
-    let knote = knotes[index]
-    guard (try? timers[knote.pointee.clock.rawValue].reserve()) != nil else {
-      knotes.beginRemoval(index)
-      return discard(index, .timer)
+  mutating func repairTimer(_ knote: KnoteRef) {
+    guard (try? timers[knote.clock.rawValue].reserve()) != nil else {
+      knotes.beginRemoval(knote)
+      return discard(knote, .timer)
     }
-    timers[knote.pointee.clock.rawValue].join()
-    if knote.pointee.isDisabled || knote.pointee.isSpent { return }
-    if knote.pointee.status.contains(.active) { activate(index) } else { run(index, backend.now(knote.pointee.clock)) }
+    timers[knote.clock.rawValue].join()
+    if knote.isDisabled || knote.isSpent { return }
+    if knote.status.contains(.active) { activate(knote) } else { run(knote, backend.now(knote.clock)) }
   }
 
   /// Has a timer go on from where another is.
-  mutating func restoreTimer(_ index: UInt32, from old: Knote<Backend.KnoteState>) {
-    stopTimer(index)
-    deactivate(index)
-    knotes[index].pointee.status.remove(.active)
-    knotes[index].pointee.data = old.data
-    knotes[index].pointee.occurrence = old.occurrence
+  mutating func restoreTimer(_ knote: KnoteRef, from old: Knote<Backend.KnoteState>) {
+    stopTimer(knote)
+    deactivate(knote)
+    knote.status.remove(.active)
+    knote.data = old.data
+    knote.occurrence = old.occurrence
     if old.isDisabled {
-      knotes[index].pointee.ticksBeforePause = old.ticksBeforePause
-    } else if !knotes[index].pointee.isSpent {
-      run(index, backend.now(knotes[index].pointee.clock))
+      knote.previous = old.previous  // its ticks
+    } else if !knote.isSpent {
+      run(knote, backend.now(knote.clock))
     }
   }
 
   /// Follows EV_ENABLE and EV_DISABLE: the phase goes on, and what ticks meanwhile is not counted (C-310).
-  private mutating func resumeTimer(_ index: UInt32) {
-    let knote = knotes[index]
-    let runs = knote.pointee.link != 0 || knote.pointee.status.contains(.queued)
-    if runs && knote.pointee.isDisabled { pause(index, knote) }
-    if !runs && !knote.pointee.isDisabled && !knote.pointee.isSpent { resume(index, knote) }
+  private mutating func resumeTimer(_ knote: KnoteRef) {
+    let runs = knote.heapPlace != nil || knote.status.contains(.queued)
+    if runs && knote.isDisabled { pause(knote) }
+    if !runs && !knote.isDisabled && !knote.isSpent { resume(knote) }
   }
 
-  private mutating func pause(_ index: UInt32, _ knote: KnoteSlab<Backend.KnoteState>.Pointer) {
-    stopTimer(index)
-    deactivate(index)
-    guard knote.pointee.repeats else { return }
-    let ticks = knote.pointee.skipTicks(until: backend.now(.monotonic))
-    knote.pointee.ticksBeforePause = UInt32(clamping: ticks)
-    if ticks > 0 { knote.pointee.status.insert(.active) }
+  private mutating func pause(_ knote: KnoteRef) {
+    stopTimer(knote)
+    deactivate(knote)
+    guard knote.repeats else { return }
+    let ticks = knote.skipTicks(until: backend.now(.monotonic))
+    knote.ticksBeforePause = UInt32(clamping: ticks)
+    if ticks > 0 { knote.status.insert(.active) }
   }
 
-  private mutating func resume(_ index: UInt32, _ knote: KnoteSlab<Backend.KnoteState>.Pointer) {
-    let now = backend.now(knote.pointee.clock)
-    if knote.pointee.repeats {
-      knote.pointee.skipTicks(until: now)
+  private mutating func resume(_ knote: KnoteRef) {
+    let now = backend.now(knote.clock)
+    if knote.repeats {
+      knote.skipTicks(until: now)
       // What `pause` skipped is taken back, no more than the expiry was moved by.
-      knote.pointee.occurrence &-= UInt64(knote.pointee.ticksBeforePause) &* UInt64(knote.pointee.data)
-      knote.pointee.ticksBeforePause = 0
+      knote.occurrence &-= UInt64(knote.ticksBeforePause) &* UInt64(knote.data)
+      knote.ticksBeforePause = 0
     }
-    if knote.pointee.status.contains(.active) { activate(index) } else { run(index, now) }
+    if knote.status.contains(.active) { activate(knote) } else { run(knote, now) }
   }
 
   /// Queues the timers of a clock whose time has come.
@@ -166,8 +162,9 @@ extension KQueue where Backend: ~Copyable {
     let now = backend.now(clock)
     var expired = 0
     while let first = timers[clock.rawValue].first, first.deadline <= now {
-      timers[clock.rawValue].remove(first.knote, knotes)
-      run(first.knote, now)
+      let knote = knotes[first.knote]
+      timers[clock.rawValue].remove(knote, knotes)
+      run(knote, now)
       expired += 1
     }
     // Not for the realtime clock, which may be set back.
@@ -177,17 +174,16 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Counts the expirations up to now; the timer runs on from there.
-  mutating func sampleTimer(_ index: UInt32) -> Readiness {
-    let knote = knotes[index]
-    guard knote.pointee.status.contains(.active) else { return .inactive }
-    knote.pointee.status.remove(.active)
-    guard knote.pointee.repeats else {
-      knote.pointee.occurrence = 0
+  mutating func sampleTimer(_ knote: KnoteRef) -> Readiness {
+    guard knote.status.contains(.active) else { return .inactive }
+    knote.status.remove(.active)
+    guard knote.repeats else {
+      knote.occurrence = 0
       return Readiness(data: 1)
     }
     let now = backend.now(.monotonic)
-    let ticks = knote.pointee.skipTicks(until: now)
-    if !knote.pointee.has(EV_DISPATCH) { run(index, now) }
+    let ticks = knote.skipTicks(until: now)
+    if !knote.has(EV_DISPATCH) { run(knote, now) }
     return Readiness(data: max(ticks, 1))
   }
 }
@@ -198,7 +194,7 @@ extension Kevent {
   }
 }
 
-extension Knote {
+extension KnoteRef {
   fileprivate var clock: Clock {
     fflags & NOTE_ABSOLUTE.bits != 0 ? .realtime : .monotonic
   }
@@ -209,8 +205,8 @@ extension Knote {
 
   /// What a timer had counted when it was disabled. It then stands in no list, so the link is free.
   fileprivate var ticksBeforePause: UInt32 {
-    get { previous }
-    set { previous = newValue }
+    get { previous.rawValue }
+    nonmutating set { previous = KnoteLink(rawValue: newValue) }
   }
 
   /// An absolute timer that was delivered: nothing to come, but it is there to be deleted (C-306).
@@ -220,7 +216,7 @@ extension Knote {
 
   /// Moves the next expiry behind `now`, in phase, and returns how many lay before.
   @discardableResult
-  fileprivate mutating func skipTicks(until now: UInt64) -> Int {
+  fileprivate func skipTicks(until now: UInt64) -> Int {
     guard occurrence <= now else { return 0 }
     // Neither can overflow: both times are below 2^63, and an interval is at least 1 and below 2^63.
     let ticks = (now &- occurrence) / UInt64(max(data, 1)) &+ 1

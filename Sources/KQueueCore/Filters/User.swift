@@ -2,31 +2,31 @@ import CKQueue
 
 /// USER: events that the program itself triggers (contract 6.10).
 extension KQueue where Backend: ~Copyable {
-  mutating func attachUser(_ index: UInt32, _ change: Kevent) throws(Errno) {
+  mutating func attachUser(_ knote: KnoteRef, _ change: Kevent) throws(Errno) {
     try backend.prepareWake()
-    knotes[index].pointee.fflags = change.fflags & NOTE_FFLAGSMASK.bits
-    knotes[index].pointee.status.insert(.recorded)
-    if change.triggers { trigger(index) }
+    knote.fflags = change.fflags & NOTE_FFLAGSMASK.bits
+    knote.status.insert(.recorded)
+    if change.triggers { trigger(knote) }
   }
 
-  mutating func modifyUser(_ index: UInt32, _ change: Kevent) {
+  mutating func modifyUser(_ knote: KnoteRef, _ change: Kevent) {
     let operation = change.fflags & NOTE_FFCTRLMASK.bits
-    knotes[index].pointee.fflags = combined(knotes[index].pointee.fflags, operation, change.fflags)
+    knote.fflags = combined(knote.fflags, operation, change.fflags)
     let onlyEnables = change.has(EV_ENABLE | EV_DISABLE) && !change.has(EV_ADD) && operation == 0
-    if change.triggers || !onlyEnables { knotes[index].pointee.data = Int64(change.data) }
+    if change.triggers || !onlyEnables { knote.data = Int64(change.data) }
     if change.triggers {
-      trigger(index)
+      trigger(knote)
     } else if change.has(EV_CLEAR) {
-      knotes[index].pointee.status.remove(.active)
-      ready.remove(index, knotes)
-    } else if knotes[index].pointee.status.contains(.active) {
-      activate(index)
+      knote.status.remove(.active)
+      ready.remove(knote, knotes)
+    } else if knote.status.contains(.active) {
+      activate(knote)
     }
   }
 
-  private mutating func trigger(_ index: UInt32) {
-    knotes[index].pointee.status.insert(.active)
-    activate(index)
+  private mutating func trigger(_ knote: KnoteRef) {
+    knote.status.insert(.active)
+    activate(knote)
   }
 
   private func combined(_ stored: UInt32, _ operation: UInt32, _ fflags: UInt32) -> UInt32 {
@@ -39,10 +39,9 @@ extension KQueue where Backend: ~Copyable {
     }
   }
 
-  func sampleUser(_ index: UInt32) -> Readiness {
-    let knote = knotes[index]
-    guard knote.pointee.status.contains(.active) else { return .inactive }
-    return Readiness(data: Int(truncatingIfNeeded: knote.pointee.data), fflags: knote.pointee.fflags)
+  func sampleUser(_ knote: KnoteRef) -> Readiness {
+    guard knote.status.contains(.active) else { return .inactive }
+    return Readiness(data: Int(truncatingIfNeeded: knote.data), fflags: knote.fflags)
   }
 }
 

@@ -10,8 +10,8 @@ struct Extensions: ~Copyable {
 
   private var records = ChunkedArray<Record>()
 
-  func find<S>(_ index: UInt32, _ knotes: borrowing KnoteSlab<S>) -> Extension {
-    guard let record = records.existing(Int(index)), record.pointee.generation == knotes[index].pointee.generation
+  func find<S>(_ knote: KnoteRef<S>) -> Extension {
+    guard let record = records.existing(Int(knote.index)), record.pointee.generation == knote.generation
     else { return (0, 0) }
     return record.pointee.words
   }
@@ -22,9 +22,9 @@ struct Extensions: ~Copyable {
     if ext != (0, 0) { _ = try records.grow(to: Int(index)) }
   }
 
-  mutating func set<S>(_ index: UInt32, _ ext: Extension, _ knotes: borrowing KnoteSlab<S>) {
-    try? reserve(index, ext)
-    records.existing(Int(index))?.pointee = Record(generation: knotes[index].pointee.generation, words: ext)
+  mutating func set<S>(_ knote: KnoteRef<S>, _ ext: Extension) {
+    try? reserve(knote.index, ext)
+    records.existing(Int(knote.index))?.pointee = Record(generation: knote.generation, words: ext)
   }
 
   mutating func removeAll() {
@@ -36,13 +36,13 @@ extension KQueue where Backend: ~Copyable {
   /// Applies a change of kevent64(), whose words go with the knote as its udata does.
   /// - Throws: the errno of the entry; then nothing has changed.
   mutating func apply(_ change: Kevent, _ ext: Extension) throws(Errno) {
-    try extensions.reserve(find(change) ?? knotes.nextPlace, ext)
+    try extensions.reserve(find(change)?.index ?? knotes.nextPlace, ext)
     try apply(change)
-    guard !change.has(EV_KEEPUDATA), let index = find(change) else { return }
-    extensions.set(index, ext, knotes)
+    guard !change.has(EV_KEEPUDATA), let knote = find(change) else { return }
+    extensions.set(knote, ext)
   }
 
-  private func find(_ change: Kevent) -> UInt32? {
+  private func find(_ change: Kevent) -> KnoteRef? {
     guard let filter = Filter(rawValue: change.filter), !filter.watchesDescriptor || change.ident <= UInt(CInt.max)
     else { return nil }
     return table.find(filter, change.ident, knotes)

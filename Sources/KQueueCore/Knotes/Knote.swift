@@ -22,11 +22,11 @@ public struct Knote<PlatformState: BitwiseCopyable>: BitwiseCopyable {
   /// TIMER: the next expiry. Conditions: the readiness reported in the pass under way. Filters that record: what
   /// happened, fflags below and a value above.
   var occurrence: UInt64
-  /// Neighbours in the ready list, or the next free place; 0 is none, others are index + 1.
-  var next: UInt32
-  var previous: UInt32
-  /// The next knote of the same descriptor, or a timer's place in its heap; 0 is none.
-  public internal(set) var link: UInt32
+  /// Neighbours in the ready list, or the next free place.
+  var next: KnoteLink
+  var previous: KnoteLink
+  /// The next knote of the same descriptor, or a timer's place in its heap.
+  public internal(set) var link: KnoteLink
   /// What the platform keeps with the knote.
   public var platform: PlatformState
 }
@@ -94,18 +94,33 @@ extension Knote {
     @inline(__always) get { Filter(rawValue: filter).unsafelyUnwrapped }
   }
 
-  /// The next knote on the same descriptor.
-  var sibling: UInt32? {
-    link == 0 ? nil : link - 1
-  }
-
   public var isDisabled: Bool {
     @inline(__always) get { status.contains(.disabled) }
   }
+}
 
-  /// The descriptor of a knote whose ident is one.
-  public var descriptor: CInt {
-    @inline(__always) get { CInt(truncatingIfNeeded: ident) }
+/// Where a knote is, or none: all-zero bytes are none.
+public struct KnoteLink: BitwiseCopyable, Equatable {
+  /// One more than the index.
+  var rawValue: UInt32
+
+  @inline(__always)
+  init(rawValue: UInt32) {
+    self.rawValue = rawValue
+  }
+
+  @inline(__always)
+  public init(_ index: UInt32) {
+    self.init(rawValue: index &+ 1)
+  }
+
+  public static var none: KnoteLink {
+    @inline(__always) get { KnoteLink(rawValue: 0) }
+  }
+
+  @inline(__always)
+  public var index: UInt32? {
+    rawValue == 0 ? nil : rawValue &- 1
   }
 }
 

@@ -3,64 +3,62 @@
 /// Knotes on a descriptor hang together by `link`, behind an array over descriptor numbers; all
 /// others are found by hash.
 struct KnoteTable: ~Copyable {
-  private var descriptors = ChunkedArray<UInt32>()  // 0: none; index + 1
+  private var descriptors = ChunkedArray<KnoteLink>()
   private var others = HashIndex()
 
-  func find<S>(_ filter: Filter, _ ident: UInt, _ knotes: borrowing KnoteSlab<S>) -> UInt32? {
+  func find<S>(_ filter: Filter, _ ident: UInt, _ knotes: borrowing KnoteSlab<S>) -> KnoteRef<S>? {
     if filter.watchesDescriptor {
-      var link = descriptors.existing(Int(ident))?.pointee ?? 0
-      while link != 0 {
-        let knote = knotes[link - 1]
-        if knote.pointee.filter == filter.rawValue { return link - 1 }
-        link = knote.pointee.link
-      }
-      return nil
+      var next = first(on: CInt(truncatingIfNeeded: ident), knotes)
+      while let knote = next, knote.filter != filter.rawValue { next = knotes[knote.link] }
+      return next
     }
     return others.find(Self.hash(filter.rawValue, ident)) {
-      knotes[$0].pointee.ident == ident && knotes[$0].pointee.filter == filter.rawValue
-    }
+      let knote = knotes[$0]
+      return knote.ident == ident && knote.filter == filter.rawValue
+    }.map { knotes[$0] }
   }
 
-  /// A knote on a descriptor number, where there is one.
-  func first<S>(on number: CInt, _ knotes: borrowing KnoteSlab<S>) -> UInt32? {
-    guard let first = descriptors.existing(Int(number)), first.pointee != 0 else { return nil }
-    return first.pointee - 1
+  /// Whether there are knotes on a descriptor number.
+  @inline(__always)
+  func hasKnotes(on number: CInt) -> Bool {
+    descriptors.existing(Int(number)).map { $0.pointee != .none } ?? false
+  }
+
+  /// The knote on a descriptor number that was made last, where there is one.
+  func first<S>(on number: CInt, _ knotes: borrowing KnoteSlab<S>) -> KnoteRef<S>? {
+    descriptors.existing(Int(number)).flatMap { knotes[$0.pointee] }
   }
 
   /// Whether a descriptor number takes no memory that grows with it.
   func hasRoom(for number: CInt) -> Bool {
-    number < ChunkedArray<UInt32>.firstCount || descriptors.existing(Int(number)) != nil
+    number < ChunkedArray<KnoteLink>.firstCount || descriptors.existing(Int(number)) != nil
   }
 
   /// - Throws: ENOMEM.
-  mutating func insert<S>(_ index: UInt32, _ filter: Filter, _ knotes: borrowing KnoteSlab<S>) throws(Errno) {
-    let knote = knotes[index]
+  mutating func insert<S>(_ knote: KnoteRef<S>, _ filter: Filter, _ knotes: borrowing KnoteSlab<S>) throws(Errno) {
     if filter.watchesDescriptor {
-      let first = try descriptors.grow(to: Int(knote.pointee.ident))
-      knote.pointee.link = first.pointee
-      first.pointee = index + 1
+      let first = try descriptors.grow(to: Int(knote.ident))
+      knote.link = first.pointee
+      first.pointee = KnoteLink(knote.index)
     } else {
-      try others.reserve { Self.hash(knotes[$0].pointee.filter, knotes[$0].pointee.ident) }
-      others.insert(Self.hash(filter.rawValue, knote.pointee.ident), index)
+      try others.reserve { Self.hash(knotes[$0].filter, knotes[$0].ident) }
+      others.insert(Self.hash(filter.rawValue, knote.ident), knote.index)
     }
   }
 
-  mutating func remove<S>(_ index: UInt32, _ filter: Filter, _ knotes: borrowing KnoteSlab<S>) {
-    let knote = knotes[index]
+  mutating func remove<S>(_ knote: KnoteRef<S>, _ filter: Filter, _ knotes: borrowing KnoteSlab<S>) {
     guard filter.watchesDescriptor else {
-      others.remove(Self.hash(filter.rawValue, knote.pointee.ident), index)
+      others.remove(Self.hash(filter.rawValue, knote.ident), knote.index)
       return
     }
-    let first = descriptors[Int(knote.pointee.ident)]
-    var before: UInt32 = 0
-    var link = first.pointee
-    while link != index + 1 {
-      guard link != 0 else { bug("a knote is not among those of its descriptor") }
-      before = link
-      link = knotes[link - 1].pointee.link
+    let first = descriptors[Int(knote.ident)]
+    defer { knote.link = .none }
+    guard var before = knotes[first.pointee], before != knote else {
+      first.pointee = knote.link
+      return
     }
-    if before == 0 { first.pointee = knote.pointee.link } else { knotes[before - 1].pointee.link = knote.pointee.link }
-    knote.pointee.link = 0
+    while let next = knotes[before.link], next != knote { before = next }
+    before.link = knote.link
   }
 
   mutating func removeAll() {

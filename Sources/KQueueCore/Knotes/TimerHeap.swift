@@ -1,6 +1,6 @@
 /// The timers of one clock, earliest first: a heap of four children a node.
 ///
-/// Each knote's `link` is its place in the heap, counted from 1.
+/// Each knote's `link` is its place in the heap.
 struct TimerHeap: ~Copyable {
   struct Node: BitwiseCopyable {
     var deadline: UInt64
@@ -34,21 +34,20 @@ struct TimerHeap: ~Copyable {
   }
 
   /// Lets a timer go, which is taken out of the heap where it stands there.
-  mutating func leave<S>(_ knote: UInt32, _ knotes: borrowing KnoteSlab<S>) {
+  mutating func leave<S>(_ knote: KnoteRef<S>, _ knotes: borrowing KnoteSlab<S>) {
     remove(knote, knotes)
     members -= 1
   }
 
   /// Inserts a member.
-  mutating func insert<S>(_ knote: UInt32, deadline: UInt64, _ knotes: borrowing KnoteSlab<S>) {
+  mutating func insert<S>(_ knote: KnoteRef<S>, deadline: UInt64, _ knotes: borrowing KnoteSlab<S>) {
     count += 1
-    siftUp(count - 1, Node(deadline: deadline, knote: knote), knotes)
+    siftUp(count - 1, Node(deadline: deadline, knote: knote.index), knotes)
   }
 
-  mutating func remove<S>(_ knote: UInt32, _ knotes: borrowing KnoteSlab<S>) {
-    let place = Int(knotes[knote].pointee.link) - 1
-    guard place >= 0 else { return }
-    knotes[knote].pointee.link = 0
+  mutating func remove<S>(_ knote: KnoteRef<S>, _ knotes: borrowing KnoteSlab<S>) {
+    guard let place = knote.heapPlace else { return }
+    knote.link = .none
     count -= 1
     guard place < count else { return }
     let last = nodes[count].pointee
@@ -67,7 +66,7 @@ struct TimerHeap: ~Copyable {
 
   private func put<S>(_ node: Node, at place: Int, _ knotes: borrowing KnoteSlab<S>) {
     nodes[place].pointee = node
-    knotes[node.knote].pointee.link = UInt32(place + 1)
+    knotes[node.knote].link = KnoteLink(UInt32(place))
   }
 
   private func siftUp<S>(_ start: Int, _ node: Node, _ knotes: borrowing KnoteSlab<S>) {
@@ -99,5 +98,12 @@ struct TimerHeap: ~Copyable {
       best = child
     }
     return best
+  }
+}
+
+extension KnoteRef {
+  /// Where a timer stands in its heap.
+  var heapPlace: Int? {
+    link.index.map(Int.init)
   }
 }

@@ -33,7 +33,7 @@ public struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
   private static func locate(_ index: Int) -> (chunk: Int, offset: Int) {
     let position = index &+ (1 << shift)
     let top = Int.bitWidth &- 1 &- position.leadingZeroBitCount
-    return (top &- shift, position &- (1 << top))
+    return (top &- shift, position &- (1 &<< top))
   }
 
   private static func size(ofChunk chunk: Int) -> Int {

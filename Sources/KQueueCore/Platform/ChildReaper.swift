@@ -98,7 +98,7 @@ public struct ChildReaper: ~Copyable {
   ) {
     while written < buffer.count, let place = children.next() {
       let child = children[place]
-      guard !knotes[child.token.index].pointee.status.contains(.ended), let end = end(of: child) else { continue }
+      guard !knotes[child.token.index].status.contains(.ended), let end = end(of: child) else { continue }
       buffer[written] = end
       written += 1
     }

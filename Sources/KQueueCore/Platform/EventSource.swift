@@ -13,23 +13,23 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   ///   its end, or only a source that tells of all processes' does, as it is gone already. Of no account else for
   ///   filters that record.
   /// - Throws: EBADF, EINVAL, ELOOP, ENOMEM, EPIPE, EMFILE, ENFILE, ENOTSUP, ESRCH.
-  mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing
+  mutating func attach(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) throws(Errno) -> Backing
 
   /// Follows a change of a knote's flags, fflags or status, and has its condition looked at anew, or reported again
   /// what no `wait` may have told yet.
   /// - Throws: EBADF or ENOENT as `detach`, else as `attach`; the knote is then as before for the kernel.
-  mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno)
+  mutating func update(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) throws(Errno)
 
   /// Ends the watch. It is over also where this throws.
   /// - Throws: EBADF where the number was closed unseen, ENOENT where it names another file by now.
-  mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno)
+  mutating func detach(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) throws(Errno)
 
   /// Ends the watch of a knote whose number was closed after `forget`: the kernel knows of nothing any more.
-  mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes)
+  mutating func abandon(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes)
 
   /// What an event for the knote would say now.
   /// - Parameter reported: what `decode` gave in this pass, or nil where the descriptor must be asked.
-  mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness
+  mutating func sample(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness
 
   /// What stands behind a `.more`.
   /// - Returns: how many were written; where as many as fit, it is asked again at once.
@@ -40,7 +40,7 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   // MARK: What only some need
 
   /// A knote is the last of its number from now on.
-  mutating func stand(alone index: UInt32, _ knotes: borrowing Knotes)
+  mutating func stand(alone knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes)
 
   /// A signal handler jumped out of a call, which may have been in `attach`, `update` or `detach` of a condition, in
   /// `sample`, `poll` or `enter`: makes whole from the knotes what the platform keeps of them, also of those that are
@@ -63,43 +63,43 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
 
   /// How many bytes an event for the knote would tell now, where a report says nothing but that there are some; 0 where
   /// `sample` is to be asked. A short way for what a busy server sees nearly always.
-  func plainBytes(_ knote: UnsafeMutablePointer<Knote<KnoteState>>, reported: UInt32) -> Int
+  func plainBytes(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Int
 
   /// Whether a report says of a READ knote that something can be read and nothing else, so that a program that does
   /// without the number of bytes need not have it asked for (NOTE_DECLINE_DATA).
-  func isPlainlyReadable(_ knote: UnsafeMutablePointer<Knote<KnoteState>>, reported: UInt32) -> Bool
+  func isPlainlyReadable(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Bool
 
   /// Whether there is nothing left of what a knote under EV_CLEAR is looked at for, so that more would be reported.
-  mutating func isOver(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
+  mutating func isOver(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool
 
   /// What a report means of a knote that records what happens, and that the kernel reports by itself; nil where its
   /// number does not name the file any more that the knote is on.
-  mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening?
+  mutating func occurrence(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes, reported: UInt32) -> Happening?
 
   /// What happened to a knote up to now, where that need not be gathered for all to be known. Asked before it gets
   /// another mask, or is copied.
-  mutating func earlier(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening?
+  mutating func earlier(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Happening?
 
   /// What a copy of a VNODE knote in a forked child is told by what changed on the way to it.
   associatedtype FileBaseline: BitwiseCopyable = NoBaseline
-  func baseline(_ index: UInt32, _ knotes: borrowing Knotes) -> FileBaseline
+  func baseline(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> FileBaseline
   /// What happened to a file between a baseline and the attachment of the knote.
-  func changes(_ index: UInt32, _ knotes: borrowing Knotes, since baseline: FileBaseline) -> Happening?
+  func changes(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes, since baseline: FileBaseline) -> Happening?
 
   /// The end of a knote's process, where it has ended by now and that was not told yet. Asked before something else
   /// that the process did is delivered.
-  mutating func ended(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening?
+  mutating func ended(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Happening?
 
   /// Whether the number of a knote on a descriptor that records what happens names another file by now, or none.
   /// Asked before a delivery.
-  mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
+  mutating func isGone(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool
 
   /// Whether the number of a knote on a descriptor names the file still that the knote is on.
-  mutating func isOnSameFile(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
+  mutating func isOnSameFile(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool
 
   /// Whether the system reports a knote again by itself as long as its condition holds: one that it does not must be
   /// kept in mind while it waits for its delivery. Asked of knotes without EV_CLEAR, EV_ONESHOT and EV_DISPATCH.
-  func reportsByLevel(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool
+  func reportsByLevel(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool
 
   /// Whether a source tells again what still holds: then it is asked once a pass, with room for all knotes and
   /// `againSlack` more, and leaves some of that.
@@ -111,25 +111,27 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
 }
 
 extension EventSource where Self: ~Copyable {
-  public mutating func stand(alone index: UInt32, _ knotes: borrowing Knotes) {}
+  public mutating func stand(alone knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) {}
   public mutating func repair(_ knotes: borrowing Knotes) {}
   public func isOpen(_ number: CInt) -> Bool { kq_is_open(number) }
   public func source(of filter: Filter) -> UInt32? { nil }
   public static var processSource: UInt32? { nil }
   public var hasUntold: Bool { false }
   @inline(__always)
-  public func plainBytes(_ knote: UnsafeMutablePointer<Knote<KnoteState>>, reported: UInt32) -> Int { 0 }
-  public func isPlainlyReadable(_ knote: UnsafeMutablePointer<Knote<KnoteState>>, reported: UInt32) -> Bool { false }
-  public mutating func isOver(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { false }
-  public mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
+  public func plainBytes(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Int { 0 }
+  public func isPlainlyReadable(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Bool { false }
+  public mutating func isOver(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool { false }
+  public mutating func occurrence(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes, reported: UInt32)
+    -> Happening?
+  {
     bug("a report of a knote that the platform does not report")
   }
-  public mutating func earlier(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? { nil }
-  public mutating func ended(_ index: UInt32, _ knotes: borrowing Knotes) -> Happening? { nil }
-  public mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { false }
-  public mutating func isOnSameFile(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { true }
+  public mutating func earlier(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Happening? { nil }
+  public mutating func ended(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Happening? { nil }
+  public mutating func isGone(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool { false }
+  public mutating func isOnSameFile(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool { true }
   @inline(__always)
-  public func reportsByLevel(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool { true }
+  public func reportsByLevel(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool { true }
   public static func reportsAgain(_ source: UInt32) -> Bool { false }
   /// See `reportsAgain`.
   public static var againSlack: Int { 65 }
@@ -141,8 +143,10 @@ extension EventSource where Self: ~Copyable {
 public struct NoBaseline: BitwiseCopyable {}
 
 extension EventSource where Self: ~Copyable, FileBaseline == NoBaseline {
-  public func baseline(_ index: UInt32, _ knotes: borrowing Knotes) -> NoBaseline { NoBaseline() }
-  public func changes(_ index: UInt32, _ knotes: borrowing Knotes, since baseline: NoBaseline) -> Happening? { nil }
+  public func baseline(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> NoBaseline { NoBaseline() }
+  public func changes(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes, since baseline: NoBaseline)
+    -> Happening?
+  { nil }
 }
 
 /// Who keeps a knote's readiness.

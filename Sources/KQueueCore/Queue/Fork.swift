@@ -72,24 +72,23 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     count += 1
     let queue = UnsafePointer(handle.queue)
     var (place, written) = (UInt32(0), count)
-    while let index = queue.pointee.knotes.next(&place) {
-      if queue.pointee.knotes[index].pointee.status.contains(.queued) { continue }
-      entries[written] = entry(handle, index)
+    while let knote = queue.pointee.knotes.next(&place) {
+      if knote.status.contains(.queued) { continue }
+      entries[written] = entry(handle, knote)
       written += 1
     }
-    queue.pointee.ready.forEach(queue.pointee.knotes) { index in
-      entries[written] = entry(handle, index)
+    queue.pointee.ready.forEach(queue.pointee.knotes) { knote in
+      entries[written] = entry(handle, knote)
       written += 1
     }
     count = written
   }
 
-  private static func entry(_ handle: KQueueHandle<Backend>, _ index: UInt32) -> Entry {
+  private static func entry(_ handle: KQueueHandle<Backend>, _ knote: KQueue<Backend>.KnoteRef) -> Entry {
     let queue = handle.queue
     return Entry(
       number: handle.slot.pointee.number - 1, isKnote: true, declinesData: false,
-      knote: queue.pointee.knotes[index].pointee,
-      ext: queue.pointee.extensions.find(index, queue.pointee.knotes), told: queue.pointee.told(index))
+      knote: knote.record, ext: queue.pointee.extensions.find(knote), told: queue.pointee.told(knote))
   }
 
   /// In the parent after the fork: goes on.
@@ -164,7 +163,7 @@ extension KQueue where Backend: ~Copyable {
   fileprivate mutating func settleBeforeCopy() {
     gatherEarlier(.vnode)
     var place: UInt32 = 0
-    while let index = knotes.next(&place) { noteEarlier(index) }
+    while let knote = knotes.next(&place) { noteEarlier(knote) }
     collectForCopy()
   }
 
@@ -176,14 +175,14 @@ extension KQueue where Backend: ~Copyable {
     buffers.give(back: buffer)
   }
 
-  fileprivate mutating func told(_ index: UInt32) -> Told<Backend.FileBaseline> {
+  fileprivate mutating func told(_ knote: KnoteRef) -> Told<Backend.FileBaseline> {
     Told(
-      readiness: isTold(knotes[index].pointee) ? backend.sample(index, knotes, reported: nil) : nil,
-      file: backend.baseline(index, knotes))
+      readiness: isTold(knote) ? backend.sample(knote, knotes, reported: nil) : nil,
+      file: backend.baseline(knote, knotes))
   }
 
   /// Whether what holds of a knote was delivered, and is not to be delivered again as such.
-  private func isTold(_ knote: Knote<Backend.KnoteState>) -> Bool {
+  private func isTold(_ knote: KnoteRef) -> Bool {
     let filters = FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.except))
     return knote.has(EV_CLEAR) && !knote.has(EV_ONESHOT | EV_DISPATCH) && !knote.isDisabled
       && filters.contains(FilterSet(knote.kind)) && knote.status.isDisjoint(with: KnoteStatus.queued.union(.recorded))
@@ -203,21 +202,21 @@ extension KQueue where Backend: ~Copyable {
         ident: old.ident, filter: old.filter, flags: old.flags | disable, fflags: old.fflags | time,
         data: Int(clamping: old.data), udata: old.udata),
       filter, as: old.status.intersection(KnoteStatus.born.union(.ended)))
-    guard let index = table.find(filter, old.ident, knotes) else { return }
-    extensions.set(index, ext, knotes)
-    if filter == .timer { restoreTimer(index, from: old) }
-    if filter.recordsOccurrences { knotes[index].pointee.occurrence = old.occurrence }
+    guard let knote = table.find(filter, old.ident, knotes) else { return }
+    extensions.set(knote, ext)
+    if filter == .timer { restoreTimer(knote, from: old) }
+    if filter.recordsOccurrences { knote.occurrence = old.occurrence }
     let pending = old.status.intersection(.active.union(.forced))
-    knotes[index].pointee.status.formUnion(pending)
-    if !pending.isEmpty || old.status.contains(.queued) { activate(index) }
-    if filter == .vnode, let happening = backend.changes(index, knotes, since: told.file) { note(happening) }
+    knote.status.formUnion(pending)
+    if !pending.isEmpty || old.status.contains(.queued) { activate(knote) }
+    if filter == .vnode, let happening = backend.changes(knote, knotes, since: told.file) { note(happening) }
   }
 
   /// Takes back what the system called news of a knote though it was told in the parent, unless it changed since.
   fileprivate mutating func settleCopy(_ old: Knote<Backend.KnoteState>, _ told: Told<Backend.FileBaseline>) {
-    guard let before = told.readiness, let index = table.find(old.kind, old.ident, knotes),
-      knotes[index].pointee.status.contains(.queued)
+    guard let before = told.readiness, let knote = table.find(old.kind, old.ident, knotes),
+      knote.status.contains(.queued)
     else { return }
-    if backend.sample(index, knotes, reported: nil) == before { ready.remove(index, knotes) }
+    if backend.sample(knote, knotes, reported: nil) == before { ready.remove(knote, knotes) }
   }
 }

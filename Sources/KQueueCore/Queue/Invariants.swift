@@ -38,13 +38,12 @@ extension KQueue where Backend: ~Copyable {
   /// Each knote is found by its name, and stands in one list at most. All are counted.
   private func checkKnotes() {
     var (live, queued, members, place) = (0, 0, 0, UInt32(0))
-    while let index = knotes.next(&place) {
-      let knote = knotes[index]
-      guard let filter = Filter(rawValue: knote.pointee.filter) else { bug("a knote without a filter") }
-      if table.find(filter, knote.pointee.ident, knotes) != index { bug("a knote that its name does not find") }
-      let lists = knote.pointee.status.rawValue & KnoteStatus.listed
+    while let knote = knotes.next(&place) {
+      guard let filter = Filter(rawValue: knote.filter) else { bug("a knote without a filter") }
+      if table.find(filter, knote.ident, knotes) != knote { bug("a knote that its name does not find") }
+      let lists = knote.status.rawValue & KnoteStatus.listed
       if lists.nonzeroBitCount > 1 { bug("a knote in two lists") }
-      if lists != 0 && knote.pointee.isDisabled { bug("a disabled knote in a list") }
+      if lists != 0 && knote.isDisabled { bug("a disabled knote in a list") }
       live += 1
       if lists & KnoteStatus.queued.rawValue != 0 { queued += 1 }
       if filter == .timer { members += 1 }
@@ -56,8 +55,8 @@ extension KQueue where Backend: ~Copyable {
 
   private func check(_ list: ReadyList, _ mark: KnoteStatus) {
     var (count, held) = (0, 0)
-    list.forEach(knotes) { index in
-      let status = knotes[index].pointee.status
+    list.forEach(knotes) { knote in
+      let status = knote.status
       if !status.contains(.live) || !status.contains(mark) { bug("a list has a knote that is not in it") }
       count += 1
       if count > knotes.count { bug("a list without an end") }
@@ -78,8 +77,8 @@ extension TimerHeap {
     for place in 0..<count {
       let node = node(place)
       let knote = knotes[node.knote]
-      if knote.pointee.kind != .timer || knote.pointee.link != UInt32(place) + 1 { bug("a timer's place") }
-      if knote.pointee.isDisabled || knote.pointee.status.contains(.active) { bug("a timer that should not run") }
+      if knote.kind != .timer || knote.heapPlace != place { bug("a timer's place") }
+      if knote.isDisabled || knote.status.contains(.active) { bug("a timer that should not run") }
       if place > 0 && node.deadline < self.node((place - 1) / 4).deadline { bug("the order of timers") }
     }
   }

@@ -3,6 +3,8 @@ import CKQueueShims
 
 /// One kqueue: its knotes, what is ready, and the platform's part. Used under its slot's lock only.
 public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
+  typealias KnoteRef = KQueueCore.KnoteRef<Backend.KnoteState>
+
   var backend: Backend
   var knotes = KnoteSlab<Backend.KnoteState>()
   var table = KnoteTable()
@@ -125,53 +127,52 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   }
 
   /// Queues a knote that may have something to deliver; a disabled one waits for EV_ENABLE.
-  mutating func activate(_ index: UInt32) {
-    guard !knotes[index].pointee.isDisabled else { return }
-    unsettled.remove(index, knotes)
-    polled.remove(index, knotes)
-    told.remove(index, knotes)
-    knotes[index].pointee.status.remove(.again)
-    enqueue(index)
+  mutating func activate(_ knote: KnoteRef) {
+    guard !knote.isDisabled else { return }
+    unsettled.remove(knote, knotes)
+    polled.remove(knote, knotes)
+    told.remove(knote, knotes)
+    knote.status.remove(.again)
+    enqueue(knote)
   }
 
   /// Puts a knote at the end of the ready list.
   @inline(__always)
-  mutating func enqueue(_ index: UInt32) {
-    let knote = knotes[index]
+  mutating func enqueue(_ knote: KnoteRef) {
     let isHeld =
-      knote.pointee.status.contains(.recorded) || knote.pointee.has(EV_CLEAR | EV_ONESHOT | EV_DISPATCH)
-      || !backend.reportsByLevel(index, knotes)
-    ready.append(index, knotes, isHeld: isHeld)
+      knote.status.contains(.recorded) || knote.has(EV_CLEAR | EV_ONESHOT | EV_DISPATCH)
+      || !backend.reportsByLevel(knote, knotes)
+    ready.append(knote, knotes, isHeld: isHeld)
   }
 
   /// Takes a knote out of the lists: it is not to be delivered.
   @inline(__always)
-  mutating func deactivate(_ index: UInt32) {
-    guard knotes[index].pointee.status.rawValue & KnoteStatus.listed != 0 else { return }
-    ready.remove(index, knotes)
-    unsettled.remove(index, knotes)
-    polled.remove(index, knotes)
-    told.remove(index, knotes)
+  mutating func deactivate(_ knote: KnoteRef) {
+    guard knote.status.rawValue & KnoteStatus.listed != 0 else { return }
+    ready.remove(knote, knotes)
+    unsettled.remove(knote, knotes)
+    polled.remove(knote, knotes)
+    told.remove(knote, knotes)
   }
 
   /// Has some knotes of which nobody tells looked at again. Few at a time, so that no call takes long for them.
   mutating func lookAgain() {
     lookAtTold()
     for _ in 0..<min(unsettled.count, 8) {
-      guard let index = unsettled.popFirst(knotes) else { return }
-      enqueue(index)
+      guard let knote = unsettled.popFirst(knotes) else { return }
+      enqueue(knote)
     }
   }
 
   /// Removes a knote and everything that refers to it.
   /// - Throws: EBADF or ENOENT where its descriptor was closed unseen; it is removed all the same.
-  mutating func remove(_ index: UInt32, _ filter: Filter) throws(Errno) {
-    knotes.beginRemoval(index)
-    defer { discard(index, filter) }
-    release(index, filter)
+  mutating func remove(_ knote: KnoteRef, _ filter: Filter) throws(Errno) {
+    knotes.beginRemoval(knote)
+    defer { discard(knote, filter) }
+    release(knote, filter)
     guard filter.isPlatforms else { return }
     do throws(Errno) {
-      try detach(index)
+      try detach(knote)
     } catch {
       mayReportStale = true
       throw error
@@ -180,17 +181,17 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
 
   /// Tells the platform where one knote is left on a number.
   mutating func leaveAlone(_ number: CInt) {
-    guard let last = table.first(on: number, knotes), knotes[last].pointee.link == 0 else { return }
+    guard let last = table.first(on: number, knotes), last.link == .none else { return }
     backend.stand(alone: last, knotes)
   }
 
   /// Frees a knote that no platform knows of, or not any more.
-  mutating func discard(_ index: UInt32, _ filter: Filter) {
-    let number = knotes[index].pointee.descriptor
-    deactivate(index)
-    unnest(index)
-    table.remove(index, filter, knotes)
-    knotes.free(index)
+  mutating func discard(_ knote: KnoteRef, _ filter: Filter) {
+    let number = knote.descriptor
+    deactivate(knote)
+    unnest(knote)
+    table.remove(knote, filter, knotes)
+    knotes.free(knote)
     if filter.watchesDescriptor { untrack(number) }
   }
 }

@@ -19,11 +19,11 @@ extension KQueue where Backend: ~Copyable {
     forgetLists()
     knotes.forgetFree()
     backend.repair(knotes)
-    for index in 0..<UInt32(knotes.used) where !knotes[index].pointee.isWhole { freeHalfMade(index) }
+    for index in 0..<UInt32(knotes.used) where !knotes[index].isWhole { freeHalfMade(knotes[index]) }
     var place: UInt32 = 0
-    while let index = knotes.next(&place) { enterTable(index) }
+    while let knote = knotes.next(&place) { enterTable(knote) }
     place = 0
-    while let index = knotes.next(&place) { requeue(index, knotes[index].pointee.kind) }
+    while let knote = knotes.next(&place) { requeue(knote, knote.kind) }
     recountNested()
     tracking?.slot.pointee.closedNumbers.doubtAll()
     beginPass()
@@ -44,78 +44,77 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Frees a place that is free already, or of a knote that was half made or half removed.
-  private mutating func freeHalfMade(_ index: UInt32) {
-    let knote = knotes[index]
-    if knote.pointee.status.contains(.live), let filter = Filter(rawValue: knote.pointee.filter), filter.isPlatforms {
-      try? backend.detach(index, knotes)
+  private mutating func freeHalfMade(_ knote: KnoteRef) {
+    if knote.status.contains(.live), let filter = Filter(rawValue: knote.filter), filter.isPlatforms {
+      try? backend.detach(knote, knotes)
     }
-    knotes.free(index)
+    knotes.free(knote)
   }
 
-  private mutating func enterTable(_ index: UInt32) {
-    knotes[index].pointee.forgetPlaces()
-    if (try? table.insert(index, knotes[index].pointee.kind, knotes)) != nil { return }
-    knotes.beginRemoval(index)  // there is no memory
-    freeHalfMade(index)
+  private mutating func enterTable(_ knote: KnoteRef) {
+    knote.forgetPlaces()
+    if (try? table.insert(knote, knote.kind, knotes)) != nil { return }
+    knotes.beginRemoval(knote)  // there is no memory
+    freeHalfMade(knote)
   }
 
   /// Queues a knote that has something to deliver. Where it stood is not asked: one that is being looked at stands
   /// nowhere.
-  mutating func activateIfPending(_ index: UInt32) {
-    if !knotes[index].pointee.status.isDisjoint(with: KnoteStatus.active.union(.forced)) { activate(index) }
+  mutating func activateIfPending(_ knote: KnoteRef) {
+    if !knote.status.isDisjoint(with: KnoteStatus.active.union(.forced)) { activate(knote) }
   }
 
   private func recountNested() {
     guard let tracking, backend.chainLimit != .max else { return }
     var (count, place) = (0, UInt32(0))
-    while let index = knotes.next(&place) {
-      if knotes[index].pointee.status.contains(.nested) { count += 1 }
+    while let knote = knotes.next(&place) {
+      if knote.status.contains(.nested) { count += 1 }
     }
     tracking.slot.pointee.watchedKqueues.store(count, ordering: .relaxed)
   }
 }
 
-extension Knote {
+extension KnoteRef {
   /// A knote stands nowhere any more. Of a timer that is disabled `previous` says what it had counted.
-  fileprivate mutating func forgetPlaces() {
+  fileprivate func forgetPlaces() {
     status.subtract(KnoteStatus(rawValue: KnoteStatus.listed).union(.held).union(.again))
-    link = 0
-    next = 0
-    if kind != .timer || !isDisabled { previous = 0 }
+    link = .none
+    next = .none
+    if kind != .timer || !isDisabled { previous = .none }
   }
 }
 
 /// What a knote was before the change that is under way: a change that was jumped out of was not made.
 struct Undo<PlatformState: BitwiseCopyable>: BitwiseCopyable {
   private var before: Knote<PlatformState>?
-  private var index: UInt32 = .max
+  /// One word, so that it says either nothing or all.
+  private var changing = KnoteLink.none
 
   @inline(__always)
-  mutating func begin(_ index: UInt32, _ before: Knote<PlatformState>) {
+  mutating func begin(_ knote: KnoteRef<PlatformState>, _ before: Knote<PlatformState>) {
     self.before = before
     kq_order_stores()
-    self.index = index
+    changing = KnoteLink(knote.index)
     kq_order_stores()
   }
 
   @inline(__always)
   mutating func end() {
     kq_order_stores()
-    index = .max
+    changing = .none
     kq_order_stores()
   }
 
   /// Undoes the change. What happened meanwhile stays recorded.
   mutating func apply(_ knotes: borrowing KnoteSlab<PlatformState>) {
-    guard index != .max, let before else { return }
-    let knote = knotes[index]
-    if knote.pointee.isWhole && knote.pointee.generation == before.generation { knote.pointee.takeBack(before) }
+    guard let knote = knotes[changing], let before else { return }
+    if knote.isWhole && knote.generation == before.generation { knote.takeBack(before) }
     end()
   }
 }
 
-extension Knote {
-  fileprivate mutating func takeBack(_ before: Knote) {
+extension KnoteRef {
+  fileprivate func takeBack(_ before: Knote<PlatformState>) {
     (udata, data, fflags) = (before.udata, before.data, before.fflags)
     if before.isDisabled { status.insert(.disabled) } else { status.remove(.disabled) }
     if !status.contains(.ended) {

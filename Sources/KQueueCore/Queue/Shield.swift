@@ -21,32 +21,32 @@ struct Shield: ~Copyable {
 extension KQueue where Backend: ~Copyable {
   /// Whether the platform keeps more of a knote than a repair makes anew: files, processes, signals.
   @inline(__always)
-  private func isIntricate(_ index: UInt32) -> Bool {
-    knotes[index].pointee.kind.recordsOccurrences || knotes[index].pointee.status.contains(.recorded)
+  private func isIntricate(_ knote: KnoteRef) -> Bool {
+    knote.kind.recordsOccurrences || knote.status.contains(.recorded)
   }
 
-  mutating func attachWatch(_ index: UInt32) throws(Errno) -> Backing {
-    let shield = Shield(if: isIntricate(index))
+  mutating func attachWatch(_ knote: KnoteRef) throws(Errno) -> Backing {
+    let shield = Shield(if: isIntricate(knote))
     defer { shield.end() }
-    return try backend.attach(index, knotes)
+    return try backend.attach(knote, knotes)
   }
 
-  mutating func updateWatch(_ index: UInt32) throws(Errno) {
-    let shield = Shield(if: isIntricate(index))
+  mutating func updateWatch(_ knote: KnoteRef) throws(Errno) {
+    let shield = Shield(if: isIntricate(knote))
     defer { shield.end() }
-    try backend.update(index, knotes)
+    try backend.update(knote, knotes)
   }
 
-  mutating func detach(_ index: UInt32) throws(Errno) {
-    let shield = Shield(if: isIntricate(index))
+  mutating func detach(_ knote: KnoteRef) throws(Errno) {
+    let shield = Shield(if: isIntricate(knote))
     defer { shield.end() }
-    try backend.detach(index, knotes)
+    try backend.detach(knote, knotes)
   }
 
-  mutating func abandonWatch(_ index: UInt32) {
-    let shield = Shield(if: isIntricate(index))
+  mutating func abandonWatch(_ knote: KnoteRef) {
+    let shield = Shield(if: isIntricate(knote))
     defer { shield.end() }
-    backend.abandon(index, knotes)
+    backend.abandon(knote, knotes)
   }
 }
 

@@ -42,38 +42,36 @@ struct FuzzBackend: PlatformBackend, ~Copyable {
 
   // MARK: Knotes
 
-  mutating func attach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
-    let knote = knotes[index]
+  mutating func attach(_ knote: KnoteRef<FuzzKnote>, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     var isRecorded = false
     let entry = fake_attach(
-      set, knote.pointee.ident, CInt(knote.pointee.filter), index, knote.pointee.generation, knote.pointee.watched,
+      set, knote.ident, CInt(knote.filter), knote.index, knote.generation, knote.watched,
       &isRecorded)
     if entry < 0 { throw Errno(-entry) }
-    knote.pointee.platform.entry = entry
+    knote.platform.entry = entry
     return isRecorded ? .recorded : .kernel
   }
 
-  mutating func update(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let knote = knotes[index].pointee
-    let error = fake_update(set, knote.platform.entry, index, knote.generation, knote.watched)
-    if error != 0 { throw Errno(isOpen(knotes[index].pointee.descriptor) ? ENOENT : EBADF) }
+  mutating func update(_ knote: KnoteRef<FuzzKnote>, _ knotes: borrowing Knotes) throws(Errno) {
+    let error = fake_update(set, knote.platform.entry, knote.index, knote.generation, knote.watched)
+    if error != 0 { throw Errno(isOpen(knote.descriptor) ? ENOENT : EBADF) }
   }
 
-  mutating func detach(_ index: UInt32, _ knotes: borrowing Knotes) throws(Errno) {
-    let error = fake_detach(set, knotes[index].pointee.platform.entry, index, knotes[index].pointee.generation)
-    if error != 0 { throw Errno(isOpen(knotes[index].pointee.descriptor) ? ENOENT : EBADF) }
+  mutating func detach(_ knote: KnoteRef<FuzzKnote>, _ knotes: borrowing Knotes) throws(Errno) {
+    let error = fake_detach(set, knote.platform.entry, knote.index, knote.generation)
+    if error != 0 { throw Errno(isOpen(knote.descriptor) ? ENOENT : EBADF) }
   }
 
-  mutating func abandon(_ index: UInt32, _ knotes: borrowing Knotes) {
-    fake_abandon(set, knotes[index].pointee.platform.entry, index, knotes[index].pointee.generation)
+  mutating func abandon(_ knote: KnoteRef<FuzzKnote>, _ knotes: borrowing Knotes) {
+    fake_abandon(set, knote.platform.entry, knote.index, knote.generation)
   }
 
-  mutating func isGone(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
-    !fake_is_current(set, knotes[index].pointee.platform.entry, index, knotes[index].pointee.generation)
+  mutating func isGone(_ knote: KnoteRef<FuzzKnote>, _ knotes: borrowing Knotes) -> Bool {
+    !fake_is_current(set, knote.platform.entry, knote.index, knote.generation)
   }
 
-  mutating func isOnSameFile(_ index: UInt32, _ knotes: borrowing Knotes) -> Bool {
-    fake_is_current(set, knotes[index].pointee.platform.entry, index, knotes[index].pointee.generation)
+  mutating func isOnSameFile(_ knote: KnoteRef<FuzzKnote>, _ knotes: borrowing Knotes) -> Bool {
+    fake_is_current(set, knote.platform.entry, knote.index, knote.generation)
   }
 
   func isOpen(_ number: CInt) -> Bool { fake_is_open(number) }
@@ -103,23 +101,21 @@ struct FuzzBackend: PlatformBackend, ~Copyable {
 
   // MARK: What is there
 
-  mutating func sample(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
-    let knote = knotes[index]
-    let entry = knote.pointee.platform.entry
-    let found = fake_look(set, entry, index, knote.pointee.generation)
+  mutating func sample(_ knote: KnoteRef<FuzzKnote>, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
+    let entry = knote.platform.entry
+    let found = fake_look(set, entry, knote.index, knote.generation)
     if found.is_gone { return .gone }
     if found.is_active { return Readiness(data: found.data, flags: found.is_end ? UInt16(EV_EOF) : 0) }
-    fake_rearm(set, entry, index, knote.pointee.generation)
+    fake_rearm(set, entry, knote.index, knote.generation)
     // Nobody tells when the peer has taken what was sent.
-    return knote.pointee.kind == .empty ? .polled : .inactive
+    return knote.kind == .empty ? .polled : .inactive
   }
 
-  mutating func occurrence(_ index: UInt32, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
-    let knote = knotes[index].pointee
-    let token = KnoteToken(index: index, generation: knote.generation)
+  mutating func occurrence(_ knote: KnoteRef<FuzzKnote>, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
+    let token = knote.token
     let end = UInt32(NOTE_EXIT) | UInt32(NOTE_EXITSTATUS)
     if knote.kind != .signal { return Happening(token, bits: end, data: 64 << 8) }
-    return Happening(token, bits: 0, data: fake_take_count(set, knote.platform.entry, index, knote.generation))
+    return Happening(token, bits: 0, data: fake_take_count(set, knote.platform.entry, knote.index, knote.generation))
   }
 
   mutating func gather(
@@ -189,7 +185,7 @@ struct FuzzKnote: BitwiseCopyable {
   var entry: CInt
 }
 
-extension Knote<FuzzKnote> {
+extension KnoteRef<FuzzKnote> {
   fileprivate var watched: fake_watch {
     let edge = has(EV_CLEAR) ? FAKE_EDGE : 0
     let once = has(EV_ONESHOT | EV_DISPATCH) ? FAKE_ONCE : 0
