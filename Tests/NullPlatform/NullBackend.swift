@@ -55,7 +55,7 @@ public struct NullBackend: PlatformBackend, ~Copyable {
   }
 
   public mutating func gather(
-    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
+    _ source: NoSource, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
     0
   }

@@ -68,7 +68,7 @@ extension NullBackend {
     return rang < 0 ? rang : sleeper.pointee.report(rang > 0, buffer)
   }
 
-  public static func decode(_ report: NullReport) -> Report {
+  public static func decode(_ report: NullReport) -> Report<NoSource> {
     switch report {
     case .wake: .wake
     case .monotonicTimer: .timer(.monotonic)

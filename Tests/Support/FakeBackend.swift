@@ -6,13 +6,14 @@ import Synchronization
 /// A platform with no descriptor, no sleep, and a time that the test sets.
 public struct FakeBackend: PlatformBackend, ~Copyable {
   public typealias KnoteState = FakeKnote
+  public typealias Source = FakeGathering
   public typealias RawEvent = FakeReport
   public typealias Waiter = Unmanaged<FakeEventSet>
 
   public static var filters: FilterSet {
     [FilterSet(.read), FilterSet(.write), FilterSet(.vnode), FilterSet(.proc), FilterSet(.signal), FilterSet(.empty)]
   }
-  public static var processSource: UInt32? { 9 }
+  public static var processSource: FakeGathering? { .processes }
 
   private static let lastNumber = Atomic<CInt>(1 << 20)
   private let kernel: FakeEventSet
@@ -220,33 +221,34 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     waiter.takeUnretainedValue().wait(buffer, nanoseconds)
   }
 
-  public static func decode(_ event: FakeReport) -> Report {
+  public static func decode(_ event: FakeReport) -> Report<FakeGathering> {
     switch event.kind {
     case .knote: .knote(event.token, 1)
     case .wake: .wake
     case .monotonic: .timer(.monotonic)
     case .realtime: .timer(.realtime)
-    case .changes: .more(7)
-    case .happenings: .more(8)
-    case .processes: .more(9)
+    case .changes: .more(.changes)
+    case .happenings: .more(.happenings)
+    case .processes: .more(.processes)
     }
   }
 
   public mutating func gather(
-    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
+    _ source: FakeGathering, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
     kernel.log(.gather)
-    if source == 8 { return kernel.takeHappenings(buffer) }
-    if source == 9 {
+    switch source {
+    case .happenings: return kernel.takeHappenings(buffer)
+    case .processes:
       // One at a time: each must be noted before the next can be told apart.
       guard let happening = kernel.nextNews() else { return 0 }
       buffer[0] = happening
       return 1
+    case .changes:
+      let tokens = kernel.takeChanges(buffer.count)
+      for (place, token) in tokens.enumerated() { buffer[place] = Happening(token, bits: 1) }
+      return tokens.count
     }
-    if source != 7 { kernel.violate("gather of what was not reported") }
-    let tokens = kernel.takeChanges(buffer.count)
-    for (place, token) in tokens.enumerated() { buffer[place] = Happening(token, bits: 1) }
-    return tokens.count
   }
 }
 
@@ -259,8 +261,8 @@ extension FakeBackend {
     kernel.entries[FakeKey(knote)] != nil
   }
 
-  public func source(of filter: Filter) -> UInt32? {
-    filter == .vnode ? 8 : nil
+  public func source(of filter: Filter) -> FakeGathering? {
+    filter == .vnode ? .happenings : nil
   }
 
   public mutating func ended(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) -> Happening? {
@@ -270,6 +272,13 @@ extension FakeBackend {
   public mutating func isGone(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) -> Bool {
     kernel.entries[FakeKey(knote)] == nil
   }
+}
+
+/// Where the fake platform has what happened.
+public enum FakeGathering: BitwiseCopyable {
+  case changes
+  case happenings
+  case processes
 }
 
 /// What the fake platform keeps with a knote.

@@ -110,7 +110,7 @@ enum EpollToken {
 }
 
 /// What stands in the epoll set beside the knotes' descriptors.
-enum EpollSource: UInt32 {
+public enum EpollSource: UInt32, BitwiseCopyable {
   case wake
   case monotonicTimer
   case realtimeTimer

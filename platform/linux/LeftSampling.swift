@@ -16,7 +16,7 @@ extension LinuxBackend {
     let isLook = knote.status.contains(.again) && knote.platform.past.contains(.marked)
     let news = comparedWithMark(knote, readiness, isLook)
     guard news.isActive, isOldNews(knote, news), !isLook else { return news }
-    return news.isLeft ? .polled : lookAgain(knote, news)
+    return news.next == .taken ? .polled : lookAgain(knote, news)
   }
 
   private func comparedWithMark(
@@ -126,7 +126,7 @@ extension LinuxBackend {
   ) -> Readiness {
     guard readiness.flags == 0 && readiness.fflags == 0 && !knote.wantsUrgent else { return readiness }
     let mark = UInt32(truncatingIfNeeded: readiness.data)
-    if readiness.isLeft {  // a listener that does not say how many wait
+    if readiness.next == .taken {  // a listener that does not say how many wait
       if isLook && !knote.platform.isOverdue { return .polled }
       knote.platform.remember(mark, isVague: true)
       return readiness

@@ -5,6 +5,7 @@ import KQueueCore
 /// Linux: an epoll set whose descriptor is the kqueue's, and what its facilities need beside it.
 public struct LinuxBackend: PlatformBackend, ~Copyable {
   public typealias KnoteState = LinuxKnote
+  public typealias Source = EpollSource
   public typealias RawEvent = EpollReport
   public typealias Waiter = CInt
 
@@ -13,7 +14,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
       .union(FilterSet(.vnode)).union(FilterSet(.fs)).union(FilterSet(.proc)).union(FilterSet(.procdesc))
       .union(FilterSet(.signal))
   }
-  public static var processSource: UInt32? { EpollSource.processes.rawValue }
+  public static var processSource: EpollSource? { .processes }
 
   /// The kqueue's own descriptor, which the program names, closes and has reused when it likes; where closes may go
   /// unseen, a set of its own that holds `main` alone, so that `main` can be made anew and outer pollers keep the kqueue.
@@ -180,24 +181,24 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   }
 
   @inline(__always)
-  public static func decode(_ event: EpollReport) -> Report {
+  public static func decode(_ event: EpollReport) -> Report<EpollSource> {
     let token = unsafeBitCast(event.event.token, to: UInt64.self)
     let (low, high) = (UInt32(truncatingIfNeeded: token), UInt32(truncatingIfNeeded: token >> 32))
     if high & EpollToken.own == 0 { return .knote(KnoteToken(index: low, generation: high), event.event.events) }
-    switch EpollSource(rawValue: low) {
+    guard let source = EpollSource(rawValue: low) else { bug("an unknown entry in the epoll set") }
+    switch source {
     case .wake: return .wake
     case .monotonicTimer: return .timer(.monotonic)
     case .realtimeTimer: return .timer(.realtime)
     case .probe: return .nothing
-    case .files, .processes, .signals, .handled, .mounts, .firstSide, .secondSide, .thirdSide: return .more(low)
-    case nil: bug("an unknown entry in the epoll set")
+    case .files, .processes, .signals, .handled, .mounts, .firstSide, .secondSide, .thirdSide: return .more(source)
     }
   }
 
   public mutating func gather(
-    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
+    _ source: EpollSource, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
-    switch EpollSource(rawValue: source) {
+    switch source {
     case .files: files.gather(knotes, buffer)
     case .mounts: mounts.gather(knotes, buffer)
     case .processes: gatherProcesses(knotes, buffer)
@@ -210,8 +211,8 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     }
   }
 
-  public static func reportsAgain(_ source: UInt32) -> Bool {
-    switch EpollSource(rawValue: source) {
+  public static func reportsAgain(_ source: EpollSource) -> Bool {
+    switch source {
     case .firstSide, .secondSide, .thirdSide: true
     default: false
     }

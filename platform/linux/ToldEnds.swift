@@ -12,7 +12,7 @@ extension LinuxBackend {
     knote.platform.toldEnd = end
     guard end != .none else { return false }
     // Items are compared by a mark of their own; no more come behind an end.
-    if readiness.isLeft { return end == before }
+    if readiness.next == .taken { return end == before }
     let (detail, detailBefore) = (detail(knote, readiness), knote.platform.mark)
     knote.platform.past.remove(.marked)
     knote.platform.mark = detail

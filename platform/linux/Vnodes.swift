@@ -57,7 +57,7 @@ extension LinuxBackend {
     return notes == 0 ? nil : Happening(knote.token, bits: notes)
   }
 
-  public func source(of filter: Filter) -> UInt32? {
-    filter == .vnode && files.descriptor >= 0 ? EpollSource.files.rawValue : nil
+  public func source(of filter: Filter) -> EpollSource? {
+    filter == .vnode && files.descriptor >= 0 ? .files : nil
   }
 }

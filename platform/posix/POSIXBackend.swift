@@ -5,6 +5,7 @@ import KQueueCore
 /// POSIX.1-2008 and no more: poll(2), a pipe, and looking again. The kqueue's descriptor is the pipe's reading end.
 public struct POSIXBackend: PlatformBackend, ~Copyable {
   public typealias KnoteState = POSIXKnote
+  public typealias Source = PollSource
   public typealias RawEvent = PollReport
   public typealias Waiter = Sleeper
 
@@ -256,21 +257,21 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   }
 
   @inline(__always)
-  public static func decode(_ event: PollReport) -> Report {
+  public static func decode(_ event: PollReport) -> Report<PollSource> {
     guard event.token.generation == KnoteToken.ownGeneration else { return .knote(event.token, event.bits) }
-    switch PollSource(rawValue: event.token.index) {
+    guard let source = PollSource(rawValue: event.token.index) else { bug("an unknown source") }
+    switch source {
     case .wake: return .wake
     case .monotonicTimer: return .timer(.monotonic)
     case .realtimeTimer: return .timer(.realtime)
-    case .quiet, .happenings: return .more(event.token.index)
-    case nil: bug("an unknown source")
+    case .quiet, .happenings: return .more(source)
     }
   }
 
   // MARK: What happened
 
   /// One source for everything that is not a descriptor's readiness: it has to be looked at before each delivery.
-  public static var processSource: UInt32? { PollSource.happenings.rawValue }
+  public static var processSource: PollSource? { .happenings }
 
   public var hasUntold: Bool { signals.count > 0 || reaper.count > 0 || files.count > 0 }
 
@@ -278,10 +279,10 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   private var hasUnseen: Bool { hasUncounted || reaper.hasNews }
 
   public mutating func gather(
-    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
+    _ source: PollSource, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
     // What is quiet is looked at by whoever waits or polls next.
-    guard source == PollSource.happenings.rawValue else { return 0 }
+    guard source == .happenings else { return 0 }
     if !isGathering { beginRound() }
     var written = 0
     gatherSignals(knotes, buffer, &written)

@@ -88,7 +88,7 @@ public struct PollReport: BitwiseCopyable {
 }
 
 /// What there is to report beside descriptors.
-enum PollSource: UInt32 {
+public enum PollSource: UInt32, BitwiseCopyable {
   case wake
   case monotonicTimer
   case realtimeTimer

@@ -41,7 +41,7 @@ extension KQueue where Backend: ~Copyable {
   /// it is.
   /// - Returns: whether it was that.
   @inline(__always)
-  private func deliverPlain(_ report: Report, to events: Eventlist, at place: Int) -> Bool {
+  private func deliverPlain(_ report: Report<Backend.Source>, to events: Eventlist, at place: Int) -> Bool {
     guard case .knote(let token, let reported) = report, let knote = knotes.find(token),
       knote.status == .resting && !knote.has(EV_ONESHOT | EV_CLEAR | EV_DISPATCH)
     else { return false }
@@ -61,7 +61,8 @@ extension KQueue where Backend: ~Copyable {
   /// Follows one report.
   /// - Returns: the knote that may have something to deliver by it, and what was reported.
   @inline(__always)
-  private mutating func take(_ report: Report, _ asked: UInt32) -> (knote: KnoteRef, reported: UInt32)? {
+  private mutating func take(_ report: Report<Backend.Source>, _ asked: UInt32) -> (knote: KnoteRef, reported: UInt32)?
+  {
     switch report {
     case .knote(let token, let reported):
       guard let knote = knotes.find(token) else {
@@ -104,7 +105,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Queues the knotes of reports that stand elsewhere.
-  mutating func gather(_ source: UInt32) {
+  mutating func gather(_ source: Backend.Source) {
     let shield = Shield(if: !Backend.reportsAgain(source))
     defer { shield.end() }
     let room = Backend.reportsAgain(source) ? knotes.count + Backend.againSlack : 1
@@ -116,7 +117,7 @@ extension KQueue where Backend: ~Copyable {
   /// - Returns: whether there was anything.
   @inline(never)
   @discardableResult
-  private mutating func gatherOnce(_ source: UInt32, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Bool {
+  private mutating func gatherOnce(_ source: Backend.Source, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Bool {
     var total = 0
     var count = buffer.count
     while count == buffer.count {
@@ -131,7 +132,7 @@ extension KQueue where Backend: ~Copyable {
     return total > 0
   }
 
-  mutating func gatherAll(_ source: UInt32, _ buffer: UnsafeMutableBufferPointer<Happening>) {
+  mutating func gatherAll(_ source: Backend.Source, _ buffer: UnsafeMutableBufferPointer<Happening>) {
     while gatherOnce(source, buffer) {}
   }
 
@@ -203,9 +204,12 @@ extension KQueue where Backend: ~Copyable {
   /// Follows a look at a knote that has nothing to deliver.
   @inline(never)
   private mutating func withhold(_ knote: KnoteRef, _ readiness: Readiness, wasReported: Bool) {
-    if readiness.isUnsettled { unsettled.append(knote, knotes) }
-    if readiness.isPolled { lookBeforeLong(knote) }
-    if readiness.isGone { lose(knote, wasReported: wasReported) }
+    switch readiness.next {
+    case .report, .taken: return
+    case .call: unsettled.append(knote, knotes)
+    case .soon: lookBeforeLong(knote)
+    case .never: lose(knote, wasReported: wasReported)
+    }
   }
 
   /// The entry of a delivery (contract 3.3).
@@ -221,7 +225,7 @@ extension KQueue where Backend: ~Copyable {
     let isRecorded = knote.status.contains(.recorded)
     if declinesData, !isRecorded, let reported, declined(knote, reported) > 0 { return Readiness(data: 1) }
     var readiness = isRecorded ? sampleRecorded(knote) : backend.sample(knote, knotes, reported: reported)
-    if knote.status.contains(.forced) && !readiness.isGone { readiness.isActive = true }
+    if knote.status.contains(.forced) && readiness.next != .never { readiness.isActive = true }
     return readiness
   }
 
@@ -256,15 +260,15 @@ extension KQueue where Backend: ~Copyable {
     // First: what is disabled is not looked at again.
     if knote.has(EV_DISPATCH) { knote.status.insert(.disabled) }
     if knote.has(EV_CLEAR) && knote.status.contains(.recorded) {
-      clear(knote, isPolled: readiness.isPolled)
+      clear(knote, readiness.next)
     }
-    if readiness.isLeft && knote.has(EV_CLEAR) { lookAtNext(knote) }
+    if readiness.next == .taken && knote.has(EV_CLEAR) { lookAtNext(knote) }
   }
 
   /// What is recorded starts from nothing after a delivery under EV_CLEAR.
-  private mutating func clear(_ knote: KnoteRef, isPolled: Bool) {
+  private mutating func clear(_ knote: KnoteRef, _ next: Readiness.Next) {
     knote.status.remove(.active)
     clear(knote, knote.kind)
-    if isPolled { lookBeforeLong(knote) }
+    if next == .soon { lookBeforeLong(knote) }
   }
 }

@@ -34,7 +34,7 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   /// What stands behind a `.more`.
   /// - Returns: how many were written; where as many as fit, it is asked again at once.
   mutating func gather(
-    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
+    _ source: Source, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int
 
   // MARK: What only some need
@@ -52,11 +52,11 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
 
   /// The source behind which there may stand what happened to knotes of a filter and was not gathered yet; nil
   /// where nothing needs to be gathered before such a knote is made or changed.
-  func source(of filter: Filter) -> UInt32?
+  func source(of filter: Filter) -> Source?
 
   /// The source that tells what processes do. What is gathered there may stand behind a birth that is to be noted
   /// first, so it is gathered until it has nothing more; and so it is before an end is believed.
-  static var processSource: UInt32? { get }
+  static var processSource: Source? { get }
 
   /// Whether `processSource` has something to gather that no `wait` may tell of.
   var hasUntold: Bool { get }
@@ -103,7 +103,7 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
 
   /// Whether a source tells again what still holds: then it is asked once a pass, with room for all knotes and
   /// `againSlack` more, and leaves some of that.
-  static func reportsAgain(_ source: UInt32) -> Bool
+  static func reportsAgain(_ source: Source) -> Bool
 
   /// How long a change of a file may go unseen by a sleeper, in nanoseconds, for all kqueues.
   /// - Throws: ENOSYS where files are not sampled, EINVAL for less than nothing.
@@ -114,8 +114,8 @@ extension EventSource where Self: ~Copyable {
   public mutating func stand(alone knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) {}
   public mutating func repair(_ knotes: borrowing Knotes) {}
   public func isOpen(_ number: CInt) -> Bool { kq_is_open(number) }
-  public func source(of filter: Filter) -> UInt32? { nil }
-  public static var processSource: UInt32? { nil }
+  public func source(of filter: Filter) -> Source? { nil }
+  public static var processSource: Source? { nil }
   public var hasUntold: Bool { false }
   @inline(__always)
   public func plainBytes(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Int { 0 }
@@ -132,7 +132,7 @@ extension EventSource where Self: ~Copyable {
   public mutating func isOnSameFile(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool { true }
   @inline(__always)
   public func reportsByLevel(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool { true }
-  public static func reportsAgain(_ source: UInt32) -> Bool { false }
+  public static func reportsAgain(_ source: Source) -> Bool { false }
   /// See `reportsAgain`.
   public static var againSlack: Int { 65 }
   /// A platform that is told of changes samples nothing.

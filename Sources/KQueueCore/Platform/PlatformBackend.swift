@@ -33,7 +33,13 @@ public protocol KnoteKeeping: ~Copyable {
   /// What the platform keeps with each knote. It starts as all-zero bytes.
   associatedtype KnoteState: BitwiseCopyable
   typealias Knotes = KnoteSlab<KnoteState>
+
+  /// Where `gather` finds what happened, as a report names it.
+  associatedtype Source: BitwiseCopyable, Equatable = NoSource
 }
+
+/// For a platform that reports everything itself.
+public enum NoSource: BitwiseCopyable, Equatable {}
 
 extension PlatformBackend where Self: ~Copyable {
   @inline(__always)

@@ -1,15 +1,22 @@
 /// What an event for a knote would say.
 public struct Readiness: BitwiseCopyable, Equatable {
+  /// How it becomes known that there is something else to say.
+  public enum Next: BitwiseCopyable, Equatable {
+    /// The system reports it.
+    case report
+    /// Nobody tells: look again at the next call.
+    case call
+    /// Nobody tells, and it may be for a sleeper: look again before long.
+    case soon
+    /// Nobody tells of what may be left under EV_CLEAR once the program has taken what it is told of.
+    case taken
+    /// There will be nothing: the number does not name the file any more that the knote is on.
+    case never
+  }
+
+  /// Whether there is something to deliver.
   public var isActive: Bool
-  /// Nothing to deliver, and nothing will be reported when that changes: look again at the next call.
-  public private(set) var isUnsettled = false
-  /// Nobody will ever tell when there is something to deliver, or under EV_CLEAR something new: look again before
-  /// long, also for a sleeper.
-  public private(set) var isPolled = false
-  /// Nothing to deliver, now or later.
-  public private(set) var isGone = false
-  /// Under EV_CLEAR, something may be left once the program has taken what it is told of, and nobody will tell.
-  public private(set) var isLeft = false
+  public private(set) var next: Next
   public var data: Int
   public var fflags: UInt32
   /// EV_EOF, EV_OOBAND.
@@ -18,53 +25,38 @@ public struct Readiness: BitwiseCopyable, Equatable {
   @inline(__always)
   public init(data: Int, fflags: UInt32 = 0, flags: UInt16 = 0) {
     isActive = true
+    next = .report
     self.data = data
     self.fflags = fflags
     self.flags = flags
   }
 
-  private init(isActive: Bool) {
-    self.isActive = isActive
+  private init(inactive next: Next) {
+    isActive = false
+    self.next = next
     data = 0
     fflags = 0
     flags = 0
   }
 
-  /// The number does not name the file any more that the knote is on.
-  public static var gone: Readiness {
-    var readiness = Readiness.inactive
-    readiness.isGone = true
-    return readiness
-  }
-
-  public static var polled: Readiness {
-    var readiness = Readiness.inactive
-    readiness.isPolled = true
-    return readiness
-  }
-
-  /// The same, of which nobody tells when there is more.
-  public var thenPolled: Readiness {
-    var readiness = self
-    readiness.isPolled = true
-    return readiness
-  }
-
-  /// The same, of which a reader may leave something.
-  public var thenLeft: Readiness {
-    var readiness = self
-    readiness.isLeft = true
-    return readiness
-  }
-
-  public static var unsettled: Readiness {
-    var readiness = Readiness.inactive
-    readiness.isUnsettled = true
-    return readiness
-  }
-
   /// Nothing to deliver.
   public static var inactive: Readiness {
-    @inline(__always) get { Readiness(isActive: false) }
+    @inline(__always) get { Readiness(inactive: .report) }
+  }
+
+  public static var unsettled: Readiness { Readiness(inactive: .call) }
+  public static var polled: Readiness { Readiness(inactive: .soon) }
+  public static var gone: Readiness { Readiness(inactive: .never) }
+
+  /// The same, of which nobody tells when there is more.
+  public var thenPolled: Readiness { then(.soon) }
+
+  /// The same, of which a reader may leave something.
+  public var thenLeft: Readiness { then(.taken) }
+
+  private func then(_ next: Next) -> Readiness {
+    var readiness = self
+    readiness.next = next
+    return readiness
   }
 }

@@ -47,7 +47,7 @@ public protocol Waiting: KnoteKeeping, ~Copyable {
   ) -> CInt
 
   /// Reads one report.
-  static func decode(_ event: RawEvent) -> Report
+  static func decode(_ event: RawEvent) -> Report<Source>
 
   // MARK: What only some need
 
@@ -68,13 +68,13 @@ extension Waiting where Self: ~Copyable {
 public typealias CancelHandler = @convention(c) (UnsafeMutableRawPointer?) -> Void
 
 /// What one report of the system's is about.
-public enum Report {
+public enum Report<Source> {
   /// A knote, with bits that only `sample` understands.
   case knote(KnoteToken, UInt32)
   case wake
   case timer(Clock)
   /// `gather` has the reports.
-  case more(UInt32)
+  case more(Source)
   /// Nothing that anybody needs to know.
   case nothing
 }

@@ -9,6 +9,7 @@ typealias NativeBackend = FuzzBackend
 /// The core's platform in this test: the fake system, called as plainly as can be.
 struct FuzzBackend: PlatformBackend, ~Copyable {
   typealias KnoteState = FuzzKnote
+  typealias Source = FuzzSource
   typealias RawEvent = fake_report
   typealias Waiter = OpaquePointer
 
@@ -19,7 +20,6 @@ struct FuzzBackend: PlatformBackend, ~Copyable {
     ]
   }
   /// What happened to files, and what else is not in the sets' own queues.
-  private static var files: UInt32 { 1 }
 
   private let set: OpaquePointer
   private(set) var descriptor: CInt
@@ -119,7 +119,7 @@ struct FuzzBackend: PlatformBackend, ~Copyable {
   }
 
   mutating func gather(
-    _ source: UInt32, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
+    _ source: FuzzSource, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
     withUnsafeTemporaryAllocation(of: fake_happening.self, capacity: buffer.count) { happenings in
       let count = Int(fake_gather(set, happenings.baseAddress, CInt(buffer.count)))
@@ -131,15 +131,15 @@ struct FuzzBackend: PlatformBackend, ~Copyable {
     }
   }
 
-  func source(of filter: Filter) -> UInt32? { filter == .vnode ? Self.files : nil }
+  func source(of filter: Filter) -> FuzzSource? { filter == .vnode ? .files : nil }
 
-  static func decode(_ event: fake_report) -> Report {
+  static func decode(_ event: fake_report) -> Report<FuzzSource> {
     switch Int(event.kind) {
     case Int(FAKE_KNOTE): .knote(KnoteToken(index: event.index, generation: event.generation), 1)
     case Int(FAKE_WAKE): .wake
     case Int(FAKE_MONOTONIC): .timer(.monotonic)
     case Int(FAKE_REALTIME): .timer(.realtime)
-    default: .more(Self.files)
+    default: .more(.files)
     }
   }
 
@@ -183,6 +183,10 @@ struct FuzzBackend: PlatformBackend, ~Copyable {
 /// What is kept with a knote: which of the system's entries it has.
 struct FuzzKnote: BitwiseCopyable {
   var entry: CInt
+}
+
+enum FuzzSource: BitwiseCopyable {
+  case files
 }
 
 extension KnoteRef<FuzzKnote> {
