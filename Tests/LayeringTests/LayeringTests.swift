@@ -46,6 +46,7 @@ struct Rule: CustomTestStringConvertible, Sendable {
     Rule(name: "C", violations: cFiles),
     Rule(name: "function length", violations: functionLength),
     Rule(name: "one protocol", violations: oneProtocol),
+    Rule(name: "one switch on filters", violations: oneSwitch),
     Rule(name: "POSIX", violations: posix),
   ]
 
@@ -123,6 +124,21 @@ struct Rule: CustomTestStringConvertible, Sendable {
     let places = tree.swift.filter { $0.lines.contains { $0.contains(pattern) } }.map(\.path)
     let missing = places.contains(home) ? [] : ["\(home): no protocol PlatformBackend"]
     return missing + places.filter { !$0.hasPrefix(folder + "/") }.map { "\($0): a part of PlatformBackend" }
+  }
+}
+
+// MARK: Filters
+
+extension Rule {
+  /// One file of the core says what each filter does, and one which numbers they have.
+  @Sendable static func oneSwitch(_ tree: SourceTree) -> [String] {
+    let homes = ["FilterTable", "Filter"].map { "Sources/KQueueCore/Filters/\($0).swift" }
+    let filter = "(read|write|empty|except|vnode|proc|procdesc|signal|timer|fs|user|libkqueue)"
+    let pattern = try! Regex("^\\s*case \\.\(filter)\\b(?!\\()")
+    return tree.swift.filter { $0.folder == "Sources/KQueueCore" && !homes.contains($0.path) }.flatMap { file in
+      file.lines.enumerated().filter { $0.element.contains(pattern) }
+        .map { "\(file.path):\($0.offset + 1): a switch on filters" }
+    }
   }
 }
 
@@ -322,6 +338,9 @@ struct Sample: CustomTestStringConvertible, Sendable {
     Sample("one protocol", "platform/linux/Wake.swift", "struct L: PlatformBackend {}", "extension PlatformBackend {}"),
     Sample("one protocol", "Sources/KQueueCore/Call/Park.swift", "struct P {}", "public protocol Waiting {}"),
     Sample("one protocol", "Sources/KQueueCore/Platform/PlatformBackend.swift", lawful, "protocol Platform {}"),
+    Sample(
+      "one switch on filters", "Sources/KQueueCore/Call/Park.swift", "  case .timer(let clock): wake()\n",
+      "  case .user, .timer: wake()\n"),
     Sample("POSIX", "platform/posix/Poll.swift", "let a = kq_poll_now\n", "let a = kq_epoll_poll\n"),
     Sample("POSIX", "platform/posix/Files.swift", "let a = \"/process\"\n", "let a = \"/proc/self/fd\"\n"),
     Sample("POSIX", "Sources/CKQueueShims/posix_events.c", "pipe(ends);\n", "pipe2(ends, 0);\n"),
