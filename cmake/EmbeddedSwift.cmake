@@ -38,6 +38,16 @@ if(CMAKE_SIZEOF_VOID_P EQUAL 4)
   endif()
 endif()
 
+# Whether a program chooses how many bits time_t has.
+include(CheckCSourceCompiles)
+check_c_source_compiles("
+#include <time.h>
+#if !defined __TIMESIZE || __TIMESIZE != 32
+#error one size
+#endif
+int main(void) { return 0; }
+" KQUEUE_TIME_SIZES)
+
 # Swift reads the C library's headers of its own system; the program is linked with the C compiler's.
 include(CheckSymbolExists)
 check_symbol_exists(__GLIBC__ features.h KQUEUE_GLIBC)

@@ -37,7 +37,7 @@ if(KQUEUE_TOOLS)
   list(APPEND CPACK_COMPONENTS_ALL Tools)
 endif()
 
-# Debian's list of symbols, less those that this build does not have.
+# Debian's list of symbols, less those that this build does not have, and without what it says of machines.
 set(packaging ${CMAKE_CURRENT_SOURCE_DIR}/packaging)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${packaging}/debian/libkqueue0t64.symbols)
 file(STRINGS ${symbol_map} public REGEX "^ +[a-z_][a-z0-9_]*;$")
@@ -45,6 +45,7 @@ list(TRANSFORM public REPLACE "^ *([a-z0-9_]+).*$" "\\1")
 file(STRINGS ${packaging}/debian/libkqueue0t64.symbols lines)
 set(kqueue_symbols "")
 foreach(line IN LISTS lines)
+  string(REGEX REPLACE "^ \\([^)]*\\)" " " line "${line}")
   if(NOT line MATCHES "^ ([a-z0-9_]+)@" OR CMAKE_MATCH_1 IN_LIST public)
     string(APPEND kqueue_symbols "${line}\n")
   endif()

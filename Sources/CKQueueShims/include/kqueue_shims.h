@@ -22,6 +22,8 @@
 /* Zeroed memory of our own that a fork leaves empty in the child where the system can; NULL: none. */
 void *kq_map(size_t bytes);
 void kq_unmap(void *memory, size_t bytes);
+/* The same as kq_map for what is large and mostly unused: a page of it that is used stays a small one. */
+void *kq_map_sparse(size_t bytes);
 
 /* Zeroed memory that a forked child inherits. */
 void *kq_map_inherited(size_t bytes);
@@ -140,6 +142,27 @@ static inline int kq_errno(void) {
 
 static inline void kq_set_errno(int code) {
     errno = code;
+}
+
+/* struct timespec of programs that chose a time_t of 32 bits, and of 64, on systems of 32 bits. */
+struct kq_timespec32 {
+    int32_t seconds, nanoseconds;
+};
+struct kq_timespec64 {
+    int64_t seconds;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    int32_t gap, nanoseconds;
+#else
+    int32_t nanoseconds, gap;
+#endif
+};
+static inline struct timespec kq_from_timespec32(const struct kq_timespec32 *time) {
+    return (struct timespec){.tv_sec = time->seconds, .tv_nsec = time->nanoseconds};
+}
+/* What this time_t cannot say is without limit either way. */
+static inline struct timespec kq_from_timespec64(const struct kq_timespec64 *time) {
+    int64_t seconds = time->seconds > INT32_MAX && sizeof(time_t) == 4 ? INT32_MAX : time->seconds;
+    return (struct timespec){.tv_sec = (time_t)(seconds < 0 ? -1 : seconds), .tv_nsec = time->nanoseconds};
 }
 
 /* Nanoseconds of a clock. */

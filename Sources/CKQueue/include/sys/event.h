@@ -209,6 +209,22 @@ struct kevent64_s {
 #define KEVENT_FLAG_IMMEDIATE     0x000001U /* as with a timeout of zero */
 #define KEVENT_FLAG_ERROR_EVENTS  0x000002U /* answers to changes alone, no events */
 
+/*
+ * Where a program chooses how many bits time_t has (_TIME_BITS of the GNU C
+ * library on systems of 32 bits), its calls go to the function of that size; the
+ * plain name is of the size that the library was built with, the system's usual.
+ */
+#if defined __TIMESIZE && __TIMESIZE == 32 && defined _TIME_BITS
+#ifdef __USE_TIME_BITS64
+#define LIBKQUEUE_TIMED(name) __asm__(#name "_time64")
+#elif _TIME_BITS == 32
+#define LIBKQUEUE_TIMED(name) __asm__(#name "_time32")
+#endif
+#endif
+#ifndef LIBKQUEUE_TIMED
+#define LIBKQUEUE_TIMED(name)
+#endif
+
 /* A new kqueue: its descriptor, or -1 and errno EMFILE, ENFILE or ENOMEM. */
 int kqueue(void);
 /* flags: O_CLOEXEC and O_NONBLOCK; any other bit is EINVAL. */
@@ -222,7 +238,8 @@ int kqueuex(unsigned int flags);
  * two lists may be one array.
  */
 int kevent(int kq, const struct kevent *changelist, int nchanges,
-           struct kevent *eventlist, int nevents, const struct timespec *timeout);
+           struct kevent *eventlist, int nevents, const struct timespec *timeout)
+    LIBKQUEUE_TIMED(kevent);
 
 /*
  * As kevent, with entries that have 64 bits everywhere and two words more, which
@@ -231,7 +248,8 @@ int kevent(int kq, const struct kevent *changelist, int nchanges,
  */
 int kevent64(int kq, const struct kevent64_s *changelist, int nchanges,
              struct kevent64_s *eventlist, int nevents, unsigned int flags,
-             const struct timespec *timeout);
+             const struct timespec *timeout)
+    LIBKQUEUE_TIMED(kevent64);
 
 /* Gives back what closed kqueues still hold; nothing need ever call it. */
 void libkqueue_drain_pending_close(void);
