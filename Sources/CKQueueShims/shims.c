@@ -82,6 +82,16 @@ void *kq_map(size_t bytes) {
     return memory;
 }
 
+void *kq_map_sparse(size_t bytes) {
+    void *memory = kq_map(bytes);
+#ifdef MADV_NOHUGEPAGE
+    /* Else, where huge pages are for everybody, the system puts one in place of a few small ones in its own time. */
+    if (memory != NULL)
+        (void)madvise(memory, bytes, MADV_NOHUGEPAGE);
+#endif
+    return memory;
+}
+
 void kq_unmap(void *memory, size_t bytes) {
     (void)munmap(memory, bytes);
 }

@@ -24,7 +24,7 @@ public enum Arena {
   public static func mapApart<Element: ~Copyable>(_: Element.Type, bytes: Int) throws(Errno) -> UnsafeMutablePointer<
     Element
   > {
-    guard let memory = kq_map(bytes) else { throw Errno(ENOMEM) }
+    guard let memory = kq_map_sparse(bytes) else { throw Errno(ENOMEM) }
     return memory.bindMemory(to: Element.self, capacity: 1)
   }
 
