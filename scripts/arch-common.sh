@@ -19,6 +19,15 @@ describe_architecture() {
   esac
 }
 
+# cross_packages: the compiler and the C library, which it does not depend on.
+cross_packages() {
+  if [ "$processor" = "$(uname -m)" ]; then
+    echo gcc libc6-dev
+  else
+    echo "gcc-$(echo "$triple" | tr _ -)" "libc6-dev-$debian-cross"
+  fi
+}
+
 # cross_options: CMake's, for the architecture that was described.
 cross_options() {
   printf '%s\n' -DCMAKE_SYSTEM_NAME=Linux "-DCMAKE_SYSTEM_PROCESSOR=$processor" "-DCMAKE_C_COMPILER=$triple-gcc"

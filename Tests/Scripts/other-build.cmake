@@ -8,6 +8,7 @@
 #     LIBRARY_OPTIONS      options of the library's build
 #     HEADERS              folders of the kernel's headers, for a compiler that does not look there itself
 #     PROGRAMS             targets of Tests/C
+#     CROSS                options that say which machine is built for
 #
 # SPDX-License-Identifier: BSD-2-Clause
 cmake_minimum_required(VERSION 3.25)
@@ -28,7 +29,7 @@ if(HEADERS)
   list(APPEND program_options "-DCMAKE_C_FLAGS=-isystem ${WORK}/kernel-headers")
 endif()
 
-set(common -G ${GENERATOR} -DCMAKE_BUILD_TYPE=${CONFIG} -DCMAKE_C_COMPILER=${COMPILER})
+set(common -G ${GENERATOR} -DCMAKE_BUILD_TYPE=${CONFIG} -DCMAKE_C_COMPILER=${COMPILER} ${CROSS})
 run(${CMAKE_COMMAND} -S ${SOURCE} -B ${WORK}/library ${common} -DKQUEUE_SWIFTC=${SWIFTC} -DENABLE_STATIC=ON
   -DENABLE_TESTING=OFF -DCMAKE_INSTALL_LIBDIR=lib ${LIBRARY_OPTIONS})
 run(${CMAKE_COMMAND} --build ${WORK}/library)
