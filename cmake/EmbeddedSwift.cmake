@@ -163,7 +163,7 @@ function(add_embedded_swift_module name)
     OUTPUT ${text}
     COMMAND ${compile} -parse-as-library -emit-assembly -o ${text} ${module_SOURCES}
     # Attributes of aarch64 that assemblers do not know yet; the notes that loaders read say the same.
-    COMMAND sed -i "/[.]aeabi_subsection/d;/[.]aeabi_attribute/d" ${text}
+    COMMAND sed -i -e "/[.]aeabi_subsection/d" -e "/[.]aeabi_attribute/d" ${text}
     DEPENDS ${module_SOURCES} ${needs} ${headers}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
     COMMENT "Writing the assembly of Swift module ${name}"

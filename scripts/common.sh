@@ -8,6 +8,13 @@ say() {
   printf '\n== %s\n' "$*"
 }
 
+# quietly COMMAND...: what it says is shown where it fails.
+quietly() {
+  said=$(mktemp)
+  "$@" >"$said" 2>&1 || { status=$?; cat "$said" >&2; rm -f "$said"; return "$status"; }
+  rm -f "$said"
+}
+
 # As root, or through sudo where it asks for nothing.
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
@@ -56,12 +63,12 @@ build_programs() {
   shift
   say "Building $programs_folder"
   need_tools
-  cmake -S . -B "$programs_folder/library" -G Ninja -DCMAKE_BUILD_TYPE=Release -DENABLE_STATIC=ON -DENABLE_TESTING=OFF \
-    -DKQUEUE_SWIFT_MODULE=OFF "$@" >/dev/null
-  cmake --build "$programs_folder/library" >/dev/null
+  quietly cmake -S . -B "$programs_folder/library" -G Ninja -DCMAKE_BUILD_TYPE=Release -DENABLE_STATIC=ON \
+    -DENABLE_TESTING=OFF -DKQUEUE_SWIFT_MODULE=OFF "$@"
+  quietly cmake --build "$programs_folder/library"
   cmake --install "$programs_folder/library" --prefix "$programs_folder/stage" >/dev/null
   # shellcheck disable=SC2086 # several options
-  cmake -S Tests/C -B "$programs_folder/programs" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-    -DCMAKE_PREFIX_PATH="$programs_folder/stage" ${programs_options-} >/dev/null
-  cmake --build "$programs_folder/programs" >/dev/null
+  quietly cmake -S Tests/C -B "$programs_folder/programs" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_PREFIX_PATH="$programs_folder/stage" ${programs_options-}
+  quietly cmake --build "$programs_folder/programs"
 }
