@@ -27,6 +27,7 @@ __attribute__((constructor)) static void look_up(void) {
     LOOK_UP(signal, "signal");
     LOOK_UP(sysv_signal, "__sysv_signal");
     LOOK_UP(siginterrupt, "siginterrupt");
+    LOOK_UP(sigpending, "sigpending");
     LOOK_UP(sigaction, "sigaction");
 }
 

@@ -14,6 +14,7 @@ struct kq_next_signals {
     kq_handler (*signal)(int, kq_handler);
     kq_handler (*sysv_signal)(int, kq_handler);
     int (*siginterrupt)(int, int);
+    int (*sigpending)(sigset_t *);
 };
 
 const struct kq_next_signals *kq_next_signals(void);

@@ -28,11 +28,22 @@ bool kq_unmark(int number, siginfo_t *info);
 /* It is not pending, as somebody found. */
 void kq_note_none_pending(int number);
 
+/* What is queued, as far as that is told. */
+struct kq_queued {
+    unsigned long count;             /* signals of all kinds, for the process's user */
+    struct kq_signal_numbers shared; /* those that are pending for all threads */
+};
+void kq_look_at_queued(struct kq_queued *queued);
 /*
- * How many signals are queued, as far as that is told, and whether that is still so
- * once what all kqueues were told of marking is dropped: otherwise some came meanwhile.
+ * Whether nothing came: there are as many, and no number is pending for all that was
+ * not.  The second tells of one that came when another was taken, or was left to a
+ * thread: the count is the same then.
  */
-unsigned long kq_queued_signals(void);
-bool kq_is_settled(unsigned long queued);
+bool kq_is_same_queue(const struct kq_queued *now, const struct kq_queued *before);
+/* Whether nothing came till now, when what all kqueues were told of marking is dropped. */
+bool kq_is_settled(const struct kq_queued *before);
+
+/* sigpending(), whatever the program's is. */
+int kq_pending(sigset_t *pending);
 
 #endif /* KQUEUE_PENDING_H */

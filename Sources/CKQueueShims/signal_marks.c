@@ -12,6 +12,9 @@
  * merged with it.  A program without a handler that waits in kevent() again, and still
  * has not taken it, may never do so: then it is made the first thread's.
  *
+ * From the taking to the sending it is not there.  So what there is to find out is found
+ * out before; and sigpending(), where it is ours, waits that long.
+ *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifdef __linux__
@@ -88,9 +91,17 @@ static bool take_one(int number, siginfo_t *info) {
     return syscall(SYS_rt_sigtimedwait, &only, info, &now, (size_t)(SIGNALS - 1) / 8) == number;
 }
 
-static void take_all(int number, struct taken *taken, size_t room) {
+/* Of those that do not queue there is one at the most for the thread, and one for all: no try more, it takes time. */
+static size_t most_pending(int number, const struct kq_thread_signals *state) {
+    if (number >= SIGRTMIN)
+        return state->queued + FEW;
+    return state->is_own && state->is_shared ? 2 : 1;
+}
+
+static void take_all(int number, const struct kq_thread_signals *state, struct taken *taken) {
+    size_t room = most_pending(number, state);
     taken->all = room > FEW ? kq_map(room * sizeof *taken->all) : NULL;
-    taken->room = taken->all == NULL ? FEW : room;
+    taken->room = taken->all == NULL && room > FEW ? FEW : room;
     if (taken->all == NULL)
         taken->all = taken->few;
     taken->count = 0;
@@ -112,16 +123,27 @@ static void recode(siginfo_t *info) {
     info->si_code = SI_QUEUE;
 }
 
-static void send_to_thread(int thread, int number, siginfo_t *info) {
-    if (thread != (int)syscall(SYS_gettid))
-        recode(info);
-    (void)syscall(SYS_rt_tgsigqueueinfo, kq_process(), thread, number, info);
+/* Who sends, and to whom it may be left; found out before anything is taken. */
+struct places {
+    int process, thread, first;
+};
+
+static struct places find_places(const struct kq_marking *marking, const struct kq_thread_signals *state) {
+    struct places places = {.process = kq_process(), .thread = (int)syscall(SYS_gettid)};
+    places.first = marking->may_move && state->threads != 1 ? kq_first_thread() : places.thread;
+    return places;
 }
 
-static void send_to_all(int number, siginfo_t *info) {
-    if (kq_process() != (int)syscall(SYS_gettid))
+static void send_to_thread(const struct places *places, int thread, int number, siginfo_t *info) {
+    if (thread != places->thread)
         recode(info);
-    (void)syscall(SYS_rt_sigqueueinfo, kq_process(), number, info);
+    (void)syscall(SYS_rt_tgsigqueueinfo, places->process, thread, number, info);
+}
+
+static void send_to_all(const struct places *places, int number, siginfo_t *info) {
+    if (places->process != places->thread)
+        recode(info);
+    (void)syscall(SYS_rt_sigqueueinfo, places->process, number, info);
 }
 
 /* ---- Where each belongs ---- */
@@ -133,27 +155,28 @@ static bool is_own(const struct kq_thread_signals *state, int number, size_t pla
     return number < SIGRTMIN ? place == 0 : info->si_code == SI_TKILL;
 }
 
-static void send_again(struct kq_marking *marking, const struct kq_thread_signals *state, siginfo_t *info,
-                       size_t place, bool was_counted) {
+static void send_again(struct kq_marking *marking, const struct kq_thread_signals *state,
+                       const struct places *places, siginfo_t *info, size_t place, bool was_counted) {
     bool is_alone = state->threads == 1;
     if (is_alone || is_own(state, marking->number, place, info))
-        return send_to_thread((int)syscall(SYS_gettid), marking->number, info);
+        return send_to_thread(places, places->thread, marking->number, info);
     if (was_counted && marking->may_move)
-        return send_to_thread(kq_first_thread(), marking->number, info);
+        return send_to_thread(places, places->first, marking->number, info);
     marking->is_shared = true;
-    send_to_all(marking->number, info);
+    send_to_all(places, marking->number, info);
 }
 
 static void mark_all(struct kq_marking *marking, const struct kq_thread_signals *state) {
+    struct places places = find_places(marking, state);
     struct taken taken;
-    take_all(marking->number, &taken, state->queued + FEW);
+    take_all(marking->number, state, &taken);
     for (size_t i = 0; i < taken.count; i++) {
         siginfo_t *info = &taken.all[i];
         bool was_marked = mark_on(info) != 0;
         marking->fresh += !was_marked;
         if (!was_marked)
             set_mark(info, (uint32_t)MAGIC << 16 | marking->mark);
-        send_again(marking, state, info, i, was_marked);
+        send_again(marking, state, &places, info, i, was_marked);
     }
     give_up(&taken);
 }
@@ -167,10 +190,10 @@ void kq_mark_pending(struct kq_marking *marking) {
     kq_signals_unlock(&mask);
 }
 
-unsigned long kq_queued_signals(void) {
+void kq_look_at_queued(struct kq_queued *queued) {
     struct kq_thread_signals state;
-    kq_look_at_thread(1, &state);
-    return state.queued;
+    kq_look_at_thread(0, &state);
+    *queued = (struct kq_queued){.count = state.queued, .shared = state.shared};
 }
 
 /*
@@ -183,9 +206,11 @@ static void drop_reports(int listener) {
         continue;
 }
 
-bool kq_is_settled(unsigned long queued) {
+bool kq_is_settled(const struct kq_queued *before) {
+    struct kq_queued now;
     kq_each_listener(drop_reports);
-    return kq_queued_signals() == queued;
+    kq_look_at_queued(&now);
+    return kq_is_same_queue(&now, before);
 }
 
 void kq_drop_counted(int number) {
@@ -193,10 +218,11 @@ void kq_drop_counted(int number) {
     struct kq_thread_signals state;
     struct taken taken;
     kq_look_at_thread(number, &state);
-    take_all(number, &taken, state.queued + FEW);
+    struct places places = find_places(&marking, &state);
+    take_all(number, &state, &taken);
     for (size_t i = 0; i < taken.count; i++)
         if ((mark_on(&taken.all[i]) & KINDS) != KQ_MARK_COUNTED)
-            send_again(&marking, &state, &taken.all[i], i, false);
+            send_again(&marking, &state, &places, &taken.all[i], i, false);
     give_up(&taken);
 }
 #endif

@@ -14,8 +14,34 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
+#include "next_signals.h"
 #include "pending.h"
 #include "signal_records.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int kq_pending(sigset_t *pending) {
+#ifdef __linux__
+    return (int)syscall(SYS_rt_sigpending, pending, (size_t)(SIGNALS - 1) / 8);
+#else
+    return kq_next_signals()->sigpending != NULL ? kq_next_signals()->sigpending(pending) : -1;
+#endif
+}
+
+/* What the lock alone blocks is not pending for the program. */
+int kq_sigpending(void *set) {
+    sigset_t *pending = set, before;
+    if (!kq_signals_are_own())
+        return kq_pending(pending);
+    kq_signals_lock(&before);
+    int result = kq_pending(pending);
+    for (int number = 1; result == 0 && number < SIGNALS; number++)
+        if (sigismember(&before, number) != 1)
+            sigdelset(pending, number);
+    kq_signals_unlock(&before);
+    return result;
+}
 
 static bool handles_nothing(int number) {
     struct sigaction program;
@@ -51,10 +77,17 @@ struct look {
     unsigned fresh; /* how many were counted */
     bool found;     /* something was marked, or sent again with its mark */
     bool leaves;    /* something is to be looked at again */
+    struct kq_queued queued; /* before; but of `shared`, what still is when it is done */
 };
 
 static bool has(const struct kq_signal_numbers *numbers, int number) {
     return ((number < 64 ? numbers->low >> number : numbers->high >> (number - 64)) & 1) != 0;
+}
+
+static void put(struct kq_signal_numbers *numbers, int number, bool is_in) {
+    uint64_t *word = number < 64 ? &numbers->low : &numbers->high;
+    uint64_t bit = UINT64_C(1) << number % 64;
+    *word = is_in ? *word | bit : *word & ~bit;
 }
 
 static void count_pending(int number, struct look *look) {
@@ -64,6 +97,7 @@ static void count_pending(int number, struct look *look) {
     look->found = true;
     look->leaves = look->leaves || (marking.is_shared && !handles);
     look->fresh += marking.fresh;
+    put(&look->queued.shared, number, marking.is_shared);
     if (marking.fresh == 0)
         return;
     atomic_fetch_add(&kq_signal_records[number].count, marking.fresh);
@@ -75,7 +109,7 @@ static void count_pending(int number, struct look *look) {
 static bool is_any_pending(void) {
     sigset_t pending;
     bool is_any = false;
-    if (sigpending(&pending) != 0)
+    if (kq_pending(&pending) != 0)
         return false;
     for (int number = 1; number < SIGNALS; number++) {
         bool is_pending = sigismember(&pending, number) == 1;
@@ -99,7 +133,8 @@ static void look_at(int number, const sigset_t *pending, struct look *look) {
 static void look_at_all(struct look *look) {
     sigset_t pending;
     look->leaves = look->found = false;
-    if (sigpending(&pending) != 0)
+    kq_look_at_queued(&look->queued);
+    if (kq_pending(&pending) != 0)
         return;
     for (int number = 1; number < SIGNALS; number++)
         look_at(number, &pending, look);
@@ -108,23 +143,35 @@ static void look_at_all(struct look *look) {
 /*
  * To look makes the system tell all kqueues of what is sent again; one whose thread
  * sleeps may be told before that is dropped.  Of two that look after one another there
- * would be no end, so one that is told so, and finds as many queued as then, leaves it
+ * would be no end, so one that is told so, and finds the same queued as then, leaves it
  * at that.
  */
-static atomic_uint looks;             /* that found nothing new */
-static atomic_ulong queued_at_looks;
+static atomic_uint looks; /* that found nothing new */
+static atomic_ulong count_at_looks;
+static _Atomic uint64_t shared_at_looks[2];
 
 static bool is_echo(unsigned *seen) {
+    struct kq_queued queued, then = {.count = atomic_load(&count_at_looks)};
     unsigned now = atomic_load(&looks);
     if (seen == NULL || *seen == now)
         return false;
     *seen = now;
-    return kq_queued_signals() == atomic_load(&queued_at_looks);
+    then.shared.low = atomic_load(&shared_at_looks[0]);
+    then.shared.high = atomic_load(&shared_at_looks[1]);
+    kq_look_at_queued(&queued);
+    return kq_is_same_queue(&queued, &then);
 }
 
-static void note_look(unsigned *seen, unsigned long queued) {
-    atomic_store(&queued_at_looks, queued);
+static void note_look(unsigned *seen, const struct kq_queued *queued) {
+    atomic_store(&count_at_looks, queued->count);
+    atomic_store(&shared_at_looks[0], queued->shared.low);
+    atomic_store(&shared_at_looks[1], queued->shared.high);
     *seen = atomic_fetch_add(&looks, 1) + 1;
+}
+
+bool kq_is_same_queue(const struct kq_queued *now, const struct kq_queued *before) {
+    return now->count == before->count && (now->shared.low & ~before->shared.low) == 0 &&
+           (now->shared.high & ~before->shared.high) == 0;
 }
 
 unsigned kq_signal_looks(void) {
@@ -134,29 +181,25 @@ unsigned kq_signal_looks(void) {
 bool kq_signals_collect(struct kq_signal_numbers own, unsigned *seen) {
     enum { TRIES = 8 };
     struct look look = {.own = own};
+    bool is_settled = false;
     int error = errno;
     if (!is_any_pending() || is_echo(seen))
         return true;
-    for (int i = 0; i < TRIES; i++) {
-        unsigned long queued = kq_queued_signals();
+    for (int i = 0; i < TRIES && !is_settled; i++) {
         look_at_all(&look);
-        if (!look.found)
-            break;
-        bool is_settled = kq_is_settled(queued);
-        if (is_settled && look.fresh == 0 && seen != NULL)
-            note_look(seen, queued);
-        if (is_settled)
-            break;
+        is_settled = !look.found || kq_is_settled(&look.queued);
     }
+    if (is_settled && look.found && look.fresh == 0 && seen != NULL)
+        note_look(seen, &look.queued);
     errno = error;
-    return !look.leaves;
+    return is_settled && !look.leaves;
 }
 
 void kq_signal_withhold(int number) {
     struct kq_marking marking = {.number = number, .mark = KQ_MARK_EARLIER};
     sigset_t pending;
     int error = errno;
-    if (sigpending(&pending) == 0 && sigismember(&pending, number) == 1 && kq_is_blocked_here(number) &&
+    if (kq_pending(&pending) == 0 && sigismember(&pending, number) == 1 && kq_is_blocked_here(number) &&
         is_left_to_us(number))
         kq_mark_pending(&marking);
     errno = error;
@@ -190,12 +233,12 @@ int kq_is_blocked_everywhere(int number) {
     return -1;
 }
 
-unsigned long kq_queued_signals(void) {
-    return 0;
+void kq_look_at_queued(struct kq_queued *queued) {
+    *queued = (struct kq_queued){.count = 0};
 }
 
-bool kq_is_settled(unsigned long queued) {
-    (void)queued;
+bool kq_is_settled(const struct kq_queued *before) {
+    (void)before;
     return true;
 }
 #endif

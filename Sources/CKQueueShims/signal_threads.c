@@ -135,16 +135,19 @@ int kq_is_blocked_everywhere(int number) {
 
 /* Without /proc: many threads, and a signal that is all theirs. */
 void kq_look_at_thread(int number, struct kq_thread_signals *signals) {
-    uint64_t bit = UINT64_C(1) << (number - 1);
+    uint64_t bit = number > 0 ? UINT64_C(1) << (number - 1) : 0;
     struct thread_status status;
     char name[16];
     snprintf(name, sizeof name, "%d", (int)syscall(SYS_gettid));
-    if (!read_status(name, &status) || status.is_gone)
+    bool is_told = read_status(name, &status) && !status.is_gone;
+    if (!is_told)
         status = (struct thread_status){.shared = bit};
     *signals = (struct kq_thread_signals){.threads = status.threads,
                                           .queued = status.queued,
                                           .is_own = (status.pending & bit) != 0,
                                           .is_shared = (status.shared & bit) != 0};
+    if (is_told)
+        signals->shared = (struct kq_signal_numbers){.low = status.shared << 1, .high = status.shared >> 63};
 }
 
 int kq_first_thread(void) {

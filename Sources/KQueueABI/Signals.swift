@@ -50,3 +50,9 @@ public func exportedSigignore(_ number: CInt) -> CInt {
 public func exportedSiginterrupt(_ number: CInt, _ interrupts: CInt) -> CInt {
   kq_siginterrupt(number, interrupts)
 }
+
+/// What a look at the pending signals takes away for a moment is pending all the same (C-350).
+@_cdecl("sigpending")
+public func exportedSigpending(_ set: UnsafeMutableRawPointer?) -> CInt {
+  kq_sigpending(set)
+}

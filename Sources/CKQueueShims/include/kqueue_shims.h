@@ -350,6 +350,8 @@ void *kq_sysv_signal(int number, void *handler);
 void *kq_sigset(int number, void *handler);
 int kq_sigignore(int number);
 int kq_siginterrupt(int number, int interrupts);
+/* sigpending(2): it does not see that what is pending is taken and sent again. `set` is a sigset_t. */
+int kq_sigpending(void *set);
 
 /* The descriptor behind a stream or a directory, or -1. */
 int kq_stream_descriptor(void *stream);

@@ -66,6 +66,7 @@ int kq_signalfd(int descriptor, struct kq_signal_numbers numbers);
 struct kq_thread_signals {
     unsigned long threads, queued; /* of the process; signals of all kinds that are queued for its user */
     bool is_own, is_shared;        /* pending for the thread, and for all */
+    struct kq_signal_numbers shared; /* all that are pending for all; none where that is not told */
 };
 void kq_look_at_thread(int number, struct kq_thread_signals *signals);
 /* The process's first thread, or the calling one where that has ended. */

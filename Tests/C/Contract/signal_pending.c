@@ -217,13 +217,17 @@ static void *collect_all(void *argument) {
 static void a_collector_takes_nothing(void) {
     need_proc("who blocks a signal, and for whom it is pending, is told there alone");
     struct collector collector = {.kq = new_kqueue()};
+    bool is_own_sigpending = closes_are_seen(); /* the two come together */
     block(SIGUSR1);
     watch(collector.kq, SIGUSR1, 0);
     pthread_t thread = start_thread(collect_all, &collector);
     for (int i = 1; i <= 20; i++) {
         deliver(SIGUSR1);
         AWAIT(collector.count == i);
-        REQUIRE(is_pending(SIGUSR1));
+        if (is_own_sigpending)
+            REQUIRE(is_pending(SIGUSR1));
+        else
+            AWAIT(is_pending(SIGUSR1)); /* it is taken and sent again, which libc's lets show */
         if (i % 3 == 0)
             sleep_ms(20);
         take_signal(SIGUSR1);
