@@ -43,7 +43,7 @@ bool kq_is_same_queue(const struct kq_queued *now, const struct kq_queued *befor
 /* Whether nothing came till now, when what all kqueues were told of marking is dropped. */
 bool kq_is_settled(const struct kq_queued *before);
 
-/* sigpending(), whatever the program's is. */
+/* sigpending(), which never waits for the lock as the one that is exported does. */
 int kq_pending(sigset_t *pending);
 
 #endif /* KQUEUE_PENDING_H */

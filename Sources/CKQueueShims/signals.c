@@ -323,7 +323,7 @@ static bool would_drop_pending(int number) {
     sigset_t pending;
     kq_signal_program(number, &program);
     return program.sa_handler == SIG_DFL && (number == SIGCHLD || number == SIGURG || number == SIGCONT) &&
-           sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
+           kq_pending(&pending) == 0 && sigismember(&pending, number) == 1;
 }
 
 /*
@@ -336,7 +336,7 @@ static bool would_be_taken(int number, const sigset_t *mask) {
     kq_interrupted_mask(mask, &blocked);
     kq_signal_program(number, &program);
     return program.sa_handler == SIG_DFL && number != SIGCHLD && number != SIGURG && number != SIGCONT &&
-           sigismember(&blocked, number) == 1 && sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
+           sigismember(&blocked, number) == 1 && kq_pending(&pending) == 0 && sigismember(&pending, number) == 1;
 }
 
 int kq_signal_unwatch(int number) {
