@@ -245,9 +245,10 @@ static void sleeper_hears_what_another_thread_leaves(void) {
     int kq = new_kqueue();
     open_udp(&source);
     add_read(kq, source.reader, EV_CLEAR);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         put_datagram(&source, 4);
-    next_event(kq);
+        next_event(kq); /* it has arrived, which takes its time where the system hands packets to a thread */
+    }
     start_waiter(&waiter, kq, 1, 5000);
     park_waiter(&waiter);
     take_datagram(&source);

@@ -238,6 +238,27 @@ static void a_collector_takes_nothing(void) {
     REQUIRE_EQ(collector.count, 20);
 }
 
+/* One that comes in the moment in which the one before was taken, while the collector looks at that again. */
+static void the_next_is_counted_however_soon_it_comes(void) {
+    need_proc("who blocks a signal, and for whom it is pending, is told there alone");
+    struct collector collector = {.kq = new_kqueue()};
+    const int rounds = (int)(1000 / processor_slowness());
+    block(SIGUSR1);
+    watch(collector.kq, SIGUSR1, 0);
+    pthread_t thread = start_thread(collect_all, &collector);
+    for (int i = 1; i <= rounds; i++) {
+        deliver(SIGUSR1);
+        for (double sent = now_ms(); collector.count < i;)
+            REQUIRE(now_ms() - sent < 5000 * processor_slowness());
+        for (volatile int k = 0; k < i * 37 % 4000; k++) /* another moment each time */
+            continue;
+        take_signal(SIGUSR1);
+    }
+    collector.stops = true;
+    join_thread(thread);
+    REQUIRE_EQ(collector.count, rounds);
+}
+
 /* Who blocks it in all threads and hears of it by the kqueue alone hears of it again. */
 static void one_that_nobody_takes_does_not_hide_the_next(void) {
     struct collector collector = {.kq = new_kqueue()};
@@ -442,6 +463,7 @@ const struct contract_case signal_pending_cases[] = {
     {"C-350", "who sent it is not lost", information_stays, 0},
     {"C-350", "another thread takes it, or runs its handler", another_thread_has_it, 20},
     {"C-350", "a thread that collects takes nothing from the others", a_collector_takes_nothing, 20},
+    {"C-350", "the next is counted, however soon it comes", the_next_is_counted_however_soon_it_comes, 30},
     {"C-350", "one that nobody takes does not hide the next", one_that_nobody_takes_does_not_hide_the_next, 30},
     {"C-350", "none of many that queue is lost, or there twice", none_of_many_is_lost, 30},
     {"C-350", "one that was sent to a thread stays there", one_sent_to_the_thread_stays_there, 20},
