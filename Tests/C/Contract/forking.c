@@ -27,14 +27,6 @@ static pid_t raw_clone(void) {
     return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 }
 
-/* Forks that run no handlers need memory that the system empties. */
-static void need_wiping(void) {
-    const char *setting = getenv("KQUEUE_NO_WIPEONFORK");
-    if (setting != NULL && setting[0] != '\0' && setting[0] != '0')
-        contract_skip("memory is not wiped, and this fork runs no handlers");
-    need_wiping_kernel();
-}
-
 /* A system that says that it will empty memory, and does not. */
 static bool pretends_to_wipe;
 

@@ -136,7 +136,7 @@ static void number_one_and_a_child_that_is_another(void) {
 }
 
 static void number_one_forks_another(void) {
-    need_wiping_kernel();
+    need_wiping();
     begin_namespace();
     pid_t first = fork();
     if (first == 0) {
