@@ -91,9 +91,13 @@ static bool take_one(int number, siginfo_t *info) {
     return syscall(SYS_rt_sigtimedwait, &only, info, &now, (size_t)(SIGNALS - 1) / 8) == number;
 }
 
-/* Of those that do not queue there is one at the most for the thread, and one for all: no try more, it takes time. */
+/*
+ * Of those that do not queue there is one at the most for the thread, and one for all:
+ * no try more, it takes time.  Without /proc nobody tells where they are.
+ */
 static size_t most_pending(int number, const struct kq_thread_signals *state) {
-    if (number >= SIGRTMIN)
+    bool is_told = state->threads > 0;
+    if (number >= SIGRTMIN || !is_told)
         return state->queued + FEW;
     return state->is_own && state->is_shared ? 2 : 1;
 }

@@ -64,7 +64,7 @@ int kq_signalfd(int descriptor, struct kq_signal_numbers numbers);
 
 /* What is known of a signal in the calling thread. */
 struct kq_thread_signals {
-    unsigned long threads, queued; /* of the process; signals of all kinds that are queued for its user */
+    unsigned long threads, queued; /* of the process, 0 where that is not told; signals that are queued for its user */
     bool is_own, is_shared;        /* pending for the thread, and for all */
     struct kq_signal_numbers shared; /* all that are pending for all; none where that is not told */
 };
