@@ -262,9 +262,7 @@ static void require_filter(int filter, bool defined) {
         ident = SIGUSR2;
         break;
     case -8: /* PROCDESC */
-#ifdef SYS_pidfd_open
-        ident = (uintptr_t)syscall(SYS_pidfd_open, getpid(), 0);
-#endif
+        ident = (uintptr_t)open_pidfd(getpid());
         if (ident > INT_MAX)
             return; /* there is nothing that it could be added on */
         fflags = NOTE_EXIT;

@@ -107,6 +107,10 @@ bool on_posix(void);
 /* Skips the case there; the reason is a limit of POSIX. */
 void posix_lacks(const char *what);
 
+/* pidfd_open(2); ENOSYS under valgrind, which complains of calls that it may not know. */
+int open_pidfd(pid_t pid);
+bool on_valgrind(void);
+
 /* Whether a sanitizer is linked in, which takes memory of its own. */
 bool sanitized(void);
 /* ThreadSanitizer's sigaction() reads its own note of the old action before it sets the new one, so two at once lose one. */

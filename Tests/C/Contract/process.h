@@ -13,10 +13,6 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-
 enum { EXIT_FLAGS = EV_ADD | EV_CLEAR | EV_ONESHOT | EV_EOF };
 
 /* Requires one event, of this process, with exactly these fields. */
@@ -247,10 +243,6 @@ static inline pid_t zombie(int code) {
     REQUIRE(child > 0);
     await_exit(child);
     return child;
-}
-
-static inline int open_pidfd(pid_t pid) {
-    return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
 /*

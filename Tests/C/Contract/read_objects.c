@@ -649,7 +649,7 @@ static void pidfd_is_readable_as_poll_says(void) {
         close(hold[1]);
         _exit(read(hold[0], &byte, 1) != 0);
     }
-    int fd = (int)syscall(SYS_pidfd_open, child, 0);
+    int fd = open_pidfd(child);
     if (fd == -1 && is_missing(errno))
         contract_skip("no pidfd_open");
     REQUIRE(fd >= 0);

@@ -105,8 +105,8 @@ static int finish_case(pid_t child, unsigned limit) {
 /* valgrind answers readlink(2) of the program's link with the program; to execve(2) the link is valgrind itself. */
 static void start_again(char *name) {
     static char path[PATH_MAX];
-    const char *link = seen_proc("self/exe"), *preloaded = getenv("LD_PRELOAD");
-    if (preloaded != NULL && strstr(preloaded, "vgpreload") != NULL && readlink(link, path, sizeof path - 1) > 0)
+    const char *link = seen_proc("self/exe");
+    if (on_valgrind() && readlink(link, path, sizeof path - 1) > 0)
         link = path;
     execl(link, "contract", "--case", name, (char *)NULL);
 }

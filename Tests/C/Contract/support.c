@@ -174,6 +174,27 @@ bool sanitized(void) {
     return __asan_init != NULL || __tsan_init != NULL;
 }
 
+bool on_valgrind(void) {
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
+}
+
+#ifdef __linux__
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#endif
+
+int open_pidfd(pid_t pid) {
+#ifdef SYS_pidfd_open
+    if (!on_valgrind())
+        return (int)syscall(SYS_pidfd_open, pid, 0);
+#endif
+    (void)pid;
+    errno = ENOSYS;
+    return -1;
+}
+
 bool swaps_no_actions(void) {
     return __tsan_init != NULL;
 }

@@ -159,11 +159,9 @@ static void what_is_no_file_is_refused(void) {
     int memory = (int)syscall(SYS_memfd_create, "contract", 1);
     if (memory >= 0)
         require_refused(memory);
-#ifdef SYS_pidfd_open
-    int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    int pidfd = open_pidfd(getpid());
     if (pidfd >= 0)
         require_refused(pidfd);
-#endif
 }
 
 static void what_is_closed_is_refused(void) {

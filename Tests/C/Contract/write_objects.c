@@ -9,13 +9,20 @@
 
 enum { PAGE = 4096, PIPE_ROOM = 16 * PAGE }; /* PAGE is also Linux's PIPE_BUF */
 
+static void resize_pipe(int fd, int size) {
+    int got = fcntl(fd, F_SETPIPE_SZ, size);
+    if (got == -1 && errno == EPERM)
+        contract_skip("the pipes of this user have all the memory that they may have together");
+    REQUIRE_EQ(got, size);
+}
+
 /* A pipe of 16 pages whose write end is watched. */
 static int watched_pipe(int pair[2], int flags) {
     int kq = new_kqueue();
     if (sysconf(_SC_PAGESIZE) != PAGE)
         contract_skip("a page is not %d bytes", PAGE);
     new_pipe(pair);
-    REQUIRE_EQ(fcntl(pair[1], F_SETPIPE_SZ, PIPE_ROOM), PIPE_ROOM);
+    resize_pipe(pair[1], PIPE_ROOM);
     add_write(kq, pair[1], flags);
     return kq;
 }
@@ -62,7 +69,7 @@ static void a_resized_pipe_has_the_new_room(void) {
     int pair[2], kq = watched_pipe(pair, 0);
     put_zeros(pair[1], PIPE_ROOM);
     require_silent(kq);
-    REQUIRE_EQ(fcntl(pair[1], F_SETPIPE_SZ, 2 * PIPE_ROOM), 2 * PIPE_ROOM);
+    resize_pipe(pair[1], 2 * PIPE_ROOM);
     EXPECT_WRITE(kq, pair[1], EV_ADD, 0, told_room(PIPE_ROOM));
 }
 
