@@ -203,7 +203,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// Follows a look at a knote that has nothing to deliver.
   @inline(never)
-  private mutating func withhold(_ knote: KnoteRef, _ readiness: Readiness, wasReported: Bool) {
+  mutating func withhold(_ knote: KnoteRef, _ readiness: Readiness, wasReported: Bool) {
     switch readiness.next {
     case .report, .taken: return
     case .call: unsettled.append(knote, knotes)
@@ -251,7 +251,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// What becomes of one that is not delivered again as it is.
   @inline(never)
-  private mutating func settleOnce(_ knote: KnoteRef, _ readiness: Readiness) {
+  mutating func settleOnce(_ knote: KnoteRef, _ readiness: Readiness) {
     if knote.status.contains(.born) { return settleBirth(knote) }
     if knote.has(EV_ONESHOT) {
       try? remove(knote, knote.kind)

@@ -177,15 +177,24 @@ extension KQueue where Backend: ~Copyable {
 
   fileprivate mutating func told(_ knote: KnoteRef) -> Told<Backend.FileBaseline> {
     Told(
-      readiness: isTold(knote) ? backend.sample(knote, knotes, reported: nil) : nil,
-      file: backend.baseline(knote, knotes))
+      readiness: isTold(knote) ? sampleTold(knote) : nil, file: backend.baseline(knote, knotes))
+  }
+
+  /// - Returns: what a knote that was told says by now, or nil where that is news which nobody reports.
+  private mutating func sampleTold(_ knote: KnoteRef) -> Readiness? {
+    guard knote.status.contains(.recorded) else { return backend.sample(knote, knotes, reported: nil) }
+    // To look is to tell, where nobody reports.
+    let before = knote.platform
+    let readiness = backend.sample(knote, knotes, reported: nil)
+    knote.platform = before
+    return readiness.isActive && readiness.next == .soon ? nil : readiness
   }
 
   /// Whether what holds of a knote was delivered, and is not to be delivered again as such.
   private func isTold(_ knote: KnoteRef) -> Bool {
     let filters = FilterSet(.read).union(FilterSet(.write)).union(FilterSet(.except))
     return knote.has(EV_CLEAR) && !knote.has(EV_ONESHOT | EV_DISPATCH) && !knote.isDisabled
-      && filters.contains(FilterSet(knote.kind)) && knote.status.isDisjoint(with: KnoteStatus.queued.union(.recorded))
+      && filters.contains(FilterSet(knote.kind)) && !knote.status.contains(.queued)
   }
 
   // MARK: In the child
@@ -217,6 +226,10 @@ extension KQueue where Backend: ~Copyable {
     guard let before = told.readiness, let knote = table.find(old.kind, old.ident, knotes),
       knote.status.contains(.queued)
     else { return }
-    if backend.sample(knote, knotes, reported: nil) == before { ready.remove(knote, knotes) }
+    let now = backend.sample(knote, knotes, reported: nil)
+    guard now == before else { return }
+    ready.remove(knote, knotes)
+    // What nobody tells of is looked at here as well.
+    if now.isActive { settleOnce(knote, now) } else { withhold(knote, now, wasReported: false) }
   }
 }

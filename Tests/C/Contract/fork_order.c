@@ -143,6 +143,69 @@ static void original_tells_nothing_again(void) {
     require_next(&told);
 }
 
+/* What the system never reports, since it is always ready. */
+static void copy_tells_nothing_again_that_is_always_ready(void) {
+    int kq = copied_kqueue(), file = new_file("12345678"), device = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int appended = open_again(file, O_WRONLY | O_APPEND);
+    add_read(kq, file, EV_CLEAR);
+    add_write(kq, file, EV_CLEAR);
+    add_read(kq, device, EV_CLEAR);
+    add_write(kq, device, EV_CLEAR);
+    struct kevent events[ROOM];
+    REQUIRE_EQ(collect(kq, events, ROOM, 1000), 4);
+    pid_t child = fork();
+    if (child == 0) {
+        require_silent(kq);
+        put(appended, "9");
+        EXPECT(kq, file, EV_ADD | EV_CLEAR, 0, 9);
+        require_silent(kq);
+        _exit(0);
+    }
+    finish_child(child);
+    EXPECT(kq, file, EV_ADD | EV_CLEAR, 0, 9);
+    require_silent(kq);
+}
+
+/* What a reader leaves, nobody reports (C-346). */
+static void copy_looks_at_what_is_left(void) {
+    int kq = copied_kqueue(), ends[2];
+    REQUIRE_EQ(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+    put(ends[1], "abc");
+    put(ends[1], "de");
+    add_read(kq, ends[0], EV_CLEAR);
+    REQUIRE_EQ(next_event(kq).ident, ends[0]);
+    pid_t child = fork();
+    if (child == 0) {
+        require_silent(kq);
+        take(ends[0], 3);
+        REQUIRE_EQ(next_event(kq).ident, ends[0]);
+        _exit(0);
+    }
+    finish_child(child);
+}
+
+/* Nor that there is as much room as NOTE_LOWAT asks for. */
+static void copy_looks_at_the_room(void) {
+    posix_lacks("a socket does not tell its free space");
+    int kq = copied_kqueue(), pair[2], size;
+    socklen_t length = sizeof size;
+    unix_pair(pair);
+    REQUIRE_EQ(getsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, &length), 0);
+    put(pair[0], "x");
+    change(kq, (uintptr_t)pair[0], EVFILT_WRITE, EV_ADD | EV_CLEAR, NOTE_LOWAT, size, NULL);
+    require_silent(kq);
+    pid_t child = fork();
+    if (child == 0) {
+        require_silent(kq);
+        take(pair[1], 1);
+        struct kevent event = next_event(kq);
+        REQUIRE_EQ(event.ident, pair[0]);
+        REQUIRE_EQ(event.data, size);
+        _exit(0);
+    }
+    finish_child(child);
+}
+
 /* ---- Handlers of fork(2) ---- */
 
 static int handled_kq, codes[3];
@@ -208,6 +271,9 @@ static void handlers_from_after(void) {
 const struct contract_case fork_order_cases[] = {
     {"C-141", "a copy has what is ready in the same order", copy_keeps_the_order, 30},
     {"C-141", "a copy tells nothing again under EV_CLEAR", copy_tells_nothing_again, 30},
+    {"C-141", "nor what is always ready", copy_tells_nothing_again_that_is_always_ready, 0},
+    {"C-141", "a copy looks at what a reader left", copy_looks_at_what_is_left, 0},
+    {"C-141", "a copy looks at the room that NOTE_LOWAT asks for", copy_looks_at_the_room, 0},
     {"C-141", "the original tells nothing again after forks", original_tells_nothing_again, 30},
     {"C-140", "handlers of pthread_atfork, registered before the first kqueue, use a copied one", handlers_from_before, 30},
     {"C-140", "handlers that were registered after it do", handlers_from_after, 30},
