@@ -133,6 +133,10 @@ void kq_pause(void) {
     errno = error;
 }
 
+void kq_end_if_cancelled(void) {
+    pthread_testcancel();
+}
+
 int kq_nap(int64_t nanoseconds, void (*cancelled)(void *), void *context) {
     struct timespec time = {.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)};
     volatile int result;

@@ -79,6 +79,8 @@ private func call(
   guard let handle = sharedRegistry()?.find(kq) else { throw Errno(isForeign(kq) ? EINVAL : EBADF) }
   guard changes.count >= 0 && events.count >= 0 else { throw Errno(EINVAL) }
   guard changes.isThere && events.isThere else { throw Errno(EFAULT) }
+  // A call that may wait is a cancellation point, also where it finds events and so does not (C-027).
+  if events.mayWait(timeout) { kq_end_if_cancelled() }
   let written = try handle.kevent(
     kq, changes, events, timeout, cancelled: { Parked<NativeBackend>.abandon($0!) })
   return CInt(truncatingIfNeeded: written)

@@ -201,6 +201,8 @@ int kq_socket_option(int descriptor, int name, int otherwise);
 /* Whether a number is below the limit for descriptors, so that dup2(2) can make it. */
 bool kq_is_allowed(int descriptor);
 
+/* Ends a thread that was cancelled before. */
+void kq_end_if_cancelled(void);
 /* Sleeps for a moment. Neither a cancellation point nor ended by a signal of the caller's. Async-signal-safe. */
 void kq_pause(void);
 /*

@@ -78,6 +78,13 @@ public struct Eventlist {
     count > 0 && takesEvents
   }
 
+  /// Whether a call with this list and timeout waits where there is nothing to collect.
+  @inline(__always)
+  public func mayWait(_ timeout: UnsafePointer<timespec>?) -> Bool {
+    guard isForEvents, let timeout else { return isForEvents }
+    return timeout.pointee.tv_sec != 0 || timeout.pointee.tv_nsec != 0
+  }
+
   /// Writes an entry; its words are asked for only where they have a place.
   @inline(__always)
   func write(_ entry: Kevent, at place: Int, _ ext: @autoclosure () -> Extension) {

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "contract.h"
+#include "io.h"
 
 #include <setjmp.h>
 
@@ -312,6 +312,51 @@ static void siglongjmp_leaves_the_kqueue_usable(void) {
     REQUIRE_EQ(close(kq), 0);
 }
 
+static void *collect_for_ever(void *argument) {
+    struct kevent event;
+    while (kevent(*(int *)argument, NULL, 0, &event, 1, NULL) == 1)
+        continue;
+    return NULL;
+}
+
+/* A thread that never waits, since it always finds events, ends all the same. */
+static void cancel_ends_a_busy_thread(void) {
+    int pair[2], kq = new_kqueue();
+    new_pipe(pair);
+    for (int i = 0; i < 2; i++) {
+        if (i == 0)
+            add_triggered(kq, 1, 0);
+        else
+            add_write(kq, pair[1], 0);
+        pthread_t thread = start_thread(collect_for_ever, &kq);
+        sleep_ms(20);
+        REQUIRE_EQ(pthread_cancel(thread), 0);
+        join_thread(thread);
+        struct kevent events[2];
+        REQUIRE_EQ(collect(kq, events, 2, 1000), i + 1);
+    }
+}
+
+static void *apply_and_look(void *argument) {
+    struct kevent entry;
+    struct timespec none = {0, 0};
+    int kq = *(int *)argument;
+    pthread_cancel(pthread_self());
+    add_user(kq, 1, EV_CLEAR); /* no call for events */
+    EV_SET(&entry, 1, EVFILT_USER, 0, NOTE_TRIGGER, 0, NULL);
+    REQUIRE_EQ(kevent(kq, &entry, 1, &entry, 1, &none), 1);
+    return argument;
+}
+
+/* Nor is a call that does not wait in any case a cancellation point. */
+static void no_cancel_where_nothing_waits(void) {
+    int kq = new_kqueue();
+    void *result;
+    pthread_t thread = start_thread(apply_and_look, &kq);
+    REQUIRE_EQ(pthread_join(thread, &result), 0);
+    REQUIRE(result == &kq);
+}
+
 const struct contract_case wait_cases[] = {
     {"C-022", "no wait ends early", never_early, 30},
     {"C-022", "changes that deliver nothing leave a wait its length",
@@ -323,6 +368,8 @@ const struct contract_case wait_cases[] = {
     {"C-026", "a ready event beats a signal", ready_event_beats_a_signal, 30},
     {"C-026", "a zero timeout gives no EINTR", zero_timeout_is_never_interrupted, 30},
     {"C-027", "pthread_cancel ends a wait", cancel_ends_a_wait, 0},
+    {"C-027", "pthread_cancel ends a thread that always finds events", cancel_ends_a_busy_thread, 0},
+    {"C-027", "a call that does not wait is no cancellation point", no_cancel_where_nothing_waits, 0},
     {"C-028", "after a cancel the kqueue works on", cancel_leaves_the_kqueue_usable, 0},
     {"C-028", "after a siglongjmp the kqueue works on", siglongjmp_leaves_the_kqueue_usable, 0},
     {NULL, NULL, NULL, 0},
