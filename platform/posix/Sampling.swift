@@ -204,10 +204,16 @@ extension POSIXBackend {
     let room = Int(kq_send_buffer(descriptor))
     noteConnection(knote)
     if bits.has(POLLERR) { return failed(knote, room, bits) }
-    if bits.has(POLLHUP) { return kq_is_connected(descriptor) ? Readiness(data: room, flags: endOfFile) : .inactive }
+    if bits.has(POLLHUP) { return isOver(descriptor) ? Readiness(data: room, flags: endOfFile) : .inactive }
     guard bits.has(POLLOUT) else { return .inactive }
     if bits & Glance.isShut != 0 { return Readiness(data: room, flags: endOfFile) }
     return sampleEnough(knote, room)
+  }
+
+  /// Whether a stream that is called hung up was connected, and not only will be: one of which both sides are shut
+  /// has no peer any more, but can be read as one that has ended (C-197).
+  private func isOver(_ descriptor: CInt) -> Bool {
+    kq_is_connected(descriptor) || kq_peek(descriptor) >= 0
   }
 
   private func sampleDatagramRoom(_ knote: POSIXKnoteRef, _ bits: UInt32) -> Readiness {

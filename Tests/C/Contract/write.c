@@ -459,6 +459,29 @@ static void an_own_shutdown_is_eof(void) {
     }
 }
 
+/* In either order, and after it. */
+static void an_own_shutdown_beside_the_peers_is_eof(void) {
+    for (int way = 0; way < FAMILIES * 2; way++) {
+        int pair[2], kq = new_kqueue(), late = new_kqueue(), first = way & 1;
+        stream_pair(way / 2, pair);
+        add_write(kq, pair[0], EV_CLEAR);
+        EXPECT_SPACE(kq, pair[0], EV_CLEAR);
+        shut_write(pair[first]);
+        if (first == 0)
+            EXPECT_END(kq, pair[0], EV_CLEAR, 0);
+        await_poll(pair[!first], POLLIN);
+        shut_write(pair[!first]);
+        if (first == 1)
+            EXPECT_END(kq, pair[0], EV_CLEAR, 0);
+        await_poll(pair[first], POLLIN);
+        add_write(late, pair[0], 0);
+        EXPECT_END(late, pair[0], 0, 0);
+        EXPECT_END(late, pair[0], 0, 0);
+        close(pair[0]);
+        close(pair[1]);
+    }
+}
+
 static void shut_down_while_waiting(int family, bool full) {
     int pair[2], kq = new_kqueue();
     struct delayed closer;
@@ -535,6 +558,7 @@ const struct contract_case write_cases[] = {
     {"C-195", "one that was over before EV_ADD is EV_EOF", a_connection_that_is_over_is_eof, 0},
     {"C-196", "a local peer's close is EV_EOF", a_local_peers_close_is_eof, 0},
     {"C-197", "an own SHUT_WR is EV_EOF", an_own_shutdown_is_eof, 0},
+    {"C-197", "beside the peer's end as well", an_own_shutdown_beside_the_peers_is_eof, 0},
     {"C-197", "an own SHUT_WR wakes a waiter", an_own_shutdown_wakes_a_waiter, 0},
     {"C-197", "an own SHUT_WR of a full TCP socket", an_own_shutdown_of_a_full_tcp_socket_wakes, 0},
     {"C-197", "an own SHUT_WR of a full local socket", an_own_shutdown_of_a_full_local_socket_wakes, 0},
