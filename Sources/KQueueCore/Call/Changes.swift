@@ -15,6 +15,7 @@ extension KQueue where Backend: ~Copyable {
       dropIfClosed(CInt(truncatingIfNeeded: change.ident))
     }
     try refuse(change, filter)
+    gatherBefore(change, filter)
     guard let knote = table.find(filter, change.ident, knotes) else { return try create(change, filter) }
     if change.has(EV_DELETE) { return try delete(knote, change, filter) }
     do throws(Errno) {

@@ -48,6 +48,16 @@ extension KQueue where Backend: ~Copyable {
     }
   }
 
+  /// Takes note of what happened before a change asks for it, which the change has nothing to do with (contract 3.5);
+  /// before a knote is looked for, since what is told may make one.
+  @inline(__always)
+  mutating func gatherBefore(_ change: Kevent, _ filter: Filter) {
+    switch filter {
+    case .proc: gatherBeforeProcess(change)
+    case .read, .write, .empty, .except, .vnode, .procdesc, .signal, .fs, .timer, .user, .libkqueue: return
+    }
+  }
+
   /// Begins to watch what a new knote is about.
   /// - Throws: the errno of the change; nothing is watched then.
   mutating func attach(_ knote: KnoteRef, _ change: Kevent, _ filter: Filter) throws(Errno) {

@@ -13,6 +13,12 @@ extension KQueue where Backend: ~Copyable {
     if fflags & absent != 0 { throw Errno(ENOTSUP) }
   }
 
+  /// Takes note of forks and the like up to now, where a change asks for any from now on.
+  @inline(never)
+  mutating func gatherBeforeProcess(_ change: Kevent) {
+    if change.redefines && !change.has(EV_DELETE) && change.fflags & familyBits != 0 { gatherUntold() }
+  }
+
   mutating func attachProcess(_ knote: KnoteRef) throws(Errno) {
     try requireProcessBits(knote.fflags, knote.kind)
     if !knote.status.contains(.born) { knote.data = 0 }

@@ -47,6 +47,37 @@ static void finish_served(int kq, const struct served *child) {
 
 /* ---- NOTE_FORK and NOTE_EXEC, however they are learnt ---- */
 
+/* Forks and execs before the registration, or before its mask, are not its own (contract 3.5). */
+static void what_came_before_is_not_told(unsigned beside) {
+    int kq = new_kqueue();
+    struct served other = serve_child(), child = serve_child();
+    add_proc(kq, other.pid, beside); /* keeps the kqueue listening */
+    have(&child, 'f');
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXIT);
+    require_silent(kq);
+    have(&child, 'f');
+    REQUIRE(delete_knote(kq, (uintptr_t)child.pid, EVFILT_PROC));
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXIT);
+    require_silent(kq);
+    add_proc(kq, child.pid, NOTE_EXEC | NOTE_EXIT);
+    have(&child, 'f');
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXEC | NOTE_EXIT);
+    require_silent(kq);
+    have(&child, 'f');
+    EXPECT_FORK(kq, child);
+    finish_served(kq, &child);
+}
+
+static void forks_before_are_not_told(void) {
+    need_forks();
+    what_came_before_is_not_told(NOTE_FORK);
+}
+
+static void forks_before_are_not_told_beside_tracking(void) {
+    need_track();
+    what_came_before_is_not_told(NOTE_TRACK);
+}
+
 static void forks_are_reported(void) {
     need_forks();
     int kq = new_kqueue();
@@ -974,6 +1005,8 @@ const struct contract_case proc_tree_cases[] = {
     {"C-266", "execs are reported by perf events", execs_are_reported_by_perf, 0},
     {"C-266", "an exec by another thread, by perf events", exec_by_another_thread_by_perf, 0},
     {"C-267", "forks are reported, in each of their ways", forks_are_reported, 20},
+    {"C-267", "those before the registration or its mask are not told", forks_before_are_not_told, 0},
+    {"C-267", "nor where all are heard", forks_before_are_not_told_beside_tracking, 0},
     {"C-267", "new threads are silent", threads_are_silent, 0},
     {"C-267", "what children do is silent", grandchildren_are_silent, 0},
     {"C-267", "several are one event", several_are_one_event, 0},
