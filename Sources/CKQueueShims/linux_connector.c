@@ -92,6 +92,15 @@ static int require_among(struct instruction *program, int offset, const uint32_t
     return length;
 }
 
+/* A child's number is asked for as well: one that is born with a number ends what that was before. */
+static int require_parent_or_child(struct instruction *program, const uint32_t *processes, int count) {
+    int length = 0;
+    program[length++] = load(DATA + 4);
+    for (int i = 0; i < count; i++)
+        program[length++] = skip_if(processes[i], 2 * count + 1 - i);
+    return length + require_among(program + length, DATA + 12, processes, count);
+}
+
 static void detach(int descriptor) {
     int nothing = 0;
     (void)setsockopt(descriptor, SOL_SOCKET, SO_DETACH_FILTER, &nothing, sizeof nothing);
@@ -111,16 +120,16 @@ static void pass_answer(int descriptor) {
 }
 
 void kq_connector_filter(int descriptor, const uint32_t *processes, int count) {
-    struct instruction program[2 * KQ_FILTERED_PROCESSES + 32];
+    struct instruction program[3 * KQ_FILTERED_PROCESSES + 32];
     int length = 0;
     if (kq_environment_says("KQUEUE_NO_FILTER")) { /* to measure what it spares */
         detach(descriptor);
         return;
     }
     program[length++] = load(WHAT);
-    program[length++] = skip_unless(FORK, 5 + count + 3);
+    program[length++] = skip_unless(FORK, 5 + 2 * count + 4);
     length += require_same(program + length, DATA + 8, DATA + 12); /* a thread is no child */
-    length += require_among(program + length, DATA + 4, processes, count);
+    length += require_parent_or_child(program + length, processes, count);
     program[length++] = skip_unless(EXEC, count + 3);
     length += require_among(program + length, DATA + 4, processes, count);
     program[length++] = pass(false);

@@ -46,6 +46,11 @@ public struct LinuxKnote: BitwiseCopyable {
   private var kindValue: UInt8
   /// The entry reports changes only, because what it reported by level was nothing to deliver.
   var isMuted: Bool
+  /// PROC: the number is another process's by now.
+  var isSucceeded: Bool {
+    get { isMuted }
+    set { isMuted = newValue }
+  }
   /// The end or error that was delivered last; an edge that says it again is nothing new to EV_CLEAR.
   var toldEnd: ToldEnd {
     get { ToldEnd(rawValue: toldValue & 3).unsafelyUnwrapped }

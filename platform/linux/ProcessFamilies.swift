@@ -133,7 +133,8 @@ struct ProcessFamilies: ~Copyable {
         buffer[written] = .loss
         written += 1
       case .event(let event):
-        guard let knote = knote(of: event.process, knotes) else { continue }
+        noteSuccessor(event, knotes)
+        guard let knote = knote(of: event.process, knotes), !knote.platform.isSucceeded else { continue }
         buffer[written] = happening(event, knote, knotes)
         written += 1
         lastBirth = event.time
@@ -142,6 +143,17 @@ struct ProcessFamilies: ~Copyable {
       }
     }
     return written
+  }
+
+  /// A birth under the number of a knote's process, which is over then: what is told of the number from now on is
+  /// another's (C-270). What a process did before it was watched is gathered before, and so is its own birth.
+  private func noteSuccessor(_ event: kq_process_event, _ knotes: borrowing Knotes) {
+    guard Int(event.what) == KQ_PROCESS_FORKED && event.time != 0, let knote = knote(of: event.child, knotes) else {
+      return
+    }
+    let watch = knote.platform.watch
+    let isOver = watch >= 0 ? kq_poll(watch, POLLIN) > 0 : !knote.platform.isLookedAt
+    if isOver { knote.platform.isSucceeded = true }
   }
 
   /// perf's readiness is told once to whoever asks, also to one who polls the kqueue from outside; so the rings

@@ -359,17 +359,22 @@ static void exec_is_silent_for_note_exit(void) {
     EXPECT_EXIT(kq, child.pid, 5 << 8);
 }
 
-/* A process with this very number, where the system lets it be chosen. */
-static pid_t fork_as(pid_t number) {
+/* As fork(), a process with this very number, where the system lets it be chosen. */
+static pid_t fork_numbered(pid_t number) {
     struct {
         uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size;
     } arguments = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&number, .set_tid_size = 1};
     pid_t child = (pid_t)syscall(435 /* clone3 */, &arguments, sizeof arguments);
+    if (child == -1)
+        contract_skip("numbers of processes cannot be chosen: %s", strerror(errno));
+    return child;
+}
+
+static pid_t fork_as(pid_t number) {
+    pid_t child = fork_numbered(number);
     if (child == 0)
         for (;;)
             pause();
-    if (child == -1)
-        contract_skip("numbers of processes cannot be chosen: %s", strerror(errno));
     return child;
 }
 
@@ -861,6 +866,31 @@ static void copy_knows_of_recorded_ends(void) {
     EXPECT_EXIT(kq, ended.pid, 9 << 8);
 }
 
+/* What the next process of the number does before the end is collected is not the former's. */
+static void next_of_the_number_is_not_heard(void) {
+    posix_lacks("nothing tells of forks and execs");
+    int kq = new_kqueue(), pair[2];
+    struct served child = serve_child();
+    if (change_errno(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD, NOTE_EXIT | NOTE_FORK | NOTE_EXEC, 0, NULL) != 0)
+        contract_skip("nothing here tells of forks and execs");
+    end_child(&child, 5);
+    REQUIRE_EQ(reap(child.pid), 5 << 8);
+    new_pipe(pair);
+    pid_t next = fork_numbered(child.pid);
+    if (next == 0) {
+        (void)reaped(fork_exiting(0));
+        dup2(pair[1], STDOUT_FILENO);
+        execlp("sh", "sh", "-c", "echo; exec sleep 60", (char *)NULL);
+        _exit(127);
+    }
+    take(pair[0], 1);
+    EXPECT_EXIT(kq, child.pid, 5 << 8);
+    require_silent(kq);
+    REQUIRE_EQ(kill(next, SIGKILL), 0);
+    REQUIRE_EQ(reaped(next), next);
+    require_silent(kq);
+}
+
 const struct contract_case proc_cases[] = {
     {"C-249", "exit(64) is reported, with its status and flags", exit_is_reported, 0},
     {"C-249", "the registration's own flags are shown", own_flags_are_shown, 0},
@@ -901,6 +931,7 @@ const struct contract_case proc_cases[] = {
     {"C-265", "NOTE_REAP and NOTE_SIGNAL: ENOTSUP, and nothing is changed", unsupported_bits_register_nothing, 0},
     {"C-269", "the program's SIGCHLD handler runs", handler_still_runs, 0},
     {"C-270", "a number in use again is another process", reused_number_is_another_process, 0},
+    {"C-270", "what the number's next process does is not told", next_of_the_number_is_not_heard, 0},
     {"C-063", "PROC: the last udata is delivered", last_udata_is_delivered, 0},
     {"C-068", "PROC: EV_DISABLE and EV_ENABLE keep the mask", enabling_keeps_the_mask, 0},
     {"C-073", "PROC: EV_DELETE drops the event", delete_drops_the_event, 0},
