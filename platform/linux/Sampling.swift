@@ -52,8 +52,8 @@ extension LinuxBackend {
     // A close by a raw system call, which nobody sees, leaves a report of the file that was there, or a condition of the
     // one that is there now (C-119, C-123, C-126).
     if !isSameFile(knote) { return .gone }
-    followUp(knote, wasReported: reported != nil, isActive: readiness.isActive)
-    return readiness
+    let isReportedAnew = followUp(knote, wasReported: reported != nil, isActive: readiness.isActive)
+    return isReportedAnew ? readiness.thenReportedAnew : readiness
   }
 
   private func sampleCondition(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
@@ -71,18 +71,20 @@ extension LinuxBackend {
   }
 
   /// Keeps an entry from reporting for ever what is not to be delivered, and undoes that when it is.
-  private func followUp(_ knote: LinuxKnoteRef, wasReported: Bool, isActive: Bool) {
+  /// - Returns: whether it reports that once more for it.
+  private func followUp(_ knote: LinuxKnoteRef, wasReported: Bool, isActive: Bool) -> Bool {
     let isLevel = !knote.has(EV_CLEAR | EV_ONESHOT | EV_DISPATCH)
     if isActive {
       if knote.platform.isMuted && isLevel { setMuted(false, knote) }
-      return
+      return false
     }
     // An entry that reports once did so, now or in an earlier pass; one by edges needs nothing.
     let reportsOnce = knote.has(EV_ONESHOT | EV_DISPATCH)
-    guard !knote.platform.isMuted && (reportsOnce || wasReported && isLevel) else { return }
+    guard !knote.platform.isMuted && (reportsOnce || wasReported && isLevel) else { return false }
     // Gone in the meantime, taken by another thread or process: the kernel will be quiet by itself.
-    if isLevel, let bits = polled(knote), bits == 0 { return }
+    if isLevel, let bits = polled(knote), bits == 0 { return false }
     setMuted(true, knote)
+    return true
   }
 
   /// Files and devices: always ready, but for READ on a file at its end.

@@ -204,6 +204,7 @@ extension KQueue where Backend: ~Copyable {
   /// Follows a look at a knote that has nothing to deliver.
   @inline(never)
   mutating func withhold(_ knote: KnoteRef, _ readiness: Readiness, wasReported: Bool) {
+    if readiness.isReportedAnew { hasLost = true }
     switch readiness.next {
     case .report, .taken: return
     case .call: unsettled.append(knote, knotes)

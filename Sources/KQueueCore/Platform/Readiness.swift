@@ -17,6 +17,8 @@ public struct Readiness: BitwiseCopyable, Equatable {
   /// Whether there is something to deliver.
   public var isActive: Bool
   public private(set) var next: Next
+  /// Nothing to deliver, and the system was told so by what has it report once more: that is for nobody (C-351).
+  public private(set) var isReportedAnew = false
   public var data: Int
   public var fflags: UInt32
   /// EV_EOF, EV_OOBAND.
@@ -53,6 +55,12 @@ public struct Readiness: BitwiseCopyable, Equatable {
 
   /// The same, of which a reader may leave something.
   public var thenLeft: Readiness { then(.taken) }
+
+  public var thenReportedAnew: Readiness {
+    var readiness = self
+    readiness.isReportedAnew = true
+    return readiness
+  }
 
   private func then(_ next: Next) -> Readiness {
     var readiness = self

@@ -44,7 +44,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// Reports of knotes that are gone; and whether there may be some, of numbers that were closed unseen.
   var stale = StaleReports()
   var mayReportStale = false
-  /// A knote turned out to be gone since the system was asked last. That it is watched no more may be a report itself.
+  /// A knote turned out to be gone, or had its watch changed, since the system was asked last: that may be a report
+  /// itself.
   var hasLost = false
   /// What reports them could not be made anew, for want of memory or descriptors.
   var isClogged = false

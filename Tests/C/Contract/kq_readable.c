@@ -591,6 +591,46 @@ static void another_thread_takes_it(void) {
         }
 }
 
+/* ---- What is ready to poll(2), and not to be delivered ---- */
+
+static void require_one_look(int kq) {
+    struct kevent event;
+    REQUIRE_EQ(kevent(kq, NULL, 0, &event, 1, &no_wait), 0);
+    for (int i = 0; i < 3; i++) {
+        REQUIRE(!is_readable(kq));
+        REQUIRE_EQ(kevent(kq, NULL, 0, &event, 1, &no_wait), 0);
+    }
+}
+
+static void what_is_withheld_is_readable_once(void) {
+    posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
+    static const int flags[] = {0, EV_CLEAR, EV_ONESHOT, EV_DISPATCH};
+    for (int i = 0; i < 4; i++) {
+        int unconnected = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), pair[2], tcp[2];
+        int filters[] = {EVFILT_READ, EVFILT_WRITE}, few = 50;
+        unix_pair(pair);
+        tcp_pair(tcp);
+        put(pair[1], "123");
+        put(tcp[1], "123");
+        await_readable(tcp[0]);
+        int kq = new_kqueue(), last = new_kqueue();
+        for (int j = 0; j < 2; j++) {
+            change(kq, (uintptr_t)unconnected, filters[j], EV_ADD | flags[i], 0, 0, NULL);
+            require_one_look(kq);
+        }
+        change(kq, (uintptr_t)pair[0], EVFILT_READ, EV_ADD | flags[i], NOTE_LOWAT, 50, NULL);
+        require_one_look(kq);
+        change(kq, (uintptr_t)tcp[0], EVFILT_READ, EV_ADD | flags[i], NOTE_LOWAT, 50, NULL);
+        require_one_look(kq);
+        REQUIRE_EQ(setsockopt(pair[0], SOL_SOCKET, SO_RCVLOWAT, &few, sizeof few), 0);
+        add_read(last, pair[0], flags[i]);
+        require_one_look(last);
+        put(pair[1], "4567890123456789012345678901234567890123456789012345678901234567890");
+        REQUIRE_EQ(next_event(kq).ident, pair[0]);
+        REQUIRE_EQ(next_event(last).ident, pair[0]);
+    }
+}
+
 const struct contract_case kq_readable_cases[] = {
     {"C-351", "readable with something to get: pipes", with_pipes, 60},
     {"C-351", "sockets", with_sockets, 60},
@@ -602,6 +642,7 @@ const struct contract_case kq_readable_cases[] = {
     {"C-351", "SIGNAL", with_signals, 60},
     {"C-351", "TIMER", with_timers, 60},
     {"C-351", "USER", with_triggers, 60},
+    {"C-351", "what is ready and withheld is readable once", what_is_withheld_is_readable_once, 0},
     {"C-351", "what another thread is given", another_thread_takes_it, 60},
     {NULL, NULL, NULL, 0},
 };
