@@ -52,13 +52,16 @@ struct KnoteTable: ~Copyable {
       return
     }
     let first = descriptors[Int(knote.ident)]
-    defer { knote.link = .none }
-    guard var before = knotes[first.pointee], before != knote else {
+    let own = KnoteLink(knote.index)
+    if first.pointee == own {
       first.pointee = knote.link
-      return
+    } else {
+      var before = knotes[first.pointee]
+      while let other = before, other.link != own { before = knotes[other.link] }
+      guard let before else { bug("a knote is not among those of its descriptor") }
+      before.link = knote.link
     }
-    while let next = knotes[before.link], next != knote { before = next }
-    before.link = knote.link
+    knote.link = .none
   }
 
   mutating func removeAll() {
