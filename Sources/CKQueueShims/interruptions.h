@@ -31,6 +31,14 @@ void kq_note_interruption(bool handled);
  */
 bool kq_is_interruption(struct kq_interruptions before, bool seems_so);
 
+/*
+ * Whether a call with this stack frame can be a handler's that interrupted another: then that one's frame is above it,
+ * farther than what the kernel saves between them, and at the least so much is saved.
+ */
+static inline bool kq_can_interrupt(uintptr_t frame, uintptr_t interrupted) {
+    return frame + sizeof(ucontext_t) < interrupted;
+}
+
 /* All signals but those of faults, which the thread that is at fault must have at once. */
 void kq_fill_mask(sigset_t *mask);
 /* The mask that a call waits under, while its signals are held. */

@@ -4,7 +4,7 @@
  * back, whichever kqueue that is for.
  *
  * A handler may also call kevent() while the wait that it interrupted goes on: then that
- * one's frame is farther up the stack, which grows downward.
+ * one's frame is farther up the stack, which grows downward; see kq_can_interrupt().
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -59,9 +59,9 @@ static bool is_on_other_stack(void) {
     return sigaltstack(NULL, &stack) != 0 || (stack.ss_flags & SS_ONSTACK) != 0;
 }
 
-/* A call inside a wait that goes on has its frame below the wait's: a wait whose frame is not above was left. */
+/* A wait that this call cannot have interrupted was left. */
 static __attribute__((noinline)) void abandon_left_waits(uintptr_t here) {
-    while (thread.depth > 0 && thread.waits[thread.depth - 1].frame <= here && !is_on_other_stack()) {
+    while (thread.depth > 0 && !kq_can_interrupt(here, thread.waits[thread.depth - 1].frame) && !is_on_other_stack()) {
         struct wait wait = thread.waits[thread.depth - 1];
         thread.depth--;
         wait.abandon(wait.context);

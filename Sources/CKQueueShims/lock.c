@@ -72,9 +72,19 @@ static bool may_be_in_handler(void) {
     return false;
 }
 
-/* A handler's frames are below those of what it interrupted. A call that is not below it has left that behind. */
+/* What lies there may be of any call's frame by now, and not be meant to be read. */
+#if defined(__has_attribute)
+#if __has_attribute(no_sanitize)
+__attribute__((no_sanitize("address")))
+#endif
+#endif
+static bool is_in_use(const struct kq_lock *lock) {
+    return kq_frame_link(lock->frame) == lock->link;
+}
+
+/* The frames of what a handler interrupted are in use: a call that finds another one's there has left them behind. */
 bool kq_lock_is_interrupted(const struct kq_lock *lock, uintptr_t frame) {
-    return frame < lock->frame && may_be_in_handler();
+    return kq_can_interrupt(frame, lock->frame) && is_in_use(lock) && may_be_in_handler();
 }
 
 static atomic_bool jumps;

@@ -206,12 +206,40 @@ static void require_whole(int kq) {
     REQUIRE_EQ(close(kq), 0);
 }
 
+/*
+ * The same of calls that are farther down the stack than what was left, while a signal is blocked that has a handler:
+ * they are not a handler's calls inside of that.
+ */
+static void require_whole_below(int kq) {
+    volatile char below[4096];
+    for (size_t i = 0; i < sizeof below; i++)
+        below[i] = 1;
+    require_whole(kq);
+    REQUIRE_EQ(below[0], 1);
+}
+
 /* ---- At each instruction ---- */
+
+static void never(int number) {
+    (void)number;
+}
+
+/* As in the handler of a signal. */
+static void block_a_handler(void) {
+    struct sigaction action = {.sa_handler = never};
+    sigset_t blocked;
+    sigemptyset(&action.sa_mask);
+    REQUIRE_EQ(sigaction(SIGPROF, &action, NULL), 0);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGPROF);
+    REQUIRE_EQ(pthread_sigmask(SIG_BLOCK, &blocked, NULL), 0);
+}
 
 static void set_up(void) {
     struct sigaction action = {.sa_sigaction = trap, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     REQUIRE_EQ(sigaction(SIGTRAP, &action, NULL), 0);
+    block_a_handler();
     new_pipe(reading);
     put(reading[1], "x");
     REQUIRE_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both), 0);
@@ -246,7 +274,7 @@ static void leave_everywhere(void (*prepare)(int), void (*call)(int)) {
     for (long place = 0; place <= count; place += stride) {
         int kq = prepared(prepare);
         (void)leaves(call, kq, place);
-        require_whole(kq);
+        (place / stride % 2 ? require_whole_below : require_whole)(kq);
     }
 }
 
