@@ -26,7 +26,7 @@ struct bench {
 /* The tables of the other files, each ended by an entry of NULLs. */
 extern const struct bench harvest_benches[], active_benches[], register_benches[], user_benches[],
     pingpong_benches[], timer_benches[], thread_benches[], memory_benches[], vnode_benches[], proc_benches[],
-    poll_benches[];
+    life_benches[], latch_benches[], poll_benches[];
 
 /* kqueue sides that the rows against poll have as well. */
 bench_side harvest_few_kqueue, active_kqueue;

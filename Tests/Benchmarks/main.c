@@ -28,7 +28,8 @@ enum { PAIRS_DEFAULT = 7, PAIRS_QUICK = 3, PAIRS_MOST = 101 };
 static const struct bench *const tables[] = {
     harvest_benches,  active_benches, register_benches, user_benches,
     pingpong_benches, timer_benches,  thread_benches,   memory_benches,
-    vnode_benches,    proc_benches,   poll_benches,
+    vnode_benches,    proc_benches,   life_benches,     latch_benches,
+    poll_benches,
 };
 
 /* Whether the library looks at files from time to time, as the one of POSIX does. */
