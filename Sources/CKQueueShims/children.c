@@ -132,10 +132,10 @@ static void look_at_those_told(void) {
     }
 }
 
-static uint64_t look_at_all(void) {
+static uint64_t look_at_all(bool may_put_off) {
     enum { SHARE = 10 }; /* a tenth of the time */
     uint64_t start = kq_clock(CLOCK_MONOTONIC);
-    if (start < next_look)
+    if (may_put_off && start < next_look)
         return next_look;
     for (int place = 0; place < in_use && atomic_load(&running) > 0; place++) {
         struct child *child = place_of(place);
@@ -148,11 +148,11 @@ static uint64_t look_at_all(void) {
     return 0;
 }
 
-uint64_t kq_children_look(void) {
+uint64_t kq_children_look(bool may_put_off) {
     sigset_t before;
     kq_signals_lock(&before);
     look_at_those_told();
-    uint64_t left = atomic_load(&running) > 0 ? look_at_all() : 0;
+    uint64_t left = atomic_load(&running) > 0 ? look_at_all(may_put_off) : 0;
     kq_signals_unlock(&before);
     return left;
 }

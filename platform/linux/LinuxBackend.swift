@@ -109,6 +109,14 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     }
   }
 
+  public var hasPutOff: Bool {
+    @inline(__always) get { looks != nil && looks.unsafelyUnwrapped.pointee.hasPutOff }
+  }
+
+  public mutating func hurry() {
+    looks?.pointee.hurryChildren()
+  }
+
   // MARK: Time
 
   public func now(_ clock: Clock) -> UInt64 {

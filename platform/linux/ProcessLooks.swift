@@ -77,6 +77,7 @@ struct ProcessLooks: ~Copyable {
   var isUseless: Bool { reaper.count == 0 && others.count == 0 }
   var isListening: Bool { notifier >= 0 }
   var hasChildren: Bool { reaper.count > 0 }
+  var hasPutOff: Bool { reaper.hasPutOff }
 
   mutating func listenNoMore(_ set: EpollSet) {
     guard notifier >= 0 else { return }
@@ -125,11 +126,20 @@ struct ProcessLooks: ~Copyable {
 
   private static var now: UInt64 { kq_clock(CLOCK_MONOTONIC) }
 
-  /// Has a sleeper look in time for what nobody tells.
+  /// Has whoever waits look in time for what nobody tells.
   mutating func arm() {
-    guard strangers > 0 || reaper.due != 0 || reaper.mayMiss else { return }
-    let now = Self.now
-    if tick <= now { wake(at: max(now + Self.interval, strangers > 0 ? othersDue : 0)) }
+    if reaper.hasPutOff { wake(by: reaper.due) }
+    guard strangers > 0 || reaper.mayMiss else { return }
+    wake(by: max(Self.now + Self.interval, strangers > 0 ? othersDue : 0))
+  }
+
+  private mutating func wake(by time: UInt64) {
+    if tick <= Self.now || time < tick { wake(at: time) }
+  }
+
+  /// Has the next round put nothing off.
+  mutating func hurryChildren() {
+    reaper.hurry()
   }
 
   /// Has all be looked at so many ns from now.
@@ -150,6 +160,8 @@ struct ProcessLooks: ~Copyable {
     isGathering = true
     _ = reaper.beginRound()
     lookAtOthers()
+    // At once: this thread may leave with something to deliver, and others wait already.
+    arm()
   }
 
   private mutating func lookAtOthers() {
@@ -199,7 +211,7 @@ struct ProcessLooks: ~Copyable {
       lookAtOthers()
       return end(of: others[Int(position)])
     }
-    _ = kq_children_look()
+    _ = kq_children_look(true)
     return reaper.end(at: position)
   }
 

@@ -16,8 +16,11 @@ extension POSIXBackend {
     do throws(Errno) {
       let wantsExit = knote.fflags & UInt32(NOTE_EXIT) != 0
       let token = knote.token
-      knote.platform.position = try reaper.add(token, number, wantsExit: wantsExit)
+      let position = try reaper.add(token, number, wantsExit: wantsExit)
+      knote.platform.position = position
       knote.platform.place = .child
+      // Of one that has ended already the signal came before anybody listened, or was gathered (C-351).
+      if reaper.end(at: position) != nil { _ = pipe.signal() }
     } catch {
       listenForChildrenNoMore()
       throw error.code == ECHILD ? Errno(kq_process_exists(number) ? ENOTSUP : ESRCH) : error

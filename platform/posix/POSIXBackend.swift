@@ -169,11 +169,12 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     _ = pipe.signal()
   }
 
-  /// One sleeper has to wait for everything, if there is any: when that one leaves, another looks anew.
+  /// One sleeper has to wait for everything, if there is any: when that one leaves, another looks anew. Where there is
+  /// none, what was put off has whoever polls the kqueue's descriptor come for it.
   public mutating func flush(_ knotes: borrowing Knotes) {
     listenAsEnabled(knotes)
     if mayBeToldAgain { drainTold() }
-    if sleepers > 0 && upToDate == 0 { _ = pipe.signal() }
+    if upToDate == 0 && (sleepers > 0 || hasPutOff) { _ = pipe.signal() }
   }
 
   // MARK: Waiting
@@ -274,6 +275,10 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public static var processSource: PollSource? { .happenings }
 
   public var hasUntold: Bool { signals.count > 0 || reaper.count > 0 || files.count > 0 }
+
+  @inline(__always)
+  public var hasPutOff: Bool { reaper.hasPutOff }
+  public mutating func hurry() { reaper.hurry() }
 
   /// Whether a handler has noted what was not gathered yet.
   private var hasUnseen: Bool { hasUncounted || reaper.hasNews }

@@ -366,8 +366,11 @@ int kq_child_watch(int process, enum kq_child *state);
 void kq_child_unwatch(int place);
 /* What is known; nobody is asked. */
 enum kq_child kq_child_state(int place, int *status);
-/* Asks for those that may have ended, without reaping: 0, or the time of CLOCK_MONOTONIC to ask for the rest. */
-uint64_t kq_children_look(void);
+/*
+ * Asks for those that may have ended, without reaping: 0, or the time of CLOCK_MONOTONIC to ask for the rest, which is put
+ * off where that is allowed and they are many.
+ */
+uint64_t kq_children_look(bool may_put_off);
 /* How many ends were ever found; it wraps. */
 unsigned kq_children_ends(void);
 

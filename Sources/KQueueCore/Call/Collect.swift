@@ -82,12 +82,20 @@ extension KQueue where Backend: ~Copyable {
     if backend.hasUntold { gatherUntold() }
     if ready.isEmpty {
       guard poll && !isQuiet else { return (0, isQuiet) }
+      if backend.hasPutOff { gatherPutOff() }
       armTimers()
     }
     let room = ready.held > 0 ? buffer.count : min(events.count, buffer.count)
     let delivered = harvest(events, buffer, room: room)
     if delivered == 0 && poll && !polled.isEmpty { dropOver() }
     return (delivered, true)
+  }
+
+  /// Leaves nothing unseen that may have happened, as the caller is about to be told that there is nothing (C-351).
+  @inline(never)
+  private mutating func gatherPutOff() {
+    backend.hurry()
+    gatherUntold()
   }
 
   /// Whether the system has nothing that it could report but our own wake.

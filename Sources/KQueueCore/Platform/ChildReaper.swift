@@ -17,8 +17,11 @@ public struct ChildReaper: ~Copyable {
   /// The count of SIGCHLD when they were last asked for, and of ends when they were last gone through.
   private var seen: CUnsignedInt = 0
   private var seenEnds: CUnsignedInt = 0
-  /// When those are to be asked for that were not; 0 is never.
+  /// When those are to be asked for that were not; 0 is never. Until then somebody has to know it: a thread that
+  /// sleeps, a timer, or whoever polls the kqueue's descriptor.
   public private(set) var due: UInt64 = 0
+  /// Whether the next look puts nothing off.
+  private var isHurried = false
 
   public init() {}
 
@@ -26,7 +29,10 @@ public struct ChildReaper: ~Copyable {
 
   /// Whether there may be news that a handler told of.
   public var hasNews: Bool { count > 0 && (kq_signal_count(kq_child_signal()) != seen || hasEnds) }
+  /// Whether an end was found since, of a child of any kqueue.
   private var hasEnds: Bool { kq_children_ends() != seenEnds }
+  /// Whether some were not asked for that may have ended.
+  public var hasPutOff: Bool { count > 0 && due != 0 }
 
   /// Whether SIGCHLD may come and run no handler.
   public var mayMiss: Bool { count > 0 && kq_is_blocked_here(kq_child_signal()) }
@@ -39,7 +45,8 @@ public struct ChildReaper: ~Copyable {
     try children.reserve()
   }
 
-  /// Begins to watch a child of the process; SIGCHLD is listened to by now, and there is room.
+  /// Begins to watch a child of the process; SIGCHLD is listened to by now, and there is room. Where it has ended
+  /// already, no signal tells of that, and the next round does.
   /// - Returns: the position in the list.
   /// - Throws: ECHILD where it is none; ESRCH where it has ended, which the knote does not ask for (C-255); ENOMEM.
   public mutating func add(_ token: KnoteToken, _ process: CInt, wantsExit: Bool) throws(Errno) -> UInt32 {
@@ -49,7 +56,6 @@ public struct ChildReaper: ~Copyable {
       kq_child_unwatch(place)
       throw Errno(ESRCH)
     }
-    forgetEnds()
     return children.append(Child(token: token, place: place))
   }
 
@@ -64,6 +70,11 @@ public struct ChildReaper: ~Copyable {
   }
 
   // MARK: What became of them
+
+  /// Has the next round put nothing off.
+  public mutating func hurry() {
+    isHurried = true
+  }
 
   /// - Returns: whether `due` is a time that no sleeper can know.
   public mutating func beginRound() -> Bool {
@@ -80,8 +91,9 @@ public struct ChildReaper: ~Copyable {
     let signals = kq_signal_count(kq_child_signal())
     if signals != seen || wasDue || mayMiss {
       seen = signals
-      due = kq_children_look()
+      due = kq_children_look(!isHurried)
     }
+    isHurried = false
     guard hasEnds else { return }
     seenEnds = kq_children_ends()
     children.beginRound()

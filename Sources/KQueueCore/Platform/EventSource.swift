@@ -61,6 +61,13 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   /// Whether `processSource` has something to gather that no `wait` may tell of.
   var hasUntold: Bool { get }
 
+  /// Whether `gather` put off to look at some of what may have happened, as that would take too much of the time. The
+  /// platform has a sleeper, or a poller of the kqueue's descriptor, come back for it.
+  var hasPutOff: Bool { get }
+
+  /// Has the next `gather` put nothing off: the caller has nothing else to deliver, and does not wait.
+  mutating func hurry()
+
   /// How many bytes an event for the knote would tell now, where a report says nothing but that there are some; 0 where
   /// `sample` is to be asked. A short way for what a busy server sees nearly always.
   func plainBytes(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Int
@@ -117,6 +124,9 @@ extension EventSource where Self: ~Copyable {
   public func source(of filter: Filter) -> Source? { nil }
   public static var processSource: Source? { nil }
   public var hasUntold: Bool { false }
+  @inline(__always)
+  public var hasPutOff: Bool { false }
+  public mutating func hurry() {}
   @inline(__always)
   public func plainBytes(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Int { 0 }
   public func isPlainlyReadable(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Bool { false }

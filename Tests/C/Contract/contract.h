@@ -42,7 +42,7 @@ extern const struct contract_case call_cases[], wait_cases[], interruption_cases
     read_socket_cases[], read_object_cases[], read_item_cases[], read_end_cases[], read_write_cases[], write_cases[],
     write_object_cases[], urgent_cases[], empty_cases[], filesystem_cases[], timer_cases[], user_cases[], libkqueue_cases[],
     vnode_cases[], vnode_directory_cases[], vnode_knote_cases[], vnode_limit_cases[],
-    proc_cases[], proc_tree_cases[], procdesc_cases[],
+    proc_cases[], proc_tree_cases[], procdesc_cases[], proc_readable_cases[],
     signal_cases[], signal_action_cases[], signal_thread_cases[], signal_pending_cases[], signal_terminal_cases[], signal_process_cases[],
     kq_closing_cases[], kq_readable_cases[], own_table_cases[], jump_cases[], jump_step_cases[], fork_order_cases[], closing_cases[], closing_call_cases[], concurrent_cases[], forking_cases[], fork_copy_cases[], field_cases[];
 
