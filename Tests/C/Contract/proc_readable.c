@@ -159,9 +159,9 @@ static void each_waiter_is_told_of_one(void) {
 }
 
 const struct contract_case proc_readable_cases[] = {
-    {"C-351", "a child that had ended when it was added", one_that_has_ended_is_readable, 0},
-    {"C-351", "one whose signal was gathered for others", one_that_ended_beside_others_is_readable, 0},
-    {"C-351", "of two ends at once, both, to pollers", one_of_two_at_once_is_told, 60},
-    {"C-351", "of many, each to one of the threads that wait", each_waiter_is_told_of_one, 60},
+    {"C-254", "pollers of the kqueue are told at once", one_that_has_ended_is_readable, 0},
+    {"C-254", "also where its signal was gathered for others", one_that_ended_beside_others_is_readable, 0},
+    {"C-262", "of two at once pollers are told, behind many that run", one_of_two_at_once_is_told, 60},
+    {"C-262", "each thread that waits is told of one, behind many that run", each_waiter_is_told_of_one, 60},
     {NULL, NULL, NULL, 0},
 };

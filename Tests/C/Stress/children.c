@@ -106,7 +106,7 @@ static void close_child(struct source *source) {
 const struct kind child_kind = {
     .name = "child", .size = sizeof(struct child), .seen_by_pollers = true,
     .slots_max = CHILDREN_MAX,
-    .looked_at_on_posix = true, /* SIGCHLD does not say whose child it is */
+    .told_by_signal = true, /* SIGCHLD does not say whose child it is */
     .open = open_child, .act = act_on_child, .calm = calm_child, .told = told_child,
     .settled = child_settled, .describe = describe_child, .close = close_child,
 };

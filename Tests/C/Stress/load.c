@@ -129,7 +129,7 @@ static int choose_kinds(struct load *load, const struct kind **chosen) {
         if ((*kind)->works && !(*kind)->works())
             continue;
         chosen[count++] = *kind;
-        load->looked_at |= (*kind)->looked_at || (on_posix() && (*kind)->looked_at_on_posix);
+        load->looked_at |= (*kind)->looked_at || (!has_pidfds() && (*kind)->told_by_signal);
         seen_by_pollers &= !on_posix() || (*kind)->seen_by_pollers;
     }
     load->outer_kq = seen_by_pollers ? new_kqueue() : -1;

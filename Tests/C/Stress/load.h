@@ -42,7 +42,8 @@ struct kind {
     size_t size;           /* of its struct, which begins with a struct source */
     bool seen_by_pollers;  /* makes the kqueue readable on POSIX too */
     /* May make the kqueue readable for one look that finds nothing. */
-    bool looked_at, looked_at_on_posix;
+    bool looked_at;
+    bool told_by_signal;   /* likewise where there are no descriptors of processes */
     int slots_max;         /* of an epoch; 0: any number */
     bool (*works)(void);   /* NULL: everywhere */
     void (*open)(struct source *source, struct random *random); /* makes it and adds its knotes */

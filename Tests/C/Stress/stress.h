@@ -92,6 +92,8 @@ void leaks_check(bool warm_up);
 
 /* Whether this is the library for any system with POSIX.1-2008; see docs/compatibility.md. */
 bool on_posix(void);
+/* Whether it is told of a child's end by a descriptor of the child, and not by SIGCHLD. */
+bool has_pidfds(void);
 /* Whether the program's close() tells the library. */
 bool closes_are_seen(void);
 

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 
 const struct timespec no_wait = {0, 0};
 
@@ -27,6 +28,16 @@ bool on_posix(void) {
     static atomic_int answer = -1;
     if (answer == -1)
         answer = ask_library(NOTE_FILE_POLL_INTERVAL, SAMPLE_NS) != -1;
+    return answer;
+}
+
+bool has_pidfds(void) {
+    enum { PIDFD_OPEN = 434 };
+    static atomic_int answer = -1;
+    if (answer == -1) {
+        int descriptor = on_posix() ? -1 : (int)syscall(PIDFD_OPEN, getpid(), 0);
+        answer = descriptor >= 0 && close(descriptor) == 0;
+    }
     return answer;
 }
 
