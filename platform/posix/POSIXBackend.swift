@@ -216,7 +216,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     lookAtQuiet(knotes)
     let sleeper = Sleeper(
       list: try table.lend(), monotonic: deadlines.monotonic, realtime: deadlines.realtime, look: nextLook,
-      version: version)
+      version: version, passesOverWakes: outdated > 0)
     sleepers += 1
     upToDate += 1
     return sleeper
@@ -251,8 +251,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     _ sleeper: Sleeper, _ buffer: UnsafeMutableBufferPointer<PollReport>, nanoseconds: Int64?,
     signals: UnsafeMutablePointer<kq_wait_signals>, cancelled: CancelHandler?, context: UnsafeMutableRawPointer?
   ) -> CInt {
-    let left = sleeper.left(nanoseconds) ?? -1
-    let found = kq_poll_wait(sleeper.list.entries, sleeper.list.count, left, signals, cancelled, context)
+    let found = sleeper.sleep(nanoseconds, signals, cancelled, context)
     if found == -EAGAIN { return 0 }
     return found < 0 ? found : sleeper.report(found, buffer, hasUnseen: false)
   }

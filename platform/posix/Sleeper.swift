@@ -10,6 +10,9 @@ public struct Sleeper: BitwiseCopyable {
   var realtime: UInt64
   var look: UInt64
   var version: UInt32
+  /// Others have to look anew first, for whom the kqueue's own descriptor stays readable: this one leaves it out, and
+  /// looks up soon. It would take the lock from them again and again.
+  var passesOverWakes: Bool
 
   /// Whether the kqueue's own descriptor was readable.
   private var wasWoken: Bool {
@@ -30,6 +33,24 @@ public struct Sleeper: BitwiseCopyable {
     guard time != 0 else { return .max }
     let now = kq_clock(clock)
     return time > now ? Int64(clamping: time - now) : 0
+  }
+
+  /// How long at a time, in ns, it sleeps without the kqueue's own descriptor.
+  private static var unwokenInterval: Int64 { 1_000_000 }
+
+  /// Sleeps.
+  /// - Returns: as poll(2), or a negative errno.
+  func sleep(
+    _ nanoseconds: Int64?, _ signals: UnsafeMutablePointer<kq_wait_signals>, _ cancelled: CancelHandler?,
+    _ context: UnsafeMutableRawPointer?
+  ) -> CInt {
+    let left = left(nanoseconds)
+    guard passesOverWakes, let entries = list.entries else {
+      return kq_poll_wait(list.entries, list.count, left ?? -1, signals, cancelled, context)
+    }
+    entries.pointee.revents = 0
+    let least = min(left ?? .max, Self.unwokenInterval)
+    return kq_poll_wait(entries + 1, list.count - 1, least, signals, cancelled, context)
   }
 
   /// Writes what there is to report.
