@@ -366,6 +366,11 @@ static void require_clock(double last_look, double seen) {
         fail_word("readable twice in a row with nothing to get");
 }
 
+/* Contract 6.14: for the others a thread has to be inside kevent(). */
+static bool shows_to_pollers(const struct source *source) {
+    return !on_posix() || source->filter == EVFILT_USER || source->filter == EVFILT_SIGNAL || source->filter == EVFILT_PROC;
+}
+
 /* A level knote is told for ever, and a clock goes on; a few times are enough. */
 static void require_honest(int kq) {
     int idle = 0;
@@ -377,7 +382,7 @@ static void require_honest(int kq) {
         if (readable && got == 0 && ++idle > 1)
             require_clock(last_look, seen);
         last_look = seen;
-        if (!readable && got > 0 && !on_posix())
+        if (!readable && got > 0 && shows_to_pollers(current))
             note_late();
         if (!readable && got == 0)
             return;

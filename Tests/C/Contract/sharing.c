@@ -93,6 +93,48 @@ static void oneshot_goes_to_one_thread(void) {
     require_one_receiver(EVFILT_TIMER, EV_ONESHOT);
 }
 
+/* Gives each event that it gets to the others again. */
+static void *collect_and_add(void *argument) {
+    const int *queue = argument;
+    struct kevent event;
+    while (collect(queue[0], &event, 1, 20000) == 1 && event.filter == EVFILT_READ) {
+        take(queue[1], 1);
+        change(queue[0], (uintptr_t)queue[1], EVFILT_READ, EV_ADD | EV_ONESHOT, 0, 0, NULL);
+        put(queue[2], "x");
+    }
+    return NULL;
+}
+
+static double cpu_ms(void) {
+    struct timespec used;
+    REQUIRE_EQ(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used), 0);
+    return (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
+}
+
+/* Those that are not told take no time either. */
+static void oneshot_takes_no_time_from_the_others(void) {
+    enum { EVENTS = 400 };
+    pthread_t threads[THREADS];
+    int watched[2], answers[2];
+    unix_pair(watched);
+    unix_pair(answers);
+    int queue[3] = {new_kqueue(), watched[0], answers[1]};
+    change(queue[0], (uintptr_t)watched[0], EVFILT_READ, EV_ADD | EV_ONESHOT, 0, 0, NULL);
+    for (int i = 0; i < THREADS; i++)
+        threads[i] = start_thread(collect_and_add, queue);
+    double before = cpu_ms();
+    for (int i = 0; i < EVENTS; i++) {
+        put(watched[1], "x");
+        take(answers[0], 1);
+    }
+    double used = cpu_ms() - before;
+    add_triggered(queue[0], 1, 0);
+    for (int i = 0; i < THREADS; i++)
+        join_thread(threads[i]);
+    if (!sanitized() && used > allowed_cpu(EVENTS * 0.6))
+        contract_fail(__FILE__, __LINE__, "%d events took %.0f ms of the processor", EVENTS, used);
+}
+
 static void dispatch_goes_to_one_thread(void) {
     require_one_receiver(EVFILT_USER, EV_DISPATCH);
     require_one_receiver(EVFILT_READ, EV_DISPATCH);
@@ -481,6 +523,7 @@ static void no_descriptor_left_after_close(void) {
 const struct contract_case sharing_cases[] = {
     {"C-091", "an EV_CLEAR event goes to one of several threads", clear_goes_to_one_thread, 30},
     {"C-092", "an EV_ONESHOT event goes to one of several threads", oneshot_goes_to_one_thread, 30},
+    {"C-092", "in turn, and at little cost", oneshot_takes_no_time_from_the_others, 30},
     {"C-092", "an EV_DISPATCH event goes to one of several threads", dispatch_goes_to_one_thread, 30},
     {"C-091", "one event for each trigger", one_event_for_each_trigger, 60},
     {"C-091", "a timer's ticks are shared out, none lost or doubled", timer_ticks_are_shared_out, 30},
