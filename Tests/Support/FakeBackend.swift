@@ -55,8 +55,8 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     kernel.log(.attach(key.descriptor, key.filter))
     if knote.platform.isAttached { kernel.violate("attach of an attached knote") }
     try kernel.system.check(.attach)
-    if knote.kind == .proc { return try attachProcess(knote, knotes) }
-    if knote.kind == .signal { return try attachSignal(knote, knotes) }
+    if knote.kind == .proc { return try attachProcess(knote) }
+    if knote.kind == .signal { return try attachSignal(knote) }
     guard let descriptor = kernel.system.descriptors[key.descriptor] else { throw Errno(EBADF) }
     knote.platform.isAttached = true
     kernel.attached += 1
@@ -87,8 +87,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     try kernel.requireWatched(key)
   }
 
-  private mutating func attachProcess(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) throws(Errno) -> Backing
-  {
+  private mutating func attachProcess(_ knote: KnoteRef<FakeKnote>) throws(Errno) -> Backing {
     let backing = try kernel.attachProcess(
       knote.token, knote.ident,
       isBorn: knote.status.contains(.born))
@@ -97,8 +96,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     return backing
   }
 
-  private mutating func attachSignal(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) throws(Errno) -> Backing
-  {
+  private mutating func attachSignal(_ knote: KnoteRef<FakeKnote>) throws(Errno) -> Backing {
     guard 1...64 ~= knote.ident else { throw Errno(EINVAL) }
     knote.platform.isAttached = true
     kernel.attached += 1
@@ -106,9 +104,7 @@ public struct FakeBackend: PlatformBackend, ~Copyable {
     return .recorded
   }
 
-  public mutating func occurrence(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes, reported: UInt32)
-    -> Happening?
-  {
+  public mutating func occurrence(_ knote: KnoteRef<FakeKnote>, reported: UInt32) -> Happening? {
     let token = knote.token
     if knote.kind == .signal {
       return Happening(token, bits: 0, data: kernel.takeSignals(knote.ident))
@@ -257,7 +253,7 @@ extension FakeBackend {
     number == kernel.number || kernel.system.descriptors[number] != nil
   }
 
-  public mutating func isOnSameFile(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) -> Bool {
+  public mutating func isOnSameFile(_ knote: KnoteRef<FakeKnote>) -> Bool {
     kernel.entries[FakeKey(knote)] != nil
   }
 
@@ -265,11 +261,11 @@ extension FakeBackend {
     filter == .vnode ? .happenings : nil
   }
 
-  public mutating func ended(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) -> Happening? {
+  public mutating func ended(_ knote: KnoteRef<FakeKnote>) -> Happening? {
     kernel.endOf(knote.ident)
   }
 
-  public mutating func isGone(_ knote: KnoteRef<FakeKnote>, _ knotes: borrowing Knotes) -> Bool {
+  public mutating func isGone(_ knote: KnoteRef<FakeKnote>) -> Bool {
     kernel.entries[FakeKey(knote)] == nil
   }
 }

@@ -25,7 +25,7 @@ extension LinuxBackend {
     now == before || now != -EBADF && before != -EBADF && (now < 0 || before < 0)
   }
 
-  public mutating func isOnSameFile(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) -> Bool {
+  public mutating func isOnSameFile(_ knote: LinuxKnoteRef) -> Bool {
     isSameFile(knote)
   }
 

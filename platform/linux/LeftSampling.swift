@@ -19,9 +19,7 @@ extension LinuxBackend {
     return news.next == .taken ? .polled : lookAgain(knote, news)
   }
 
-  private func comparedWithMark(
-    _ knote: LinuxKnoteRef, _ readiness: Readiness, _ isLook: Bool
-  ) -> Readiness {
+  private func comparedWithMark(_ knote: LinuxKnoteRef, _ readiness: Readiness, _ isLook: Bool) -> Readiness {
     switch knote.platform.kind(of: knote.descriptor) {
     case KQ_KIND_STREAM where knote.kind == .write: return newsOfRoom(knote, readiness, isLook)
     case KQ_KIND_STREAM where knote.isRead: return newsOfBytes(knote, readiness, isLook)
@@ -36,7 +34,7 @@ extension LinuxBackend {
     return readiness
   }
 
-  public mutating func isOver(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) -> Bool {
+  public mutating func isOver(_ knote: LinuxKnoteRef) -> Bool {
     guard knote.isRead && knote.has(EV_CLEAR) && knote.platform.place.isInSet,
       knote.platform.past.contains(.marked), polled(knote) == 0
     else { return false }
@@ -121,9 +119,7 @@ extension LinuxBackend {
   }
 
   /// An own shutdown(SHUT_WR), its acknowledgement, or a peer that will read no more, are edges without an arrival.
-  private func newsOfBytes(
-    _ knote: LinuxKnoteRef, _ readiness: Readiness, _ isLook: Bool
-  ) -> Readiness {
+  private func newsOfBytes(_ knote: LinuxKnoteRef, _ readiness: Readiness, _ isLook: Bool) -> Readiness {
     guard readiness.flags == 0 && readiness.fflags == 0 && !knote.wantsUrgent else { return readiness }
     let mark = UInt32(truncatingIfNeeded: readiness.data)
     if readiness.next == .taken {  // a listener that does not say how many wait

@@ -249,7 +249,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   /// What a report of a side set is to the core. One that records says what happened, where its file is not gone.
   private mutating func happening(_ token: KnoteToken, _ bits: UInt32, _ knotes: borrowing Knotes) -> Happening {
     guard let knote = knotes.find(token), knote.kind == .procdesc else { return Happening(token, bits: bits) }
-    return occurrence(knote, knotes, reported: bits) ?? Happening(token, bits: 0)
+    return occurrence(knote, reported: bits) ?? Happening(token, bits: 0)
   }
 
   /// The set for a place, made when first needed.

@@ -85,7 +85,7 @@ private struct Mounts: BitwiseCopyable {
 }
 
 extension LinuxBackend {
-  mutating func attachMounts(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
+  mutating func attachMounts(_ knote: LinuxKnoteRef) throws(Errno) -> Backing {
     try mounts.open(in: main)
     knote.platform.place = .facility
     watched += 1

@@ -39,9 +39,9 @@ extension LinuxBackend {
       knote.platform.watch = try process(knote)
       if knote.platform.watch >= 0 {
         try refuseSuccessor(knote)
-        try enterProcess(knote, knotes)
+        try enterProcess(knote)
       } else {
-        try lookAt(knote, knotes)
+        try lookAt(knote)
       }
     } catch {
       // A child that is gone by the time its birth is told: its end will be told where its birth was.
@@ -83,7 +83,7 @@ extension LinuxBackend {
   }
 
   /// Enters a knote's process into the set, or does nothing where it is gone.
-  mutating func enterProcess(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+  mutating func enterProcess(_ knote: LinuxKnoteRef) throws(Errno) {
     let watch = knote.platform.watch
     if watch >= 0 { try main.add(watch, Self.events, EpollToken.knote(knote.token)) }
   }
@@ -116,13 +116,13 @@ extension LinuxBackend {
     knote.platform.watch = -1
   }
 
-  public mutating func ended(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) -> Happening? {
+  public mutating func ended(_ knote: LinuxKnoteRef) -> Happening? {
     let watch = knote.platform.watch
     if knote.platform.isLookedAt { return looks?.pointee.end(of: knote) }
-    return watch >= 0 && kq_poll(watch, POLLIN) > 0 ? end(knote, knotes) : nil
+    return watch >= 0 && kq_poll(watch, POLLIN) > 0 ? end(knote) : nil
   }
 
-  mutating func end(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) -> Happening? {
+  mutating func end(_ knote: LinuxKnoteRef) -> Happening? {
     let isOurs = knote.kind == .proc
     let descriptor = isOurs ? knote.platform.watch : knote.descriptor
     if !isOurs && !isSameFile(knote) { return nil }

@@ -36,8 +36,8 @@ struct ProcessFamilies: ~Copyable {
     if old != new {
       if new == .none { return leave(knote, knotes) }
       try knotesOfProcess.reserve { Self.hash(knotes[$0].ident) }
-      try open(knote, knotes, new, in: set)
-      if old == .none { join(knote, knotes) }
+      try open(knote, new, in: set)
+      if old == .none { join(knote) }
       setInterest(new, knote)
       connector.choose(count, tracking, knotesOfProcess, knotes)
     }
@@ -69,7 +69,7 @@ struct ProcessFamilies: ~Copyable {
     if count == 0 { close() } else { connector.choose(count, tracking, knotesOfProcess, knotes) }
   }
 
-  private mutating func join(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
+  private mutating func join(_ knote: LinuxKnoteRef) {
     knotesOfProcess.insert(Self.hash(knote.ident), knote.index)
     count += 1
   }
@@ -81,9 +81,7 @@ struct ProcessFamilies: ~Copyable {
   }
 
   /// Opens what tells, the connector before all: perf's records cannot be had of a child before it runs.
-  private mutating func open(
-    _ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, _ interest: FamilyInterest, in set: EpollSet
-  ) throws(Errno) {
+  private mutating func open(_ knote: LinuxKnoteRef, _ interest: FamilyInterest, in set: EpollSet) throws(Errno) {
     do throws(Errno) {
       try connector.open(in: set)
     } catch {
@@ -135,7 +133,7 @@ struct ProcessFamilies: ~Copyable {
       case .event(let event):
         noteSuccessor(event, knotes)
         guard let knote = knote(of: event.process, knotes), !knote.platform.isSucceeded else { continue }
-        buffer[written] = happening(event, knote, knotes)
+        buffer[written] = happening(event, knote)
         written += 1
         lastBirth = event.time
         let mayBeBirth = Int(event.what) == KQ_PROCESS_FORKED && knote.platform.familyInterest == .all
@@ -170,9 +168,7 @@ struct ProcessFamilies: ~Copyable {
     knotesOfProcess.find(Self.hash(UInt(process))) { knotes[$0].ident == UInt(process) }.map { knotes[$0] }
   }
 
-  private mutating func happening(_ event: kq_process_event, _ knote: LinuxKnoteRef, _ knotes: borrowing Knotes)
-    -> Happening
-  {
+  private mutating func happening(_ event: kq_process_event, _ knote: LinuxKnoteRef) -> Happening {
     let token = knote.token
     switch Int(event.what) {
     case KQ_PROCESS_FORKED: return Happening(token, bits: UInt32(NOTE_FORK), data: Int(event.child))

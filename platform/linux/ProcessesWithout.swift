@@ -5,7 +5,7 @@ import KQueueCore
 /// PROC where the kernel has no descriptors of processes: what stands between `ProcessLooks`, signals and the connector.
 extension LinuxBackend {
   /// - Throws: ESRCH where there is no such process, or nothing to expect of it; EMFILE, ENFILE, ENOMEM.
-  mutating func lookAt(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+  mutating func lookAt(_ knote: LinuxKnoteRef) throws(Errno) {
     let number = CInt(truncatingIfNeeded: knote.ident)
     var look = kq_process_look()
     try Errno.check(kq_look_at_process(number, &look))
@@ -23,9 +23,7 @@ extension LinuxBackend {
   }
 
   /// - Returns: whether it is one.
-  private mutating func addChild(
-    _ knote: LinuxKnoteRef, _ number: CInt
-  ) throws(Errno) -> Bool {
+  private mutating func addChild(_ knote: LinuxKnoteRef, _ number: CInt) throws(Errno) -> Bool {
     try listenForChildren()
     do throws(Errno) {
       try looks.unsafelyUnwrapped.pointee.addChild(knote, number)

@@ -45,13 +45,11 @@ extension LinuxBackend {
     return news
   }
 
-  private mutating func enterAll(
-    _ knotes: borrowing Knotes, _ oldMain: EpollSet, _ oldSides: SideSets
-  ) throws(Errno) {
+  private mutating func enterAll(_ knotes: borrowing Knotes, _ oldMain: EpollSet, _ oldSides: SideSets) throws(Errno) {
     enterOwn()
     var place: UInt32 = 0
     while let knote = knotes.next(&place) {
-      try enterAgain(moving: knote, knotes)
+      try enterAgain(moving: knote)
       leaveIfReplaced(knote, oldMain, oldSides)
     }
     if !isIntact { throw Errno(ENOMEM) }
@@ -68,11 +66,11 @@ extension LinuxBackend {
     signals.enter(main)
   }
 
-  private mutating func enterAgain(moving knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
-    if knote.kind == .proc { return try enterProcess(knote, knotes) }
+  private mutating func enterAgain(moving knote: LinuxKnoteRef) throws(Errno) {
+    if knote.kind == .proc { return try enterProcess(knote) }
     guard knote.platform.place.isInSet else { return }
     do throws(Errno) {
-      try enterInPlace(knote, knotes)
+      try enterInPlace(knote)
     } catch {
       // Closed, or another file's that cannot be polled: its next sample or change finds that out.
       guard error.code == EBADF || error.code == EPERM else { throw error }
@@ -91,7 +89,7 @@ extension LinuxBackend {
     watched -= 1
   }
 
-  private mutating func enterInPlace(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+  private mutating func enterInPlace(_ knote: LinuxKnoteRef) throws(Errno) {
     try open(knote.platform.place).add(knote)
   }
 
@@ -101,9 +99,7 @@ extension LinuxBackend {
     sides.visit { _, set in silence(set, knotes, buffer) }
   }
 
-  private func silence(
-    _ set: EpollSet, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<EpollReport>
-  ) {
+  private func silence(_ set: EpollSet, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<EpollReport>) {
     for place in 0..<Int(max(set.poll(buffer), 0)) {
       guard case .knote(let token, _) = Self.decode(buffer[place]), let knote = knotes.find(token),
         knote.has(EV_ONESHOT | EV_DISPATCH), knote.platform.place.isInSet
@@ -145,8 +141,8 @@ extension LinuxBackend {
     _ = kq_renumber(main.descriptor, number)
   }
 
-  public mutating func enterAgain(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
+  public mutating func enterAgain(_ knote: LinuxKnoteRef) {
     guard knote.platform.place.isInSet else { return }
-    try? enterInPlace(knote, knotes)
+    try? enterInPlace(knote)
   }
 }

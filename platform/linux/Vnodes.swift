@@ -39,18 +39,18 @@ extension LinuxBackend {
     if !isSame { try refuseGone(knote.descriptor) }
   }
 
-  public mutating func isGone(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) -> Bool {
+  public mutating func isGone(_ knote: LinuxKnoteRef) -> Bool {
     guard knote.platform.place == .file else { return false }
     defer { knote.platform.verifiedIn = 0 }
     // What was looked at in an earlier pass may have been closed unseen since.
     return (validates || knote.platform.verifiedIn != files.looks) && !files.isSame(knote)
   }
 
-  public func baseline(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) -> FileStatus {
+  public func baseline(_ knote: LinuxKnoteRef) -> FileStatus {
     return knote.platform.place == .file ? files.table[knote.fileWatch].pointee.status : FileStatus()
   }
 
-  public func changes(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, since baseline: FileStatus) -> Happening? {
+  public func changes(_ knote: LinuxKnoteRef, since baseline: FileStatus) -> Happening? {
     guard knote.platform.place == .file else { return nil }
     let now = files.table[knote.fileWatch].pointee.status
     let notes = baseline.isSameFile(as: now) ? baseline.notes(.overflow, now) : 0

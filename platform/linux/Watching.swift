@@ -8,7 +8,7 @@ extension LinuxBackend {
     switch knote.kind {
     case .empty: return try attachEmpty(knote)
     case .vnode: return try attachVnode(knote, knotes)
-    case .fs: return try attachMounts(knote, knotes)
+    case .fs: return try attachMounts(knote)
     case .proc, .procdesc: return try attachProcess(knote, knotes)
     case .signal: return try attachSignal(knote, knotes)
     default: return try attachCondition(knote, knotes)
@@ -59,8 +59,8 @@ extension LinuxBackend {
     try set.modify(knote)
   }
 
-  public mutating func occurrence(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
-    end(knote, knotes)
+  public mutating func occurrence(_ knote: LinuxKnoteRef, reported: UInt32) -> Happening? {
+    end(knote)
   }
 
   public mutating func detach(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
@@ -120,7 +120,7 @@ extension LinuxBackend {
   }
 
   @inline(__always)
-  public func reportsByLevel(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) -> Bool {
+  public func reportsByLevel(_ knote: LinuxKnoteRef) -> Bool {
     !knote.platform.isMuted
   }
 
@@ -196,7 +196,7 @@ extension LinuxBackend {
 
   /// An event of a nested set costs a call more, so a knote that is alone moves to the kqueue's own. Its entry is
   /// made anew, and reports what holds: under EV_CLEAR it moves where nothing does.
-  public mutating func stand(alone knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
+  public mutating func stand(alone knote: LinuxKnoteRef) {
     guard let side = knote.platform.place.side.flatMap({ sides[$0] }), knote.kind != .procdesc,
       !knote.has(EV_CLEAR) || kq_poll(knote.descriptor, CInt(bitPattern: knote.interest)) == 0
     else { return }

@@ -289,7 +289,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     guard source == .happenings else { return 0 }
     if !isGathering { beginRound() }
     var written = 0
-    gatherSignals(knotes, buffer, &written)
+    gatherSignals(buffer, &written)
     reaper.gather(knotes, buffer, &written)
     if written > 0 { mayBeToldAgain = true }
     gatherFiles(knotes, buffer, &written)

@@ -15,7 +15,7 @@ struct SignalWatch: Listed {
 /// listens. What every thread blocks is looked for by sigpending(2) (contract 6.14).
 extension POSIXBackend {
   /// - Throws: EINVAL (no such signal), ENOMEM.
-  mutating func attachSignal(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+  mutating func attachSignal(_ knote: POSIXKnoteRef) throws(Errno) {
     guard let number = CInt(exactly: knote.ident), kq_signal_exists(number) else { throw Errno(EINVAL) }
     guard kq_signal_can_be_seen(number) else { return }
     try signals.reserve()
@@ -86,9 +86,7 @@ extension POSIXBackend {
     return false
   }
 
-  mutating func gatherSignals(
-    _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>, _ written: inout Int
-  ) {
+  mutating func gatherSignals(_ buffer: UnsafeMutableBufferPointer<Happening>, _ written: inout Int) {
     while written < buffer.count, let place = signals.next() {
       let watch = signals[place]
       if !kq_signals_are_seen() { kq_signal_look(watch.number) }

@@ -12,7 +12,7 @@ struct SampledFile: Listed {
 /// one waits. What was done and undone between two looks is not seen.
 extension POSIXBackend {
   /// - Throws: EBADF; EINVAL where it is no file; ENOMEM.
-  mutating func attachVnode(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+  mutating func attachVnode(_ knote: POSIXKnoteRef) throws(Errno) {
     let sample = try FileSample(of: knote.descriptor)
     var values = sample.values
     guard kq_can_have_name(&values, pipe.device) else { throw Errno(EINVAL) }
@@ -28,7 +28,7 @@ extension POSIXBackend {
     if let moved = files.remove(position) { knotes[moved.index].platform.position = position }
   }
 
-  public mutating func isGone(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) -> Bool {
+  public mutating func isGone(_ knote: POSIXKnoteRef) -> Bool {
     knote.kind == .vnode && !isSameFile(knote)
   }
 
@@ -42,11 +42,11 @@ extension POSIXBackend {
     return change(Int(knote.platform.position), knotes)
   }
 
-  public func baseline(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) -> FileSample {
+  public func baseline(_ knote: POSIXKnoteRef) -> FileSample {
     return knote.platform.place == .sampled ? files[Int(knote.platform.position)].sample : FileSample()
   }
 
-  public func changes(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes, since baseline: FileSample) -> Happening? {
+  public func changes(_ knote: POSIXKnoteRef, since baseline: FileSample) -> Happening? {
     guard knote.platform.place == .sampled else { return nil }
     let now = files[Int(knote.platform.position)].sample
     let notes = now.isSameFile(as: baseline) ? baseline.notes(now) : 0

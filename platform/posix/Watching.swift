@@ -6,9 +6,9 @@ import KQueueCore
 extension POSIXBackend {
   public mutating func attach(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     switch knote.kind {
-    case .signal: try attachSignal(knote, knotes)
+    case .signal: try attachSignal(knote)
     case .proc: try attachProcess(knote, knotes)
-    case .vnode: try attachVnode(knote, knotes)
+    case .vnode: try attachVnode(knote)
     default: return try attachCondition(knote, knotes)
     }
     return .kernel
@@ -142,9 +142,9 @@ extension POSIXBackend {
 
   /// Nobody polls for it between two calls, so what waits for its delivery keeps the kqueue's descriptor readable.
   @inline(__always)
-  public func reportsByLevel(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) -> Bool { false }
+  public func reportsByLevel(_ knote: POSIXKnoteRef) -> Bool { false }
 
-  public mutating func isOnSameFile(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) -> Bool {
+  public mutating func isOnSameFile(_ knote: POSIXKnoteRef) -> Bool {
     isSameFile(knote)
   }
 

@@ -161,7 +161,7 @@ extension KQueue where Backend: ~Copyable {
   private mutating func noteReport(_ knote: KnoteRef, _ reported: UInt32) {
     let shield = Shield()
     defer { shield.end() }
-    if let happening = backend.occurrence(knote, knotes, reported: reported) {
+    if let happening = backend.occurrence(knote, reported: reported) {
       noteWhatCameBefore(knote)
       note(happening)
     } else {

@@ -68,6 +68,6 @@ extension KQueue where Backend: ~Copyable {
 
   /// Watches a kqueue again that got another set under its number.
   mutating func enterAgain(_ number: CInt) {
-    if let knote = table.first(on: number, knotes) { backend.enterAgain(knote, knotes) }
+    if let knote = table.first(on: number, knotes) { backend.enterAgain(knote) }
   }
 }

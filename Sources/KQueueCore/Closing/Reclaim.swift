@@ -52,7 +52,7 @@ extension KQueue where Backend: ~Copyable {
     var next = table.first(on: number, knotes)
     while let knote = next {
       next = knotes[knote.link]
-      if !backend.isOnSameFile(knote, knotes) { abandon(knote) }
+      if !backend.isOnSameFile(knote) { abandon(knote) }
     }
   }
 

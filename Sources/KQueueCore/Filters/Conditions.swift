@@ -54,7 +54,7 @@ extension KQueue where Backend: ~Copyable {
   mutating func dropOver() {
     for _ in 0..<min(polled.count, 8) {
       guard let knote = polled.popFirst(knotes) else { return }
-      if !backend.isOver(knote, knotes) { polled.append(knote, knotes) }
+      if !backend.isOver(knote) { polled.append(knote, knotes) }
     }
   }
 

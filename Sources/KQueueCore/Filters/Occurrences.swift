@@ -65,7 +65,7 @@ extension KQueue where Backend: ~Copyable {
   mutating func sampleUnrecorded(_ knote: KnoteRef, _ filter: Filter) -> Readiness? {
     let status = knote.status
     guard !status.isDisjoint(with: KnoteStatus.active.union(.forced)) else { return .inactive }
-    if filter.watchesDescriptor && backend.isGone(knote, knotes) { return .gone }
+    if filter.watchesDescriptor && backend.isGone(knote) { return .gone }
     return status.contains(.active) ? nil : .inactive
   }
 }

@@ -94,7 +94,7 @@ extension KQueue where Backend: ~Copyable {
   private mutating func noteAllOf(_ knote: KnoteRef) {
     let shield = Shield()
     defer { shield.end() }
-    let end = backend.ended(knote, knotes)
+    let end = backend.ended(knote)
     gatherUntold()
     if let end { note(end) }
     // It is being delivered.

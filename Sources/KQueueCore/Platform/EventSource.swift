@@ -40,7 +40,7 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   // MARK: What only some need
 
   /// A knote is the last of its number from now on.
-  mutating func stand(alone knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes)
+  mutating func stand(alone knote: KnoteRef<KnoteState>)
 
   /// A signal handler jumped out of a call, which may have been in `attach`, `update` or `detach` of a condition, in
   /// `sample`, `poll` or `enter`: makes whole from the knotes what the platform keeps of them, also of those that are
@@ -77,11 +77,11 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   func isPlainlyReadable(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Bool
 
   /// Whether there is nothing left of what a knote under EV_CLEAR is looked at for, so that more would be reported.
-  mutating func isOver(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool
+  mutating func isOver(_ knote: KnoteRef<KnoteState>) -> Bool
 
   /// What a report means of a knote that records what happens, and that the kernel reports by itself; nil where its
   /// number does not name the file any more that the knote is on.
-  mutating func occurrence(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes, reported: UInt32) -> Happening?
+  mutating func occurrence(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Happening?
 
   /// What happened to a knote up to now, where that need not be gathered for all to be known. Asked before it gets
   /// another mask, or is copied.
@@ -89,24 +89,24 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
 
   /// What a copy of a VNODE knote in a forked child is told by what changed on the way to it.
   associatedtype FileBaseline: BitwiseCopyable = NoBaseline
-  func baseline(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> FileBaseline
+  func baseline(_ knote: KnoteRef<KnoteState>) -> FileBaseline
   /// What happened to a file between a baseline and the attachment of the knote.
-  func changes(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes, since baseline: FileBaseline) -> Happening?
+  func changes(_ knote: KnoteRef<KnoteState>, since baseline: FileBaseline) -> Happening?
 
   /// The end of a knote's process, where it has ended by now and that was not told yet. Asked before something else
   /// that the process did is delivered.
-  mutating func ended(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Happening?
+  mutating func ended(_ knote: KnoteRef<KnoteState>) -> Happening?
 
   /// Whether the number of a knote on a descriptor that records what happens names another file by now, or none.
   /// Asked before a delivery.
-  mutating func isGone(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool
+  mutating func isGone(_ knote: KnoteRef<KnoteState>) -> Bool
 
   /// Whether the number of a knote on a descriptor names the file still that the knote is on.
-  mutating func isOnSameFile(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool
+  mutating func isOnSameFile(_ knote: KnoteRef<KnoteState>) -> Bool
 
   /// Whether the system reports a knote again by itself as long as its condition holds: one that it does not must be
   /// kept in mind while it waits for its delivery. Asked of knotes without EV_CLEAR, EV_ONESHOT and EV_DISPATCH.
-  func reportsByLevel(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool
+  func reportsByLevel(_ knote: KnoteRef<KnoteState>) -> Bool
 
   /// Whether a source tells again what still holds: then it is asked once a pass, with room for all knotes and
   /// `againSlack` more, and leaves some of that.
@@ -118,7 +118,7 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
 }
 
 extension EventSource where Self: ~Copyable {
-  public mutating func stand(alone knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) {}
+  public mutating func stand(alone knote: KnoteRef<KnoteState>) {}
   public mutating func repair(_ knotes: borrowing Knotes) {}
   public func isOpen(_ number: CInt) -> Bool { kq_is_open(number) }
   public func source(of filter: Filter) -> Source? { nil }
@@ -130,18 +130,16 @@ extension EventSource where Self: ~Copyable {
   @inline(__always)
   public func plainBytes(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Int { 0 }
   public func isPlainlyReadable(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Bool { false }
-  public mutating func isOver(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool { false }
-  public mutating func occurrence(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes, reported: UInt32)
-    -> Happening?
-  {
+  public mutating func isOver(_ knote: KnoteRef<KnoteState>) -> Bool { false }
+  public mutating func occurrence(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Happening? {
     bug("a report of a knote that the platform does not report")
   }
   public mutating func earlier(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Happening? { nil }
-  public mutating func ended(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Happening? { nil }
-  public mutating func isGone(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool { false }
-  public mutating func isOnSameFile(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool { true }
+  public mutating func ended(_ knote: KnoteRef<KnoteState>) -> Happening? { nil }
+  public mutating func isGone(_ knote: KnoteRef<KnoteState>) -> Bool { false }
+  public mutating func isOnSameFile(_ knote: KnoteRef<KnoteState>) -> Bool { true }
   @inline(__always)
-  public func reportsByLevel(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> Bool { true }
+  public func reportsByLevel(_ knote: KnoteRef<KnoteState>) -> Bool { true }
   public static func reportsAgain(_ source: Source) -> Bool { false }
   /// See `reportsAgain`.
   public static var againSlack: Int { 65 }
@@ -153,10 +151,8 @@ extension EventSource where Self: ~Copyable {
 public struct NoBaseline: BitwiseCopyable {}
 
 extension EventSource where Self: ~Copyable, FileBaseline == NoBaseline {
-  public func baseline(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) -> NoBaseline { NoBaseline() }
-  public func changes(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes, since baseline: NoBaseline)
-    -> Happening?
-  { nil }
+  public func baseline(_ knote: KnoteRef<KnoteState>) -> NoBaseline { NoBaseline() }
+  public func changes(_ knote: KnoteRef<KnoteState>, since baseline: NoBaseline) -> Happening? { nil }
 }
 
 /// Who keeps a knote's readiness.

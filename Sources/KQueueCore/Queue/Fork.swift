@@ -140,9 +140,7 @@ extension KQueueHandle where Backend: ~Copyable {
     slot.pointee.copies.load(ordering: .relaxed) && slot.pointee.isInitialised && slot.pointee.number != 0
   }
 
-  fileprivate func restore(
-    _ knote: Knote<Backend.KnoteState>, _ ext: Extension, _ told: Told<Backend.FileBaseline>
-  ) {
+  fileprivate func restore(_ knote: Knote<Backend.KnoteState>, _ ext: Extension, _ told: Told<Backend.FileBaseline>) {
     lock()
     try? queue.pointee.restore(knote, ext, told)
     flushAndUnlock()
@@ -177,7 +175,7 @@ extension KQueue where Backend: ~Copyable {
 
   fileprivate mutating func told(_ knote: KnoteRef) -> Told<Backend.FileBaseline> {
     Told(
-      readiness: isTold(knote) ? sampleTold(knote) : nil, file: backend.baseline(knote, knotes))
+      readiness: isTold(knote) ? sampleTold(knote) : nil, file: backend.baseline(knote))
   }
 
   /// - Returns: what a knote that was told says by now, or nil where that is news which nobody reports.
@@ -218,7 +216,7 @@ extension KQueue where Backend: ~Copyable {
     let pending = old.status.intersection(.active.union(.forced))
     knote.status.formUnion(pending)
     if !pending.isEmpty || old.status.contains(.queued) { activate(knote) }
-    if filter == .vnode, let happening = backend.changes(knote, knotes, since: told.file) { note(happening) }
+    if filter == .vnode, let happening = backend.changes(knote, since: told.file) { note(happening) }
   }
 
   /// Takes back what the system called news of a knote though it was told in the parent, unless it changed since.

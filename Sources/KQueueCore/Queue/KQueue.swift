@@ -142,7 +142,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   mutating func enqueue(_ knote: KnoteRef) {
     let isHeld =
       knote.status.contains(.recorded) || knote.has(EV_CLEAR | EV_ONESHOT | EV_DISPATCH)
-      || !backend.reportsByLevel(knote, knotes)
+      || !backend.reportsByLevel(knote)
     ready.append(knote, knotes, isHeld: isHeld)
   }
 
@@ -183,7 +183,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// Tells the platform where one knote is left on a number.
   mutating func leaveAlone(_ number: CInt) {
     guard let last = table.first(on: number, knotes), last.link == .none else { return }
-    backend.stand(alone: last, knotes)
+    backend.stand(alone: last)
   }
 
   /// Frees a knote that no platform knows of, or not any more.

@@ -66,11 +66,11 @@ struct FuzzBackend: PlatformBackend, ~Copyable {
     fake_abandon(set, knote.platform.entry, knote.index, knote.generation)
   }
 
-  mutating func isGone(_ knote: KnoteRef<FuzzKnote>, _ knotes: borrowing Knotes) -> Bool {
+  mutating func isGone(_ knote: KnoteRef<FuzzKnote>) -> Bool {
     !fake_is_current(set, knote.platform.entry, knote.index, knote.generation)
   }
 
-  mutating func isOnSameFile(_ knote: KnoteRef<FuzzKnote>, _ knotes: borrowing Knotes) -> Bool {
+  mutating func isOnSameFile(_ knote: KnoteRef<FuzzKnote>) -> Bool {
     fake_is_current(set, knote.platform.entry, knote.index, knote.generation)
   }
 
@@ -111,7 +111,7 @@ struct FuzzBackend: PlatformBackend, ~Copyable {
     return knote.kind == .empty ? .polled : .inactive
   }
 
-  mutating func occurrence(_ knote: KnoteRef<FuzzKnote>, _ knotes: borrowing Knotes, reported: UInt32) -> Happening? {
+  mutating func occurrence(_ knote: KnoteRef<FuzzKnote>, reported: UInt32) -> Happening? {
     let token = knote.token
     let end = UInt32(NOTE_EXIT) | UInt32(NOTE_EXITSTATUS)
     if knote.kind != .signal { return Happening(token, bits: end, data: 64 << 8) }
