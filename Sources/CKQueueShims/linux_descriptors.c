@@ -57,6 +57,27 @@ bool kq_is_nameless_pipe(int descriptor) {
     return fstatfs(descriptor, &system) == 0 && (uint32_t)system.f_type == PIPES;
 }
 
+int kq_open_to_read(const char *path) {
+    return kq_adopt((int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC));
+}
+
+long kq_read_folder(int folder, void *entries, size_t size) {
+    long got = syscall(SYS_getdents64, folder, entries, size);
+    return got < 0 ? -errno : got;
+}
+
+int kq_read(int descriptor, void *buffer, size_t size) {
+    long got;
+    do
+        got = syscall(SYS_read, descriptor, buffer, size);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : (int)got;
+}
+
+int kq_rewind(int descriptor) {
+    return lseek(descriptor, 0, SEEK_SET) == -1 ? -errno : 0;
+}
+
 long kq_read_small(const char *path, char *text, size_t size) {
     int descriptor = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
@@ -67,20 +88,6 @@ long kq_read_small(const char *path, char *text, size_t size) {
     text[got < 0 ? 0 : got] = '\0';
     kq_close_descriptor(descriptor);
     return got;
-}
-
-int kq_eventfd_counter(int descriptor, uint64_t *counter) {
-    static const char label[] = "eventfd-count:";
-    char path[48], text[512];
-    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", descriptor);
-    long got = kq_read_small(path, text, sizeof text);
-    if (got < 0)
-        return (int)got;
-    const char *line = strstr(text, label);
-    if (line == NULL)
-        return -ENOENT;
-    *counter = strtoull(line + sizeof label - 1, NULL, 16);
-    return 0;
 }
 
 /* Descriptors that belong to no file system: eventfd is the one with a count to tell. */

@@ -11,10 +11,6 @@
 #define _GNU_SOURCE
 #include "include/kqueue_shims_linux.h"
 
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,8 +23,7 @@ struct attributes {
     uint64_t config1, config2;
     uint64_t more[6];
 };
-enum { SOFTWARE = 1, DUMMY = 9, CLOSE_ON_EXEC = 8, SET_OUTPUT = 0x2405, COMM = 3, LOST = 2, FORK = 7 };
-enum { OF_EXEC = 1 << 13 };
+enum { SOFTWARE = 1, DUMMY = 9, CLOSE_ON_EXEC = 8, SET_OUTPUT = 0x2405 };
 #define FLAG(bit) (UINT64_C(1) << (bit))
 #define INHERIT FLAG(1)
 #define EXCLUDE_KERNEL FLAG(5)
@@ -99,80 +94,20 @@ int kq_ring_watch(int thread, int processor, int ring) {
     return error;
 }
 
-int kq_threads(int process, int *threads, int room) {
-    char path[48], buffer[2048];
-    int count = 0;
-    if (!kq_proc_is_ours())
-        return -ENOTSUP;
-    snprintf(path, sizeof path, "/proc/%d/task", process);
-    int folder = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0)
-        return errno == ENOENT && kq_is_number_used(process) ? -ENOTSUP : -errno;
-    for (long got; (got = syscall(SYS_getdents64, folder, buffer, sizeof buffer)) > 0;) {
-        for (long place = 0; place < got;) {
-            /* linux_dirent64: two words of 8 bytes, the entry's length, its kind, its name. */
-            uint16_t length;
-            memcpy(&length, buffer + place + 16, sizeof length);
-            int thread = atoi(buffer + place + 19);
-            if (thread > 0 && count < room)
-                threads[count] = thread;
-            count += thread > 0;
-            place += length;
-        }
-    }
-    kq_close_descriptor(folder);
-    return count;
+uint64_t kq_ring_written(const void *ring) {
+    return __atomic_load_n(&((const struct ring_head *)ring)->head, __ATOMIC_ACQUIRE);
 }
 
-/* Copies a piece of the ring, which may go on at its beginning. */
-static void copy_out(const char *data, uint64_t place, void *to, size_t size) {
-    size_t room = RING_PAGES * page_size();
-    for (size_t i = 0; i < size; i++)
-        ((char *)to)[i] = data[(place + i) % room];
+uint64_t kq_ring_taken(const void *ring) {
+    return ((const struct ring_head *)ring)->tail;
 }
 
-struct record {
-    uint32_t type;
-    uint16_t misc, size;
-    uint32_t process, parent; /* of COMM: process and thread */
-};
-
-/* 1 for news of a process, 0 for anything else, -ENOBUFS where some were lost. */
-static int decode(const struct record *record, struct kq_process_event *event) {
-    if (record->type == LOST)
-        return -ENOBUFS;
-    if (record->type == FORK && record->process != record->parent) {
-        *event = (struct kq_process_event){
-            .what = KQ_PROCESS_FORKED, .process = record->parent, .child = record->process};
-        return 1;
-    }
-    if (record->type == COMM && (record->misc & OF_EXEC) != 0) {
-        *event = (struct kq_process_event){.what = KQ_PROCESS_EXECED, .process = record->process};
-        return 1;
-    }
-    return 0;
+void kq_ring_take(void *ring, uint64_t up_to) {
+    __atomic_store_n(&((struct ring_head *)ring)->tail, up_to, __ATOMIC_RELEASE);
 }
 
-bool kq_ring_has_news(const void *ring) {
-    const struct ring_head *head = ring;
-    return __atomic_load_n(&head->head, __ATOMIC_ACQUIRE) != head->tail;
-}
-
-int kq_ring_read(void *ring, struct kq_process_event *events, int count) {
-    struct ring_head *head = ring;
-    const char *data = (const char *)ring + page_size();
-    uint64_t end = __atomic_load_n(&head->head, __ATOMIC_ACQUIRE), place = head->tail;
-    int written = 0, news = 0;
-    while (place < end && written < count && news >= 0) {
-        struct record record;
-        copy_out(data, place, &record, sizeof record);
-        news = decode(&record, &events[written]);
-        written += news > 0;
-        /* A loss is told alone, after what came before it. */
-        if (news >= 0 || written == 0)
-            place += record.size;
-    }
-    __atomic_store_n(&head->tail, place, __ATOMIC_RELEASE);
-    return news < 0 && written == 0 ? news : written;
+const void *kq_ring_data(const void *ring, size_t *size) {
+    *size = RING_PAGES * page_size();
+    return (const char *)ring + page_size();
 }
 #endif

@@ -82,8 +82,7 @@ struct EpollSet: BitwiseCopyable {
 
   /// The number of the entry that has a token.
   func origin(of token: UInt64) -> StaleOrigin {
-    let number = kq_epoll_number(descriptor, token)
-    return number >= 0 ? .number(number) : number == -ENOENT ? .nowhere : .unknown
+    EpollEntries.origin(of: token, in: descriptor)
   }
 
   private func control(_ operation: CInt, _ target: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {

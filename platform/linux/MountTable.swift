@@ -17,16 +17,21 @@ struct MountTable: BitwiseCopyable {
   }
 
   private mutating func start(in set: EpollSet) throws(Errno) {
-    let fresh = try Errno.check(kq_move_high(kq_mounts_open()))
+    let fresh = try Errno.check(kq_move_high(Self.openFile()))
     do throws(Errno) {
       try set.add(fresh, Self.events, EpollToken.source(.mounts))
-      try Errno.check(mounts.readAnew(fresh))
+      _ = try mounts.readAnew(fresh)
     } catch {
       mounts.free()
       kq_close_descriptor(fresh)
       throw error
     }
     descriptor = fresh
+  }
+
+  private static func openFile() -> CInt {
+    let file = kq_open_to_read("/proc/self/mountinfo")
+    return file >= 0 || file == -EMFILE || file == -ENFILE || file == -ENOMEM ? file : -EINVAL
   }
 
   mutating func leave() {
@@ -48,12 +53,12 @@ struct MountTable: BitwiseCopyable {
   mutating func gather(
     _ knotes: borrowing KnoteSlab<LinuxKnote>, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
-    let bits = mounts.readAnew(descriptor)
+    guard let bits = try? mounts.readAnew(descriptor), bits != 0 else { return 0 }
     var place: UInt32 = 0
-    while bits > 0, let knote = knotes.next(&place) {
+    while let knote = knotes.next(&place) {
       guard knote.kind == .fs else { continue }
       let token = knote.token
-      buffer[0] = Happening(token, bits: UInt32(bits))
+      buffer[0] = Happening(token, bits: bits)
       return 1
     }
     return 0
@@ -68,20 +73,6 @@ struct MountTable: BitwiseCopyable {
   /// A change wakes, whatever the bits. The table can always be read, so that an entry that is new or modified is
   /// reported at once, and compared.
   private static var events: UInt32 { EPOLLIN.rawValue | EPOLLET.rawValue }
-}
-
-/// The mounts as they were read last.
-private struct Mounts: BitwiseCopyable {
-  private var table = kq_mounts()
-
-  /// - Returns: VQ_MOUNT, VQ_UNMOUNT, as it differs from what was read before, or a negative errno.
-  mutating func readAnew(_ descriptor: CInt) -> CInt {
-    kq_mounts_read(&table, descriptor)
-  }
-
-  mutating func free() {
-    kq_mounts_free(&table)
-  }
 }
 
 extension LinuxBackend {

@@ -4,12 +4,6 @@ import KQueueCore
 /// Forks and execs as perf records them, for whoever may not have the process connector: a ring a processor, into
 /// which the events of all watched threads write.
 struct PerfRecords: BitwiseCopyable {
-  private struct Ring: BitwiseCopyable {
-    /// Descriptor + 1; 0 where the processor is switched off.
-    var number: CInt
-    var memory: UnsafeMutableRawPointer?
-  }
-
   /// One thread of a knote's process on one processor.
   private struct Event: BitwiseCopyable {
     var knote: UInt32
@@ -17,13 +11,13 @@ struct PerfRecords: BitwiseCopyable {
     var descriptor: CInt
   }
 
-  private var rings: UnsafeMutablePointer<Ring>?
+  private var rings: UnsafeMutablePointer<PerfRing>?
   private var processors = 0
   private var events: UnsafeMutablePointer<Event>?
   private var room = 0
   private var count = 0
   /// What was read at a time and is still to be told.
-  private var news: UnsafeMutablePointer<kq_process_event>?
+  private var news: UnsafeMutablePointer<ProcessEvent>?
   private var newsCount = 0
   private var place = 0
 
@@ -44,11 +38,10 @@ struct PerfRecords: BitwiseCopyable {
   private mutating func watchThreads(_ knote: UInt32, _ process: CInt) throws(Errno) -> Bool {
     var threads = InlineArray<1024, CInt>(repeating: 0)
     var span = threads.mutableSpan
-    let found = span.withUnsafeMutableBufferPointer { kq_threads(process, $0.baseAddress, CInt($0.count)) }
+    let found = try span.withUnsafeMutableBufferPointer { (room) throws(Errno) in try Threads.list(process, room) }
     if found > threads.count { throw Errno(ENOMEM) }
-    if found == -ENOTSUP { throw Errno(ENOTSUP) }
     var isNew = false
-    for place in 0..<Int(max(found, 0)) where !isWatched(knote, threads[place]) {
+    for place in 0..<found where !isWatched(knote, threads[place]) {
       try watchThread(knote, threads[place])
       isNew = true
     }
@@ -106,9 +99,9 @@ struct PerfRecords: BitwiseCopyable {
   private mutating func openRings(in set: EpollSet) throws(Errno) {
     guard rings == nil else { return }
     processors = Int(kq_processors())
-    rings = try Arena.map(Ring.self, count: processors)
+    rings = try Arena.map(PerfRing.self, count: processors)
     do throws(Errno) {
-      news = try Arena.map(kq_process_event.self, count: Int(KQ_PROCESS_EVENTS))
+      news = try Arena.map(ProcessEvent.self, count: ProcessEvent.batch)
       for processor in 0..<processors { try openRing(processor, in: set) }
     } catch {
       close()
@@ -121,7 +114,7 @@ struct PerfRecords: BitwiseCopyable {
     let descriptor = kq_ring_open(CInt(processor), &memory)
     if descriptor == -ENODEV { return }
     try Errno.check(descriptor)
-    rings.unsafelyUnwrapped[processor] = Ring(number: descriptor + 1, memory: memory)
+    rings.unsafelyUnwrapped[processor] = PerfRing(number: descriptor + 1, memory: memory)
     try set.add(descriptor, Self.events, EpollToken.source(.processes))
   }
 
@@ -144,7 +137,7 @@ struct PerfRecords: BitwiseCopyable {
     return areKept
   }
 
-  private func forEachRing(_ body: (Ring) -> Void) {
+  private func forEachRing(_ body: (PerfRing) -> Void) {
     guard let rings else { return }
     for processor in 0..<processors where rings[processor].number > 0 { body(rings[processor]) }
   }
@@ -152,7 +145,7 @@ struct PerfRecords: BitwiseCopyable {
   var hasNews: Bool {
     guard rings != nil else { return false }
     var isAny = false
-    forEachRing { isAny = isAny || kq_ring_has_news($0.memory) }
+    forEachRing { isAny = isAny || $0.hasNews }
     return isAny
   }
 
@@ -170,7 +163,7 @@ struct PerfRecords: BitwiseCopyable {
   private mutating func refill() -> Bool {
     guard let rings, let news else { return false }
     for processor in 0..<processors where rings[processor].number > 0 {
-      let got = kq_ring_read(rings[processor].memory, news, CInt(KQ_PROCESS_EVENTS))
+      let got = rings[processor].read(news)
       if got == -ENOBUFS { return true }
       newsCount = Int(got)
       if got > 0 { return false }
@@ -186,7 +179,7 @@ struct PerfRecords: BitwiseCopyable {
     forEachRing { kq_ring_close($0.number - 1, $0.memory) }
     if let events { Arena.unmap(events, count: room) }
     if let rings { Arena.unmap(rings, count: processors) }
-    if let news { Arena.unmap(news, count: Int(KQ_PROCESS_EVENTS)) }
+    if let news { Arena.unmap(news, count: ProcessEvent.batch) }
     self = PerfRecords()
   }
 }

@@ -8,31 +8,84 @@ import KQueueCore
 struct ProcessConnector: BitwiseCopyable {
   private(set) var descriptor: CInt = -1
   /// What was read at a time and is still to be told.
-  private var events: UnsafeMutablePointer<kq_process_event>?
+  private var events: UnsafeMutablePointer<ProcessEvent>?
   private var count = 0
   private var place = 0
   /// Messages were lost. What came before is told first.
   private var hasLost = false
   private var passesAll = false
+  /// A capability had to be raised to open the socket, and has to be to end the listening.
+  private var wasRaised = false
 
   /// - Throws: ENOTSUP, EPERM, ... where there is none; EMFILE, ENFILE, ENOMEM.
   mutating func open(in set: EpollSet) throws(Errno) {
     guard descriptor < 0 else { return }
-    let memory = try Arena.map(kq_process_event.self, count: Int(KQ_PROCESS_EVENTS))
+    let memory = try Arena.map(ProcessEvent.self, count: ProcessEvent.batch)
     do throws(Errno) {
-      let fresh = try Errno.check(kq_move_high(kq_connector()))
+      let fresh = try Errno.check(kq_move_high(openSocket(memory)))
       do throws(Errno) {
         try set.add(fresh, EPOLLIN.rawValue, EpollToken.source(.processes))
       } catch {
-        kq_connector_close(fresh)
+        close(fresh)
         throw error
       }
       descriptor = fresh
       events = memory
     } catch {
-      Arena.unmap(memory, count: Int(KQ_PROCESS_EVENTS))
+      Arena.unmap(memory, count: ProcessEvent.batch)
       throw error
     }
+  }
+
+  /// Before 6.6 the kernel wants CAP_NET_ADMIN of whoever opens the socket, binds it, asks for messages and ends that.
+  /// Where it is permitted and not in effect, it is raised for these.
+  /// - Parameter events: room for a batch.
+  /// - Returns: the socket, or a negative errno.
+  private mutating func openSocket(_ events: UnsafeMutablePointer<ProcessEvent>) -> CInt {
+    if kq_environment_says("KQUEUE_NO_CONNECTOR") { return -ENOTSUP }  // for the tests
+    wasRaised = false
+    let fresh = Self.openListening(events)
+    var capability = kq_capability()
+    guard fresh == -EPERM, kq_capability_raise(&capability) else { return fresh }
+    defer { kq_capability_lower(&capability) }
+    let second = Self.openListening(events)
+    wasRaised = second >= 0
+    return second
+  }
+
+  private static func openListening(_ events: UnsafeMutablePointer<ProcessEvent>) -> CInt {
+    let fresh = kq_connector_socket()
+    if fresh < 0 { return fresh }
+    ConnectorFilter.passAnswer(fresh)
+    var result = kq_connector_bind(fresh)
+    if result == 0 { result = listen(fresh, events) }
+    if result == 0 { return fresh }
+    kq_close_descriptor(fresh)
+    return result == -ENOBUFS ? -ENOMEM : result
+  }
+
+  /// The kernel answers within the call, or never: not to a process in a user or pid namespace of its own, whose
+  /// numbers of processes are not the connector's.
+  private static func listen(_ descriptor: CInt, _ events: UnsafeMutablePointer<ProcessEvent>) -> CInt {
+    let result = kq_connector_ask(descriptor, true)
+    if result < 0 { return result }
+    var answer = -ENOTSUP
+    while true {
+      let got = ProcessEvent.read(descriptor, events)
+      if got <= 0 { return got < 0 ? got : answer }
+      for place in 0..<Int(got) { answer = -events[place].status }
+    }
+  }
+
+  /// The kernel tells nobody while nobody listens, but before 6.6 it does not notice a listener's close.
+  private func close(_ descriptor: CInt) {
+    if kq_is_still_own(descriptor) {
+      var capability = kq_capability()
+      let isRaised = wasRaised && kq_capability_raise(&capability)
+      _ = kq_connector_ask(descriptor, false)
+      if isRaised { kq_capability_lower(&capability) }
+    }
+    kq_close_own(descriptor)
   }
 
   /// Has the kernel tell what is of interest.
@@ -40,21 +93,22 @@ struct ProcessConnector: BitwiseCopyable {
     _ watched: Int, _ tracking: Int, _ knotesOfProcess: borrowing HashIndex, _ knotes: borrowing KnoteSlab<LinuxKnote>
   ) {
     guard descriptor >= 0 else { return }
-    let needsAll = tracking > 0 || watched > Int(KQ_FILTERED_PROCESSES)
+    let needsAll = tracking > 0 || watched > ConnectorFilter.mostProcesses
     if !needsAll { return filter(knotesOfProcess, knotes) }
-    if !passesAll { kq_connector_pass_all(descriptor) }
+    if !passesAll { ConnectorFilter.passAll(descriptor) }
     passesAll = true
   }
 
   private mutating func filter(_ knotesOfProcess: borrowing HashIndex, _ knotes: borrowing KnoteSlab<LinuxKnote>) {
     passesAll = false
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Int(KQ_FILTERED_PROCESSES)) { processes in
+    if kq_environment_says("KQUEUE_NO_FILTER") { return ConnectorFilter.remove(descriptor) }
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: ConnectorFilter.mostProcesses) { processes in
       var count = 0
       knotesOfProcess.visit { index in
         processes[count] = UInt32(truncatingIfNeeded: knotes[index].ident)
         count += 1
       }
-      kq_connector_filter(descriptor, processes.baseAddress, CInt(count))
+      ConnectorFilter.pass(UnsafeBufferPointer(rebasing: processes[..<count]), descriptor)
     }
   }
 
@@ -74,10 +128,10 @@ struct ProcessConnector: BitwiseCopyable {
   private mutating func refill() {
     (count, place) = (0, 0)
     guard let events else { return }
-    var got = kq_connector_read(descriptor, events, CInt(KQ_PROCESS_EVENTS))
+    var got = ProcessEvent.read(descriptor, events)
     if got == -ENOBUFS {
       hasLost = true
-      got = kq_connector_read(descriptor, events, CInt(KQ_PROCESS_EVENTS))
+      got = ProcessEvent.read(descriptor, events)
     }
     count = Int(max(got, 0))
   }
@@ -88,8 +142,8 @@ struct ProcessConnector: BitwiseCopyable {
   }
 
   mutating func close() {
-    if descriptor >= 0 { kq_connector_close(descriptor) }
-    if let events { Arena.unmap(events, count: Int(KQ_PROCESS_EVENTS)) }
+    if descriptor >= 0 { close(descriptor) }
+    if let events { Arena.unmap(events, count: ProcessEvent.batch) }
     self = ProcessConnector()
   }
 }

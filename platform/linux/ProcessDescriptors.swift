@@ -24,7 +24,7 @@ extension LinuxBackend {
   }
 
   private mutating func enterOwnedByProgram(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
-    try Errno.check(kq_pidfd_check(knote.descriptor))
+    try PidDescriptor(knote.descriptor).check()
     do throws(Errno) {
       try enter(knote, knotes)
     } catch {
@@ -60,7 +60,7 @@ extension LinuxBackend {
   /// - Throws: ESRCH.
   private func refuseSuccessor(_ knote: LinuxKnoteRef) throws(Errno) {
     guard knote.status.contains(.born), let birth = families?.pointee.lastBirth, birth != 0 else { return }
-    if kq_pidfd_began_after(knote.platform.watch, CInt(knote.ident), birth) { throw Errno(ESRCH) }
+    if PidDescriptor(knote.platform.watch).began(CInt(knote.ident), after: birth) { throw Errno(ESRCH) }
   }
 
   /// A descriptor of a knote's process; -1 where the kernel has none.
@@ -127,10 +127,9 @@ extension LinuxBackend {
     let descriptor = isOurs ? knote.platform.watch : knote.descriptor
     if !isOurs && !isSameFile(knote) { return nil }
     let token = knote.token
-    var status: CInt = 0
-    let isKnown = kq_pidfd_status(descriptor, isOurs ? CInt(knote.ident) : 0, &status)
+    let status = PidDescriptor(descriptor).status(of: isOurs ? CInt(knote.ident) : 0)
     if isOurs { closeProcess(knote) }
-    return Happening(token, bits: NOTE_EXIT | (isKnown ? UInt32(NOTE_EXITSTATUS) : 0), data: Int(status))
+    return Happening(token, bits: NOTE_EXIT | (status != nil ? UInt32(NOTE_EXITSTATUS) : 0), data: Int(status ?? 0))
   }
 
   // MARK: What processes do

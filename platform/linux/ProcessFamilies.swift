@@ -136,7 +136,7 @@ struct ProcessFamilies: ~Copyable {
         buffer[written] = happening(event, knote)
         written += 1
         lastBirth = event.time
-        let mayBeBirth = Int(event.what) == KQ_PROCESS_FORKED && knote.platform.familyInterest == .all
+        let mayBeBirth = event.kind == .forked && knote.platform.familyInterest == .all
         if mayBeBirth { return written }
       }
     }
@@ -145,8 +145,8 @@ struct ProcessFamilies: ~Copyable {
 
   /// A birth under the number of a knote's process, which is over then: what is told of the number from now on is
   /// another's (C-270). What a process did before it was watched is gathered before, and so is its own birth.
-  private func noteSuccessor(_ event: kq_process_event, _ knotes: borrowing Knotes) {
-    guard Int(event.what) == KQ_PROCESS_FORKED && event.time != 0, let knote = knote(of: event.child, knotes) else {
+  private func noteSuccessor(_ event: ProcessEvent, _ knotes: borrowing Knotes) {
+    guard event.kind == .forked && event.time != 0, let knote = knote(of: event.child, knotes) else {
       return
     }
     let watch = knote.platform.watch
@@ -168,11 +168,11 @@ struct ProcessFamilies: ~Copyable {
     knotesOfProcess.find(Self.hash(UInt(process))) { knotes[$0].ident == UInt(process) }.map { knotes[$0] }
   }
 
-  private mutating func happening(_ event: kq_process_event, _ knote: LinuxKnoteRef) -> Happening {
+  private mutating func happening(_ event: ProcessEvent, _ knote: LinuxKnoteRef) -> Happening {
     let token = knote.token
-    switch Int(event.what) {
-    case KQ_PROCESS_FORKED: return Happening(token, bits: UInt32(NOTE_FORK), data: Int(event.child))
-    case KQ_PROCESS_EXECED: return Happening(token, bits: UInt32(NOTE_EXEC))
+    switch event.kind {
+    case .forked: return Happening(token, bits: UInt32(NOTE_FORK), data: Int(event.child))
+    case .execed: return Happening(token, bits: UInt32(NOTE_EXEC))
     default:
       // The first thread's end is the process's only where nothing knows better.
       let isEnd = knote.platform.watch == -1
@@ -185,14 +185,6 @@ struct ProcessFamilies: ~Copyable {
   static func hash(_ process: UInt) -> UInt {
     HashIndex.hash(process)
   }
-}
-
-/// What a facility has to tell next.
-enum ProcessNews {
-  case none
-  /// Some of it was lost.
-  case loss
-  case event(kq_process_event)
 }
 
 extension KnoteRef<LinuxKnote> {

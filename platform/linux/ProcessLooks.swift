@@ -11,7 +11,7 @@ struct LookedAtProcess: Listed {
   /// The process of the kqueue: it has no use for its end.
   let isOwn: Bool
   /// What was found at the last look.
-  var look = kq_process_look()
+  var look = ProcessStat()
 }
 
 /// Ends of processes where the kernel has no descriptors of them, or a filter denies those (contract 6.6).
@@ -97,8 +97,8 @@ struct ProcessLooks: ~Copyable {
   }
 
   /// - Throws: ESRCH where there is none, or it has ended and that is not asked for (C-255); ENOMEM.
-  mutating func addOther(_ knote: LinuxKnoteRef, _ look: kq_process_look) throws(Errno) {
-    if look.has_ended && knote.fflags & UInt32(NOTE_EXIT) == 0 { throw Errno(ESRCH) }
+  mutating func addOther(_ knote: LinuxKnoteRef, _ look: ProcessStat) throws(Errno) {
+    if look.hasEnded && knote.fflags & UInt32(NOTE_EXIT) == 0 { throw Errno(ESRCH) }
     try others.reserve()
     let number = CInt(truncatingIfNeeded: knote.ident)
     let other = LookedAtProcess(
@@ -107,7 +107,7 @@ struct ProcessLooks: ~Copyable {
     knote.platform.listPosition = others.append(other)
     knote.platform.place = .lookedAt
     if !other.isOwn { strangers += 1 }
-    if look.has_ended { hurry() } else { arm() }
+    if look.hasEnded { hurry() } else { arm() }
   }
 
   mutating func remove(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
@@ -167,11 +167,9 @@ struct ProcessLooks: ~Copyable {
   private mutating func lookAtOthers() {
     let start = Self.now
     guard strangers > 0, strangers <= Self.fewOthers || start >= othersDue else { return }
-    for place in 0..<others.count where !others[place].isOwn && !others[place].look.has_ended {
+    for place in 0..<others.count where !others[place].isOwn && !others[place].look.hasEnded {
       let (number, began) = (others[place].number, others[place].start)
-      var look = kq_process_look()
-      look.has_ended = kq_process_has_ended(number, began, &look)
-      others[place].look = look
+      others[place].look = ProcessStat(number, thatBegan: began)
     }
     let finish = Self.now
     othersDue = finish + (finish - start) * 9
@@ -199,9 +197,10 @@ struct ProcessLooks: ~Copyable {
   }
 
   private func end(of other: LookedAtProcess) -> Happening? {
-    guard other.look.has_ended && !other.isOwn else { return nil }
-    let status = other.look.tells_status ? UInt32(NOTE_EXITSTATUS) : 0
-    return Happening(other.token, bits: NOTE_EXIT | status, data: Int(other.look.status))
+    guard other.look.hasEnded && !other.isOwn else { return nil }
+    let status = other.look.status
+    return Happening(
+      other.token, bits: NOTE_EXIT | (status != nil ? UInt32(NOTE_EXITSTATUS) : 0), data: Int(status ?? 0))
   }
 
   /// The end of a knote's process, where it has ended by now.

@@ -7,8 +7,7 @@ extension LinuxBackend {
   /// - Throws: ESRCH where there is no such process, or nothing to expect of it; EMFILE, ENFILE, ENOMEM.
   mutating func lookAt(_ knote: LinuxKnoteRef) throws(Errno) {
     let number = CInt(truncatingIfNeeded: knote.ident)
-    var look = kq_process_look()
-    try Errno.check(kq_look_at_process(number, &look))
+    let look = try ProcessStat(now: number)
     try refuseSuccessor(knote, look)
     do throws(Errno) {
       try openLooks()
@@ -35,9 +34,9 @@ extension LinuxBackend {
     }
   }
 
-  private func refuseSuccessor(_ knote: LinuxKnoteRef, _ look: kq_process_look) throws(Errno) {
+  private func refuseSuccessor(_ knote: LinuxKnoteRef, _ look: ProcessStat) throws(Errno) {
     guard knote.status.contains(.born), let birth = families?.pointee.lastBirth, birth != 0 else { return }
-    if kq_began_after(look.start, birth) { throw Errno(ESRCH) }
+    if look.began(after: birth) { throw Errno(ESRCH) }
   }
 
   mutating func lookNoMore(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {

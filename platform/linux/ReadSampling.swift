@@ -121,9 +121,16 @@ extension LinuxBackend {
 
   private func sampleCounter(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
     guard bits.has(EPOLLIN) || bits.has(EPOLLERR) else { return .inactive }
-    var counter: UInt64 = 0
-    guard kq_eventfd_counter(descriptor, &counter) == 0 else { return Readiness(data: 1) }
+    guard let counter = counter(descriptor) else { return Readiness(data: 1) }
     return counter == 0 ? .inactive : Readiness(data: Int(clamping: counter))
+  }
+
+  /// What an eventfd counts, as /proc tells it; nil where it does not.
+  func counter(_ descriptor: CInt) -> UInt64? {
+    ProcPath("/proc/self/fdinfo/", descriptor).read { text in
+      guard var text, text.skip(past: "eventfd-count:") else { return nil }
+      return text.number(base: 16)
+    }
   }
 
   /// Whatever else polls: timerfd, signalfd, inotify, pidfd, another kqueue, a device.

@@ -98,8 +98,7 @@ extension LinuxBackend {
 
   private func sampleCounterRoom(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
     guard bits.has(EPOLLOUT) else { return .inactive }
-    var counter: UInt64 = 0
-    guard kq_eventfd_counter(descriptor, &counter) == 0 else { return Readiness(data: 1) }
+    guard let counter = counter(descriptor) else { return Readiness(data: 1) }
     return Readiness(data: Int(clamping: UInt64.max - 1 - min(counter, UInt64.max - 1)))
   }
 }

@@ -15,4 +15,6 @@ _Static_assert(offsetof(struct entry, name) == offsetof(struct dirent64, d_name)
 
 /* platform/linux/InotifyEvents.swift steps over them by these numbers. */
 _Static_assert(sizeof(struct inotify_event) == 16 && offsetof(struct inotify_event, len) == 12, "inotify_event");
+/* platform/linux/Threads.swift goes by these. */
+_Static_assert(offsetof(struct dirent64, d_reclen) == 16 && offsetof(struct dirent64, d_name) == 19, "dirent64");
 #endif

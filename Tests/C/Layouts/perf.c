@@ -15,10 +15,11 @@ _Static_assert(offsetof(struct attributes, flags) + 8 == offsetof(struct perf_ev
 _Static_assert(sizeof(struct attributes) >= PERF_ATTR_SIZE_VER0, "size");
 SAME(struct ring_head, head, struct perf_event_mmap_page, data_head);
 SAME(struct ring_head, tail, struct perf_event_mmap_page, data_tail);
-_Static_assert(offsetof(struct record, process) == sizeof(struct perf_event_header), "records");
-SAME(struct record, type, struct perf_event_header, type);
-SAME(struct record, misc, struct perf_event_header, misc);
-SAME(struct record, size, struct perf_event_header, size);
-_Static_assert((int)FORK == (int)PERF_RECORD_FORK && (int)COMM == (int)PERF_RECORD_COMM &&
-                   (int)LOST == (int)PERF_RECORD_LOST, "kinds of records");
+_Static_assert(offsetof(struct kq_ring_record, process) == sizeof(struct perf_event_header), "records");
+SAME(struct kq_ring_record, kind, struct perf_event_header, type);
+SAME(struct kq_ring_record, misc, struct perf_event_header, misc);
+SAME(struct kq_ring_record, size, struct perf_event_header, size);
+_Static_assert((int)KQ_RING_FORK == (int)PERF_RECORD_FORK && (int)KQ_RING_NAME == (int)PERF_RECORD_COMM &&
+                   (int)KQ_RING_LOSS == (int)PERF_RECORD_LOST, "kinds of records");
+_Static_assert((int)KQ_RING_OF_EXEC == (int)PERF_RECORD_MISC_COMM_EXEC, "names given by exec(3)");
 _Static_assert((int)SET_OUTPUT == (int)(PERF_EVENT_IOC_SET_OUTPUT & 0xffff), "PERF_EVENT_IOC_SET_OUTPUT");

@@ -1,0 +1,80 @@
+/*
+ * Linux: processes, by descriptors, /proc, the process connector and perf.  Part of kqueue_shims_linux.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef KQUEUE_SHIMS_LINUX_PROCESSES_H
+#define KQUEUE_SHIMS_LINUX_PROCESSES_H
+
+#include "kqueue_shims_linux.h"
+
+/* A descriptor of a process of ours to watch: -ESRCH where there is none of this number, -ENOSYS where none can be had. */
+int kq_pidfd_open(int process);
+/* Asks whether a process could be sent a signal, by sending none: 0, or a negative errno. */
+int kq_pidfd_ask(int pidfd);
+/* Whether waitid(2) takes a descriptor for one of a process. */
+bool kq_pidfd_can_be_waited_for(int descriptor);
+/* What a child ended with, as waitpid(2) says it, which stays there to be waited for. */
+bool kq_pidfd_child_status(int pidfd, int *status);
+/* The same of a process that was reaped, as the kernel keeps it for whoever holds a descriptor. */
+bool kq_pidfd_reaped_status(int pidfd, int *status);
+
+/* Whether /proc is there, and of the namespace that this process is in. */
+bool kq_proc_is_ours(void);
+/* Whether there is a process of this number; it may be a zombie. */
+bool kq_is_number_used(int process);
+/* How long a tick is that /proc tells times in. */
+uint64_t kq_nanoseconds_of_tick(void);
+
+enum { KQ_PROCESS_EVENTS = 16 }; /* as many are read at a time */
+
+/* The socket of the process connector, which is asked for its messages once it is bound; or a negative errno. */
+int kq_connector_socket(void);
+int kq_connector_bind(int descriptor);
+/* Asks to be sent messages, or none any more. */
+int kq_connector_ask(int descriptor, bool listens);
+/* struct sock_filter of <linux/filter.h>: a step of a packet filter. */
+struct kq_filter_step {
+    uint16_t code;
+    uint8_t if_true, if_false;
+    uint32_t value;
+};
+/* Has the kernel drop what a program does not let pass; all passes where it has no steps. */
+void kq_connector_filter(int descriptor, const struct kq_filter_step *steps, int count);
+struct kq_connector_message {
+    uint32_t size; /* 0: not from the kernel */
+    char bytes[84];
+};
+/* How many messages came, KQ_PROCESS_EVENTS at most; 0 where there is none, -ENOBUFS where some were lost. */
+int kq_connector_receive(int descriptor, struct kq_connector_message *messages, int count);
+
+/* CAP_NET_ADMIN, raised from what is permitted. Until it is lowered no signal handler runs on this thread. */
+struct kq_capability {
+    void *state;
+    struct kq_wait_signals signals;
+};
+/* False where it is not permitted, or is in effect already: there is nothing to lower then. */
+bool kq_capability_raise(struct kq_capability *capability);
+void kq_capability_lower(struct kq_capability *capability);
+
+/* Processors that there may be, each of which needs a ring. */
+int kq_processors(void);
+/* A ring of perf's records for a processor, mapped at *ring: its descriptor; -ENODEV where it is switched off. */
+int kq_ring_open(int processor, void **ring);
+void kq_ring_close(int descriptor, void *ring);
+/* Has a thread's forks and execs on a processor recorded in its ring, and those of threads it makes: a descriptor. */
+int kq_ring_watch(int thread, int processor, int ring);
+/* The beginning of each record, of <linux/perf_event.h>. */
+struct kq_ring_record {
+    uint32_t kind;
+    uint16_t misc, size;
+    uint32_t process, parent; /* of a name: process and thread */
+};
+enum { KQ_RING_LOSS = 2, KQ_RING_NAME = 3, KQ_RING_FORK = 7, KQ_RING_OF_EXEC = 1 << 13 };
+/* What was written to a ring, and what was read of it, in bytes since it was made; the bytes are where `data` says. */
+uint64_t kq_ring_written(const void *ring);
+uint64_t kq_ring_taken(const void *ring);
+void kq_ring_take(void *ring, uint64_t up_to);
+const void *kq_ring_data(const void *ring, size_t *size);
+
+#endif /* KQUEUE_SHIMS_LINUX_PROCESSES_H */

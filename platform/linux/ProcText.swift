@@ -1,0 +1,119 @@
+import CKQueueShims.Linux
+import KQueueCore
+
+/// A path below /proc that has a number in it.
+struct ProcPath: BitwiseCopyable {
+  private var bytes = InlineArray<64, UInt8>(repeating: 0)
+  private var count = 0
+
+  @inline(never)
+  init(_ folder: StaticString, _ number: CInt, _ name: StaticString = "") {
+    append(folder)
+    append(UInt32(bitPattern: number))
+    append(name)
+  }
+
+  private mutating func append(_ text: StaticString) {
+    for place in 0..<text.utf8CodeUnitCount { append(text.utf8Start[place]) }
+  }
+
+  private mutating func append(_ number: UInt32) {
+    var divisor: UInt32 = 1
+    while number / divisor > 9 { divisor *= 10 }
+    while divisor > 0 {
+      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
+      divisor /= 10
+    }
+  }
+
+  private mutating func append(_ byte: UInt8) {
+    bytes[count] = byte
+    count += 1
+  }
+
+  /// The path as C has it, with its NUL.
+  func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    withUnsafeBytes(of: bytes) {
+      body($0.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: CChar.self))
+    }
+  }
+
+  /// A descriptor of the file, or a negative errno.
+  func open() -> CInt {
+    withCString { kq_open_to_read($0) }
+  }
+
+  /// Hands the first thousand bytes of the file to the body, or nil where it cannot be read.
+  func read<Result>(_ body: (ProcText?) -> Result) -> Result {
+    var room = InlineArray<1024, CChar>(repeating: 0)
+    var span = room.mutableSpan
+    return span.withUnsafeMutableBufferPointer { text in
+      let got = withCString { kq_read_small($0, text.baseAddress, text.count) }
+      guard got > 0 else { return body(nil) }
+      return body(ProcText(UnsafeRawBufferPointer(start: text.baseAddress, count: Int(got))))
+    }
+  }
+}
+
+/// What is left to read of a text of /proc.
+struct ProcText: BitwiseCopyable {
+  private let bytes: UnsafeRawBufferPointer
+  private var place = 0
+
+  init(_ bytes: UnsafeRawBufferPointer) {
+    self.bytes = bytes
+  }
+
+  /// The next byte; nil at the end.
+  var first: UInt8? { place < bytes.count ? bytes[place] : nil }
+
+  /// Goes on behind a word, wherever it stands next.
+  /// - Returns: whether there is such a word.
+  @inline(never)
+  mutating func skip(past word: StaticString) -> Bool {
+    var start = place
+    while start + word.utf8CodeUnitCount <= bytes.count {
+      if stands(word, at: start) {
+        place = start + word.utf8CodeUnitCount
+        return true
+      }
+      start += 1
+    }
+    return false
+  }
+
+  private func stands(_ word: StaticString, at start: Int) -> Bool {
+    for index in 0..<word.utf8CodeUnitCount where bytes[start + index] != word.utf8Start[index] { return false }
+    return true
+  }
+
+  /// Goes on behind the last of these bytes.
+  @inline(never)
+  mutating func skip(pastLast byte: UInt8) -> Bool {
+    var end = bytes.count
+    while end > place && bytes[end - 1] != byte { end -= 1 }
+    guard end > place else { return false }
+    place = end
+    return true
+  }
+
+  /// Reads a number, after blanks; nil where there is none. One that is too large wraps.
+  @inline(never)
+  mutating func number(base: UInt64 = 10) -> UInt64? {
+    while first == UInt8(ascii: " ") || first == UInt8(ascii: "\t") { place += 1 }
+    var value: UInt64?
+    while let digit = first.flatMap({ Self.digit($0) }), digit < base {
+      value = (value ?? 0) &* base &+ digit
+      place += 1
+    }
+    return value
+  }
+
+  private static func digit(_ byte: UInt8) -> UInt64? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(byte - UInt8(ascii: "0"))
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(byte - UInt8(ascii: "a") + 10)
+    default: nil
+    }
+  }
+}

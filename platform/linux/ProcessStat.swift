@@ -1,0 +1,65 @@
+import CKQueue
+import CKQueueShims.Linux
+import KQueueCore
+
+/// What is known of a process from /proc/N/stat. All zeroes: nothing.
+struct ProcessStat: BitwiseCopyable {
+  /// In ticks since the system booted, by which it is told from another of its number; 0 where that is not told.
+  private(set) var start: UInt64 = 0
+  var hasEnded = false
+  /// As wait(2) gives it; only of one that has ended, and that was not reaped.
+  private(set) var status: CInt?
+
+  init() {}
+
+  init(_ process: CInt) {
+    self = ProcPath("/proc/", process, "/stat").read { $0.flatMap { Self($0) } ?? ProcessStat() }
+  }
+
+  /// The second field may have blanks and parentheses in it, so the others are counted from its end.
+  private init?(_ text: ProcText) {
+    var text = text
+    guard text.skip(pastLast: UInt8(ascii: ")")), text.skip(past: " "), let state = text.first else { return nil }
+    let threads = Self.field(20, text) ?? 0
+    start = Self.field(22, text) ?? 0
+    // A process whose first thread alone has ended is a zombie, too, with threads.
+    hasEnded = state == UInt8(ascii: "X") || state == UInt8(ascii: "Z") && threads <= 1
+    // Old kernels do not tell this one.
+    status = hasEnded ? Self.field(52, text).map { CInt(truncatingIfNeeded: $0) } : nil
+  }
+
+  /// A field of a text that begins with the third.
+  private static func field(_ number: Int, _ text: ProcText) -> UInt64? {
+    var text = text
+    for _ in 3..<number where !text.skip(past: " ") { return nil }
+    return text.number()
+  }
+
+  /// Whether it began only after a time of CLOCK_MONOTONIC. Starts are told in ticks, so this sees only a number that
+  /// was given away again some ticks later.
+  func began(after time: UInt64) -> Bool {
+    let slack: UInt64 = 30_000_000
+    // Where nothing was slept, the clock that is read second may be ahead: so all of it wraps.
+    let slept = kq_clock(CLOCK_BOOTTIME) &- kq_clock(CLOCK_MONOTONIC)
+    return start != 0 && start &* kq_nanoseconds_of_tick() > time &+ slept &+ slack
+  }
+}
+
+// MARK: Processes that no descriptor tells of
+
+extension ProcessStat {
+  /// What is known of a process that has this number now.
+  /// - Throws: ESRCH where there is none.
+  init(now process: CInt) throws(Errno) {
+    guard kq_is_number_used(process) else { throw Errno(ESRCH) }
+    self = kq_proc_is_ours() ? ProcessStat(process) : ProcessStat()
+  }
+
+  /// What became of the process that began at this tick: if it was not reaped, it is known what it ended with.
+  init(_ process: CInt, thatBegan start: UInt64) {
+    let now = try? ProcessStat(now: process)
+    let isOther = now.map { start != 0 && $0.start != 0 && $0.start != start } ?? true
+    self = isOther ? ProcessStat() : now ?? ProcessStat()
+    if isOther { hasEnded = true }
+  }
+}
