@@ -90,17 +90,6 @@ long kq_read_small(const char *path, char *text, size_t size) {
     return got;
 }
 
-/* Descriptors that belong to no file system: eventfd is the one with a count to tell. */
-static int anonymous_kind(int descriptor) {
-    static const char eventfd[] = "anon_inode:[eventfd]";
-    char path[48], target[sizeof eventfd];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
-    ssize_t length = readlink(path, target, sizeof target);
-    return length == (ssize_t)sizeof eventfd - 1 && memcmp(target, eventfd, sizeof eventfd - 1) == 0
-               ? KQ_KIND_EVENTFD
-               : KQ_KIND_OTHER;
-}
-
 int kq_kind(int descriptor) {
     struct stat status;
     int kind = socket_kind(descriptor); /* first, as servers have those */
@@ -122,7 +111,7 @@ int kq_kind(int descriptor) {
     case S_IFBLK:
         return KQ_KIND_DEVICE;
     default:
-        return anonymous_kind(descriptor);
+        return kq_anonymous_kind(descriptor) == KQ_ANONYMOUS_COUNTER ? KQ_KIND_EVENTFD : KQ_KIND_OTHER;
     }
 }
 

@@ -54,18 +54,16 @@ extension LinuxBackend {
   // MARK: Items
 
   private func newsOfItems(_ knote: LinuxKnoteRef, _ readiness: Readiness, _ isLook: Bool) -> Readiness {
-    var mark: UInt32 = 0
     // An end or an error was told when it came.
     let isItem = readiness.data > 0 || readiness.flags & endOfFile == 0 && readiness.fflags == 0
     if !isItem { return quiet(knote, isLook ? .inactive : readiness) }
     if !isLook && knote.platform.streak >= Self.trust && isLocal(knote) { return trusting(knote, readiness) }
     if isLook && knote.platform.past.contains(.trusted) { knote.platform.streak = 0 }
-    let kind = CInt(truncatingIfNeeded: knote.platform.kind(of: knote.descriptor).rawValue)
-    let left = kq_items_left(knote.descriptor, kind, readiness.data, &mark)
-    let isSame = left != KQ_LEFT_NOTHING && knote.platform.mark == mark
+    let left = ItemsLeft(knote.descriptor, knote.platform.kind(of: knote.descriptor), readiness.data)
+    let isSame = left.mark == knote.platform.mark
     let wasTrusted = knote.platform.past.contains(.trusted)
     if isLook && isSame && !wasTrusted && !knote.platform.isOverdue { return .polled }
-    if left == KQ_LEFT_NOTHING {
+    guard let mark = left.mark else {
       if knote.platform.kind(of: knote.descriptor) == KQ_KIND_OTHER {
         knote.platform.isWhole = true
       }
@@ -74,7 +72,7 @@ extension LinuxBackend {
       return readiness
     }
     knote.platform.past.remove(.trusted)
-    knote.platform.remember(mark, isVague: left == KQ_LEFT_UNKNOWN)
+    knote.platform.remember(mark, isVague: left.isVague)
     return readiness.thenLeft
   }
 

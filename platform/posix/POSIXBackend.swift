@@ -37,7 +37,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   /// The pipe stays readable for all who sleep, and its number may be the program's by now.
   private var isClosing = false
   /// A round of `gather` did not end, as there was no room.
-  private var isGathering = false
+  var isGathering = false
   /// What the core asked to be told, by clock; 0 is nothing.
   private var deadlines: (monotonic: UInt64, realtime: UInt64) = (0, 0)
   /// Threads that wait, or are on their way back; those of them who wait for all that there is.
@@ -266,42 +266,5 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     case .realtimeTimer: return .timer(.realtime)
     case .quiet, .happenings: return .more(source)
     }
-  }
-
-  // MARK: What happened
-
-  /// One source for everything that is not a descriptor's readiness: it has to be looked at before each delivery.
-  public static var processSource: PollSource? { .happenings }
-
-  public var hasUntold: Bool { signals.count > 0 || reaper.count > 0 || files.count > 0 }
-
-  @inline(__always)
-  public var hasPutOff: Bool { reaper.hasPutOff }
-  public mutating func hurry() { reaper.hurry() }
-
-  /// Whether a handler has noted what was not gathered yet.
-  private var hasUnseen: Bool { hasUncounted || reaper.hasNews }
-
-  public mutating func gather(
-    _ source: PollSource, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
-  ) -> Int {
-    // What is quiet is looked at by whoever waits or polls next.
-    guard source == .happenings else { return 0 }
-    if !isGathering { beginRound() }
-    var written = 0
-    gatherSignals(buffer, &written)
-    reaper.gather(knotes, buffer, &written)
-    if written > 0 { mayBeToldAgain = true }
-    gatherFiles(knotes, buffer, &written)
-    isGathering = written == buffer.count
-    return written
-  }
-
-  private mutating func beginRound() {
-    signals.beginRound()
-    if signals.count > 0 { collectPending() }
-    // Another thread sleeps without that time, and this one may not come back.
-    if reaper.beginRound() { noteChange() }
-    beginFiles()
   }
 }

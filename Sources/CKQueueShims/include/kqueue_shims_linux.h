@@ -166,14 +166,20 @@ static inline bool kq_is_directory(uint32_t mode) {
 
 enum { KQ_PIPE_BUF = 4096 };
 
-/* What a reader that takes one item leaves behind. */
-enum kq_left {
-    KQ_LEFT_NOTHING, /* nothing, or no item is taken at a time */
-    KQ_LEFT_SOME,    /* the mark changes with each item that is taken */
-    KQ_LEFT_UNKNOWN  /* the mark may stay the same */
+/* What belongs to no file system, by its name in /proc. */
+enum kq_anonymous {
+    KQ_ANONYMOUS_OTHER,
+    KQ_ANONYMOUS_COUNTER, /* eventfd */
+    KQ_ANONYMOUS_SIGNALS, /* signalfd */
+    KQ_ANONYMOUS_FILES    /* inotify, fanotify */
 };
-/* The items in a descriptor of a kq_kind that is readable, `bytes` as FIONREAD has them; and a mark of them. */
-enum kq_left kq_items_left(int descriptor, int kind, long bytes, uint32_t *mark);
+enum kq_anonymous kq_anonymous_kind(int descriptor);
+/* The signals that are pending for the calling thread and its process, signal n as bit n - 1; false where /proc is lacking. */
+bool kq_pending_here(uint64_t *signals);
+/* /dev/random, /dev/urandom, or nothing that is open. */
+bool kq_is_random_device(int descriptor);
+/* Packets that were ever read from a tun device; false where the descriptor is none. */
+bool kq_tunnel_sent(int descriptor, uint32_t *packets);
 /* Messages in a POSIX message queue; -1 where the descriptor is none. */
 long kq_messages(int descriptor);
 

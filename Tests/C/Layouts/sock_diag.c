@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "../../../Sources/CKQueueShims/linux_queues.c"
+#include "../../../Sources/CKQueueShims/linux_sock_diag.c"
 
 #include "layouts.h"
 #include <linux/inet_diag.h>
