@@ -16,7 +16,8 @@ let package = Package(
   products: [.library(name: "KQueue", targets: ["KQueue"])],
   targets: [
     .systemLibrary(name: "CKQueue", path: "Sources/CKQueue/include"),
-    .target(name: "CKQueueShims", cSettings: headers + capabilities, linkerSettings: libcap),
+    .target(
+      name: "CKQueueShims", exclude: ["README.md"], cSettings: headers + capabilities, linkerSettings: libcap),
     .target(name: "KQueueCore", dependencies: ["CKQueue", "CKQueueShims"]),
     .target(
       name: "KQueueLinux", dependencies: [core, "CKQueue", "CKQueueShims"], path: "platform/linux",
