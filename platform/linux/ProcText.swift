@@ -87,13 +87,26 @@ struct ProcText: BitwiseCopyable {
     return true
   }
 
-  /// Goes on behind the last of these bytes.
+  /// Goes on behind the last of these bytes among the first hundred or so.
   @inline(never)
   mutating func skip(pastLast byte: UInt8) -> Bool {
-    var end = bytes.count
+    var end = min(bytes.count, 128)
     while end > place && bytes[end - 1] != byte { end -= 1 }
     guard end > place else { return false }
     place = end
+    return true
+  }
+
+  /// Goes on behind so many blanks.
+  /// - Returns: whether there are so many.
+  @inline(never)
+  mutating func skip(blanks: Int) -> Bool {
+    var left = blanks
+    while left > 0 {
+      guard place < bytes.count else { return false }
+      if bytes[place] == UInt8(ascii: " ") { left &-= 1 }
+      place &+= 1
+    }
     return true
   }
 
@@ -101,19 +114,21 @@ struct ProcText: BitwiseCopyable {
   @inline(never)
   mutating func number(base: UInt64 = 10) -> UInt64? {
     while first == UInt8(ascii: " ") || first == UInt8(ascii: "\t") { place += 1 }
-    var value: UInt64?
-    while let digit = first.flatMap({ Self.digit($0) }), digit < base {
-      value = (value ?? 0) &* base &+ digit
-      place += 1
+    let start = place
+    var value: UInt64 = 0
+    while place < bytes.count {
+      let digit = Self.digit(bytes[place])
+      guard digit < base else { break }
+      value = value &* base &+ digit
+      place &+= 1
     }
-    return value
+    return place > start ? value : nil
   }
 
-  private static func digit(_ byte: UInt8) -> UInt64? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(byte - UInt8(ascii: "0"))
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(byte - UInt8(ascii: "a") + 10)
-    default: nil
-    }
+  /// What is no digit is more than any base.
+  private static func digit(_ byte: UInt8) -> UInt64 {
+    let decimal = byte &- UInt8(ascii: "0")
+    let letter = byte &- UInt8(ascii: "a")
+    return UInt64(decimal < 10 ? decimal : letter < 6 ? letter &+ 10 : .max)
   }
 }

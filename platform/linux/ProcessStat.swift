@@ -16,23 +16,16 @@ struct ProcessStat: BitwiseCopyable {
     self = ProcPath("/proc/", process, "/stat").read { $0.flatMap { Self($0) } ?? ProcessStat() }
   }
 
-  /// The second field may have blanks and parentheses in it, so the others are counted from its end.
+  /// The second field, the name, may have blanks and parentheses in it, so the others are counted from its end. The third
+  /// is the state, the 20th counts threads, the 22nd is the start, and the 52nd, on newer kernels, the status.
   private init?(_ text: ProcText) {
     var text = text
-    guard text.skip(pastLast: UInt8(ascii: ")")), text.skip(past: " "), let state = text.first else { return nil }
-    let threads = Self.field(20, text) ?? 0
-    start = Self.field(22, text) ?? 0
+    guard text.skip(pastLast: UInt8(ascii: ")")), text.skip(blanks: 1), let state = text.first else { return nil }
+    guard text.skip(blanks: 17), let threads = text.number(), text.skip(blanks: 2) else { return nil }
+    start = text.number() ?? 0
     // A process whose first thread alone has ended is a zombie, too, with threads.
     hasEnded = state == UInt8(ascii: "X") || state == UInt8(ascii: "Z") && threads <= 1
-    // Old kernels do not tell this one.
-    status = hasEnded ? Self.field(52, text).map { CInt(truncatingIfNeeded: $0) } : nil
-  }
-
-  /// A field of a text that begins with the third.
-  private static func field(_ number: Int, _ text: ProcText) -> UInt64? {
-    var text = text
-    for _ in 3..<number where !text.skip(past: " ") { return nil }
-    return text.number()
+    if hasEnded && text.skip(blanks: 30) { status = text.number().map { CInt(truncatingIfNeeded: $0) } }
   }
 
   /// Whether it began only after a time of CLOCK_MONOTONIC. Starts are told in ticks, so this sees only a number that
