@@ -144,11 +144,6 @@ extension KnoteRef<LinuxKnote> {
     platform.watch = kq_short_identity(descriptor)
   }
 
-  /// READ with NOTE_LOWAT and no bytes to wait for.
-  var isAlwaysEnough: Bool {
-    fflags & UInt32(NOTE_LOWAT) != 0 && data <= 0
-  }
-
   /// The bits of poll(2) that the filter is about; EPOLLERR and EPOLLHUP come unasked.
   var interest: UInt32 {
     switch kind {
@@ -160,11 +155,6 @@ extension KnoteRef<LinuxKnote> {
       EPOLLIN.rawValue | EPOLLRDHUP.rawValue | (isAlwaysEnough ? EPOLLOUT.rawValue : 0)
         | (wantsUrgent ? EPOLLPRI.rawValue : 0)
     }
-  }
-
-  /// Asks for urgent data (contract 6.3).
-  var wantsUrgent: Bool {
-    fflags & UInt32(NOTE_OOB) != 0
   }
 
   /// The events of the knote's epoll entry.

@@ -29,7 +29,7 @@ extension LinuxBackend {
     // a connect() was given up (C-364).
     let ended = bits.has(EPOLLRDHUP) || failed && bits.has(EPOLLHUP)
     if knote.platform.past.contains(.listened) {
-      if bits.has(EPOLLHUP) && !failed { return Readiness(data: 0, fflags: UInt32(ECONNABORTED), flags: endOfFile) }
+      if bits.has(EPOLLHUP) && !failed { return .listenerIsShut }
       knote.platform.past.remove(.listened)
     }
     if failed || ended {
@@ -52,11 +52,9 @@ extension LinuxBackend {
 
   /// Whether as many bytes wait as the knote, or else the socket, asks for.
   private func isEnough(_ available: Int, _ knote: LinuxKnoteRef) -> Bool {
-    if knote.fflags & UInt32(NOTE_LOWAT) != 0 {
-      // More than the buffer holds would never come together.
-      return Int64(available) >= min(knote.data, Int64(kq_socket_receive_buffer(knote.descriptor)))
-    }
-    let least = Int(kq_socket_low_water(knote.descriptor))
+    let least = knote.leastToRead(
+      buffer: Int(kq_socket_receive_buffer(knote.descriptor)), lowWater: Int(kq_socket_low_water(knote.descriptor)))
+    if knote.hasLowWater { return available >= least }
     let isPacket = knote.platform.kind(of: knote.descriptor) == KQ_KIND_PACKET_STREAM
     knote.platform.isPlain = least <= 1 && !isPacket && !validates
     return available >= least || isPacket
@@ -67,7 +65,7 @@ extension LinuxBackend {
   private func sampleListener(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
     let descriptor = knote.descriptor
     knote.platform.past.insert(.listened)
-    if bits.has(EPOLLRDHUP) { return Readiness(data: 0, fflags: UInt32(ECONNABORTED), flags: endOfFile) }
+    if bits.has(EPOLLRDHUP) { return .listenerIsShut }
     let backlog = bits.has(EPOLLIN) ? Int(kq_socket_backlog(descriptor)) : 0
     let waiting = abs(backlog)
     if bits.has(EPOLLERR) {
@@ -95,8 +93,7 @@ extension LinuxBackend {
   /// Pipes and terminals: bytes, and an end when the other side has gone.
   private func sampleBytes(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
     let bytes = Int(max(kq_readable_bytes(descriptor), 0))
-    if bits.has(EPOLLHUP) { return Readiness(data: bytes, flags: endOfFile) }
-    return bits.has(EPOLLIN) && bytes > 0 ? Readiness(data: bytes) : .inactive
+    return .bytes(bytes, canBeRead: bits.has(EPOLLIN), hasEnded: bits.has(EPOLLHUP))
   }
 
   /// The writing end of a pipe: it has nothing to read, ever, but its end shows here, too (C-170). One end of a FIFO

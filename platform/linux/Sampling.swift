@@ -101,19 +101,18 @@ extension LinuxBackend {
     knote.platform.isEndTold = false
     if isTold && knote.fflags & UInt32(NOTE_EOF) != 0 && knote.has(EV_CLEAR) {
       // Nobody tells that a reader has come to the end.
-      return knote.status.contains(.again) ? .polled : Readiness(data: Int(clamping: remaining)).thenLeft
+      return knote.status.contains(.again) ? .polled : .remaining(remaining).thenLeft
     }
     if !isTold && !always { return sampleUntold(knote, remaining) }
     // At its end: growth is told, but not that the program moves the offset.
-    return remaining != 0 || always ? Readiness(data: Int(clamping: remaining)) : .unsettled
+    return remaining != 0 || always ? .remaining(remaining) : .unsettled
   }
 
   /// NOTE_EOF: the end of a file is told, too; under EV_CLEAR once (C-363).
   private func sampleEndOfFile(_ knote: LinuxKnoteRef, _ isTold: Bool) -> Readiness {
     if knote.has(EV_CLEAR) && knote.platform.isEndTold { return isTold ? .unsettled : .polled }
     knote.platform.isEndTold = true
-    let end = Readiness(data: 0, fflags: UInt32(NOTE_EOF))
-    return isTold ? end : end.thenPolled
+    return isTold ? .fileHasEnded : .fileHasEnded.thenPolled
   }
 
   /// A file of which nobody tells that it has grown; under EV_CLEAR it is told again once it has changed.
@@ -123,7 +122,7 @@ extension LinuxBackend {
       return .polled
     }
     knote.platform.toldMark = mark
-    return Readiness(data: Int(clamping: remaining)).thenPolled
+    return .remaining(remaining).thenPolled
   }
 }
 
@@ -134,5 +133,3 @@ extension UInt32 {
     self & bits.rawValue != 0
   }
 }
-
-let endOfFile = UInt16(EV_EOF)

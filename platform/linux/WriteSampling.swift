@@ -63,8 +63,7 @@ extension LinuxBackend {
     if kind == KQ_KIND_STREAM && kq_socket_send_shut(descriptor, knote.platform.transport(of: descriptor)) {
       return Readiness(data: room, flags: endOfFile)
     }
-    let asksForMore = knote.fflags & UInt32(NOTE_LOWAT) != 0 && Int64(room) < knote.data
-    guard asksForMore else { return Readiness(data: max(room, 1)) }
+    guard knote.asksForMore(than: room) else { return .room(room) }
     // TCP wakes nobody for more room once there is some.
     let isLocal = knote.platform.transport(of: descriptor) == KQ_PROTOCOL_LOCAL
     return kind == KQ_KIND_STREAM && !isLocal ? .polled : .inactive

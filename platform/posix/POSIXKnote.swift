@@ -74,11 +74,6 @@ extension KnoteRef<POSIXKnote> {
     if kind == .write { return Int16(POLLOUT) }
     return Int16(POLLIN) | (kind == .except || wantsUrgent ? Int16(POLLPRI) : 0)
   }
-
-  /// READ with NOTE_LOWAT and no bytes to wait for.
-  var isAlwaysEnough: Bool {
-    kind == .read && fflags & UInt32(NOTE_LOWAT) != 0 && data <= 0
-  }
 }
 
 /// Bits of poll(2) as a knote was reported with.
@@ -88,5 +83,3 @@ extension UInt32 {
     self & UInt32(bitPattern: bits) != 0
   }
 }
-
-let endOfFile = UInt16(EV_EOF)

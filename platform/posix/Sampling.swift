@@ -71,7 +71,7 @@ extension POSIXBackend {
     noteConnection(knote)
     if now.bits.has(POLLERR) { return failed(knote, Int(now.bytes), now.bits) }
     if knote.platform.hasListened && !knote.platform.wasConnected && now.bits.has(POLLHUP) {
-      return Readiness(data: 0, fflags: UInt32(ECONNABORTED), flags: endOfFile)
+      return .listenerIsShut
     }
     // A socket that never was connected is called hung up by some systems; that is no end (C-158).
     guard now.bits.has(POLLIN) else {
@@ -80,7 +80,8 @@ extension POSIXBackend {
     let bytes = bytes(knote, now)
     if knote.platform.hasEnded { return Readiness(data: bytes, flags: endOfFile) }
     if knote.platform.kind(of: descriptor) == KQ_POSIX_PACKETS { return Readiness(data: bytes) }
-    let least = threshold(knote)
+    let least = knote.leastToRead(
+      buffer: Int(kq_receive_buffer(descriptor)), lowWater: Int(kq_receive_low_water(descriptor)))
     notePlain(knote, least)
     return bytes >= least ? Readiness(data: bytes) : .inactive
   }
@@ -90,7 +91,7 @@ extension POSIXBackend {
   private func sampleListener(_ knote: POSIXKnoteRef, _ now: Glance) -> Readiness {
     knote.platform.hasListened = true
     let isShut = now.bits.has(POLLHUP) || now.bits.has(POLLIN) && kq_is_receive_shut(knote.descriptor) > 0
-    if isShut { return Readiness(data: 0, fflags: UInt32(ECONNABORTED), flags: endOfFile) }
+    if isShut { return .listenerIsShut }
     return now.bits.has(POLLIN) ? Readiness(data: 1) : .inactive
   }
 
@@ -155,17 +156,8 @@ extension POSIXBackend {
     }
   }
 
-  /// How many bytes the knote, or else the socket, asks for; more than the buffer holds would never come together.
-  private func threshold(_ knote: POSIXKnoteRef) -> Int {
-    guard knote.fflags & UInt32(NOTE_LOWAT) != 0 else {
-      return Int(kq_receive_low_water(knote.descriptor))
-    }
-    return Int(min(knote.data, Int64(kq_receive_buffer(knote.descriptor))))
-  }
-
   private func sampleBytes(_ now: Glance) -> Readiness {
-    if now.bits.has(POLLHUP) { return Readiness(data: Int(now.bytes), flags: endOfFile) }
-    return now.bits.has(POLLIN) && now.bytes > 0 ? Readiness(data: Int(now.bytes)) : .inactive
+    .bytes(Int(now.bytes), canBeRead: now.bits.has(POLLIN), hasEnded: now.bits.has(POLLHUP))
   }
 
   /// A datagram may be empty. Taking the error would rob the program of it; it is nearly always this one.
@@ -223,8 +215,7 @@ extension POSIXBackend {
   }
 
   private func sampleEnough(_ knote: POSIXKnoteRef, _ room: Int) -> Readiness {
-    let asksForMore = knote.fflags & UInt32(NOTE_LOWAT) != 0 && Int64(room) < knote.data
-    return asksForMore ? .inactive : Readiness(data: max(room, 1))
+    knote.asksForMore(than: room) ? .inactive : .room(room)
   }
 
   // MARK: Files
@@ -244,14 +235,14 @@ extension POSIXBackend {
     guard remaining != 0 || always else { return .polled }
     knote.platform.told = short
     knote.platform.wasTold = true
-    return Readiness(data: Int(clamping: remaining)).thenPolled
+    return .remaining(remaining).thenPolled
   }
 
   /// NOTE_EOF: the end of a file is told, too; under EV_CLEAR once (C-363).
   private func sampleEndOfFile(_ knote: POSIXKnoteRef) -> Readiness {
     let wasTold = knote.platform.hasEnded && knote.has(EV_CLEAR)
     knote.platform.hasEnded = true
-    return wasTold ? .polled : Readiness(data: 0, fflags: UInt32(NOTE_EOF)).thenPolled
+    return wasTold ? .polled : .fileHasEnded.thenPolled
   }
 
   private func isTold(_ knote: POSIXKnoteRef, _ size: Glance) -> Bool {

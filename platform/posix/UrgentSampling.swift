@@ -17,24 +17,11 @@ extension POSIXBackend {
   }
 
   func sampleUrgent(_ now: Glance) -> Readiness {
-    let isUrgent = now.bits.has(POLLPRI)
-    let ended = now.bits & Glance.isShut != 0
-    guard isUrgent || ended else { return .inactive }
-    return Readiness(data: 0, fflags: isUrgent ? UInt32(NOTE_OOB) : 0, flags: ended ? endOfFile : 0)
+    .urgent(now.bits.has(POLLPRI), hasEnded: now.bits & Glance.isShut != 0)
   }
 
   func sampleReadOrUrgent(_ knote: POSIXKnoteRef, _ now: Glance) -> Readiness {
-    var readiness = sampleRead(knote, now)
-    guard knote.wantsUrgent && now.bits.has(POLLPRI) else { return readiness }
-    if !readiness.isActive { readiness = Readiness(data: Int(now.bytes)) }
-    readiness.flags |= UInt16(EV_OOBAND)
-    return readiness
-  }
-}
-
-extension KnoteRef<POSIXKnote> {
-  /// READ with EV_OOBAND, or EXCEPT.
-  var wantsUrgent: Bool {
-    fflags & UInt32(NOTE_OOB) != 0
+    let readiness = sampleRead(knote, now)
+    return knote.wantsUrgent && now.bits.has(POLLPRI) ? readiness.withUrgent(Int(now.bytes)) : readiness
   }
 }
