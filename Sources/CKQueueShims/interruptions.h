@@ -17,7 +17,7 @@
 #define OF_THREAD _Thread_local
 #endif
 
-/* How often a watched signal came to the calling thread: for nobody but knotes, and for a handler of the program's. */
+/* How often a watched signal came to the calling thread: for knotes alone, and for a handler of the program's. */
 struct kq_interruptions {
     unsigned quiet, handled;
 };

@@ -1,6 +1,6 @@
 /*
- * Linux: forks and execs as records of perf events, for whoever may not have the
- * process connector.
+ * Linux: forks and execs as records of perf events, for a process that may not have
+ * the process connector.
  *
  * An event belongs to one thread on one processor; the threads that it makes have
  * it, too.  What the events of a processor record goes to one ring of ours.

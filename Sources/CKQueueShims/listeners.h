@@ -18,7 +18,7 @@ void kq_each_listener(void (*act)(int descriptor));
 void kq_hear_child(int number, const siginfo_t *info);
 /* In a forked child: there are no children. Async-signal-safe. */
 void kq_forget_children(void);
-/* In a forked child: nobody listens. Async-signal-safe. */
+/* In a forked child: removes all listeners. Async-signal-safe. */
 void kq_forget_listeners(void);
 
 #endif /* KQUEUE_LISTENERS_H */

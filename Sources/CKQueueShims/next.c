@@ -109,7 +109,7 @@ int kq_next_dup2(int old, int new_number) {
 }
 
 int kq_next_dup3(int old, int new_number, int flags) {
-    /* musl does not look at flags that it does not know, and would replace what nobody let go of. */
+    /* musl does not look at flags that it does not know, and would replace a number whose knotes are still there. */
     if ((flags & ~O_CLOEXEC) != 0) {
         errno = EINVAL;
         return -1;

@@ -25,7 +25,7 @@ void kq_mark_pending(struct kq_marking *marking);
 void kq_drop_counted(int number);
 /* A handler has it: whether it is marked. Takes the mark off. */
 bool kq_unmark(int number, siginfo_t *info);
-/* It is not pending, as somebody found. */
+/* It was found not to be pending. */
 void kq_note_none_pending(int number);
 
 /* What is queued, as far as that is told. */

@@ -37,7 +37,7 @@ static int change(int number, const struct sigaction *action, struct sigaction *
     return 0;
 }
 
-/* One that nobody watched; by the time it is done somebody may. */
+/* A signal that no knote watches; a knote may begin to watch it during the call. */
 static int pass_on(int number, const struct sigaction *action, struct sigaction *old) {
     int result = kq_next_sigaction(number, action, old);
     if (result != 0)

@@ -51,9 +51,9 @@ static bool may_have_terminal(void) {
 
 /*
  * Whether a signal must be ignored indeed and goes uncounted.  The terminal asks what
- * the kernel's action is before it sends a background process these two: who ignores
- * them has its call done or refused, whoever does not is sent one and begins the call
- * again, and is sent one again (C-368).
+ * the kernel's action is before it sends a background process these two: a process that
+ * ignores them has its call done or refused; one that does not is sent the signal, begins
+ * the call again, and is sent it again (C-368).
  */
 static bool must_be_ignored(int number, const struct sigaction *program) {
     return (number == SIGTTIN || number == SIGTTOU) && program->sa_handler == SIG_IGN && may_have_terminal();
@@ -109,7 +109,7 @@ static bool is_same(const struct sigaction *one, const struct sigaction *other) 
            blocks_the_same(&one->sa_mask, &other->sa_mask);
 }
 
-/* A call of the program's that nobody holds up may come in between, and then it is that one's turn. */
+/* The program may change the action meanwhile, by a call that does not wait for the lock; then the newer action stays. */
 void kq_front_give_back(int number) {
     struct sigaction replaced, found, action;
     if (kq_next_sigaction(number, NULL, &replaced) != 0 || kq_front_of(&replaced) < 0)

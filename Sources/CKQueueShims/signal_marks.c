@@ -2,7 +2,7 @@
  * Marks on signals that are pending, where the system is Linux, whatever the platform (C-350).
  *
  * Nothing tells how many of a number are pending, nor whether one is the same that
- * was counted before.  So they are taken, marked where nobody looks, and sent to the
+ * was counted before.  So they are taken, marked where no program looks, and sent to the
  * process itself again with all that they say.
  *
  * Where to matters.  The kernel merges a signal with one that is pending in the same
@@ -93,7 +93,7 @@ static bool take_one(int number, siginfo_t *info) {
 
 /*
  * Of those that do not queue there is one at the most for the thread, and one for all:
- * no try more, it takes time.  Without /proc nobody tells where they are.
+ * no try more, it takes time.  Without /proc it is unknown where they are.
  */
 static size_t most_pending(int number, const struct kq_thread_signals *state) {
     bool is_told = state->threads > 0;

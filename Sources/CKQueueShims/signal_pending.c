@@ -1,6 +1,6 @@
 /*
  * Signals that a thread blocks never reach a handler of its own: they are pending, and
- * are looked for by whoever calls kevent().
+ * are looked for by each call of kevent().
  *
  * They stay pending (C-350): sigpending() tells of them, sigwait() takes them, and the
  * handler runs once they are unblocked.  Each is counted once.  Those that have been are
@@ -49,7 +49,7 @@ static bool handles_nothing(int number) {
     return program.sa_handler == SIG_DFL || program.sa_handler == SIG_IGN;
 }
 
-/* Whether nobody will have it handled: not a thread that has it unblocked, or waits for it. */
+/* Whether no thread will handle it: none has it unblocked, or waits for it. */
 static bool is_left_to_us(int number) {
     switch (kq_is_blocked_everywhere(number)) {
     case 1:

@@ -1,6 +1,6 @@
 /*
  * Counts signals for EVFILT_SIGNAL (contract 6.8): a handler of ours stands in
- * front of the program's action, counts, tells whoever waits, and then does what
+ * front of the program's action, counts, wakes the waiters, and then does what
  * the program wants done; see signal_handler.c.  For every platform.
  *
  * Two things that cannot be seen: what libc changes by itself (system(3) ignores
@@ -39,7 +39,7 @@ void kq_signals_lock(sigset_t *before) {
         int holder = 0;
         if (atomic_compare_exchange_strong(&lock_holder, &holder, own))
             return;
-        /* Held by a parent's thread when it forked without handlers: nobody here. */
+        /* Held by a parent's thread when it forked without handlers: no thread of this process. */
         if (holder != own && atomic_compare_exchange_strong(&lock_holder, &holder, own))
             return;
         kq_pause();
@@ -70,7 +70,7 @@ static void forget(struct kq_signal_record *record) {
 
 /*
  * The signals that ever were watched.  A forked child writes to the records of these alone, since the kernel copies each
- * page that it writes to.  A bit is set before the record has a notifier, so whoever finds it clear finds none.
+ * page that it writes to.  A bit is set before the record has a notifier, so a clear bit means that there is none.
  */
 enum { WORD_BITS = 64 };
 static _Atomic uint64_t ever_watched[SIGNALS / WORD_BITS + 1];

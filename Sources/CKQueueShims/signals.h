@@ -21,7 +21,7 @@ enum { SIGNALS = 65 };
 void kq_signals_lock(sigset_t *before);
 void kq_signals_unlock(const sigset_t *before);
 
-/* Whether somebody counts a signal; one load. */
+/* Whether a knote counts a signal; one load. */
 bool kq_signal_is_watched(int number);
 /* Whether the counting is this process's, and not a parent's that is seen through shared or copied memory. */
 bool kq_signals_are_own(void);
@@ -36,7 +36,7 @@ void kq_signal_notify(int number);
 
 /*
  * Actions of the program as they are handed in and out without tearing: written
- * under the lock, read by handlers, which wait for nobody.
+ * under the lock, read by handlers, which never wait.
  */
 enum { ACTION_WORDS = (sizeof(struct sigaction) + sizeof(unsigned long) - 1) / sizeof(unsigned long) };
 
@@ -47,7 +47,7 @@ struct kq_action {
 
 void kq_action_store(struct kq_action *place, const struct sigaction *action);
 void kq_action_load(struct kq_action *place, struct sigaction *action);
-/* As a delivery does: SA_RESETHAND leaves the default behind, for whoever comes next. */
+/* As a delivery does: SA_RESETHAND leaves the default behind for the next delivery. */
 void kq_action_take(struct kq_action *place, struct sigaction *action);
 
 /* The next definitions, in the order of linking; see next.c. */

@@ -68,7 +68,7 @@ struct ConnectorFilter: ~Copyable {
     }
   }
 
-  /// Everything, for whoever measures what the programs spare.
+  /// Everything passes, to measure what the programs spare.
   static func remove(_ descriptor: CInt) {
     kq_connector_filter(descriptor, nil, 0)
   }

@@ -59,7 +59,7 @@ struct EpollSet: BitwiseCopyable {
     try add(knote.descriptor, knote.epollEvents, EpollToken.knote(knote.token))
   }
 
-  /// Has a knote's entry say what the knote does now; see `modify`.
+  /// Updates a knote's entry to the knote's present flags; see `modify`.
   func modify(_ knote: LinuxKnoteRef) throws(Errno) {
     try modify(knote.descriptor, knote.epollEvents, EpollToken.knote(knote.token))
   }

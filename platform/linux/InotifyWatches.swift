@@ -103,7 +103,7 @@ struct InotifyWatches: ~Copyable {
 
   // MARK: Watches
 
-  /// Has a file watched for more, or from now on; `reserve` made room.
+  /// Widens the mask of a file's watch, or begins one; `reserve` made room.
   /// - Returns: the place of its watch.
   private mutating func watch(_ number: CInt, _ events: FileEvents) throws(Errno) -> UInt32 {
     let watch = try Self.check(kq_inotify_watch(descriptor, number, events.rawValue | UInt32(IN_MASK_ADD)))
@@ -127,7 +127,7 @@ struct InotifyWatches: ~Copyable {
     return place
   }
 
-  /// Has a file watched for no more than its knotes ask for by now.
+  /// Narrows the mask of a file's watch to what its knotes ask for.
   private func narrow(_ place: UInt32, _ knotes: borrowing Knotes) {
     let record = table[place]
     guard record.pointee.number != 0, 1...Self.fewSharers ~= record.pointee.sharers else { return }
@@ -167,7 +167,7 @@ struct InotifyWatches: ~Copyable {
     table[place].pointee.events = events
   }
 
-  /// Has the knotes of a file whose watch ended share the one that a younger knote brought in the meantime.
+  /// Moves the knotes of a file whose watch ended to the watch that a younger knote brought in the meantime.
   private mutating func join(_ place: UInt32, _ younger: UInt32, _ knotes: borrowing Knotes) {
     table[younger].pointee.events.formUnion(wanted(place, knotes))
     while let knote = firstSharer(place, knotes, where: { _ in true }) {
@@ -182,7 +182,7 @@ struct InotifyWatches: ~Copyable {
     if table[place].pointee.isUseless { release(place) }
   }
 
-  /// Ends a watch that nobody needs.
+  /// Ends a watch that no knote needs.
   mutating func release(_ place: UInt32) {
     let watch = table[place].pointee.number
     table.end(place)

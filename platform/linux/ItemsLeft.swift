@@ -38,7 +38,7 @@ enum ItemsLeft {
   /// The least memory that a packet takes beside its bytes: its record, and what is shared of it.
   private static var packetCost: Int { 552 }
 
-  /// One packet alone leaves nothing to whoever takes it.
+  /// A reader that takes one packet alone leaves nothing.
   private static func of(memory: UInt32, _ bytes: Int) -> ItemsLeft {
     Int64(memory) - Int64(bytes) < Int64(2 * packetCost) ? .nothing : .marked(memory)
   }
@@ -54,7 +54,7 @@ enum ItemsLeft {
     return kq_udp_memory(descriptor, &waiting) < 0 ? .vague(memory) : of(memory: waiting, bytes)
   }
 
-  /// What a local socket holds is charged to whoever sent it, which is known of a connection's other side.
+  /// What a local socket holds is charged to the sender, which is known of a connection's other side.
   private static func ofLocal(_ descriptor: CInt, _ bytes: Int) -> ItemsLeft {
     var sent: UInt32 = 0
     let result = kq_local_memory(descriptor, &sent)

@@ -172,7 +172,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     return main.descriptor
   }
 
-  /// Sees to what nobody tells of.
+  /// Checks what the system does not report.
   @inline(__always)
   private mutating func lookAgain(_ knotes: borrowing Knotes) {
     if signals.isWatchful { signals.look(knotes) }

@@ -44,7 +44,7 @@ struct MountTable: BitwiseCopyable {
     if descriptor >= 0 { try? set.add(descriptor, Self.events, EpollToken.source(.mounts)) }
   }
 
-  /// Has it reported once more.
+  /// Makes epoll report it once more.
   func update(in set: EpollSet) {
     try? set.modify(descriptor, Self.events, EpollToken.source(.mounts))
   }

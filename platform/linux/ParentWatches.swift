@@ -5,7 +5,7 @@ import KQueueCore
 /// The removal of a directory that is open is told by the directory it was in, and by nothing else: its own event
 /// waits for the last close. So the parent of one that is watched for NOTE_DELETE is watched, too (C-233).
 extension InotifyWatches {
-  /// Has the directory that a knote's directory is in watched, where the knote is about its end.
+  /// Watches the parent of a knote's directory, where the knote asks for NOTE_DELETE.
   ///
   /// Where the program may not read the parent, the end is seen when something else happens to the directory.
   /// - Throws: ENOMEM.
@@ -44,7 +44,7 @@ extension InotifyWatches {
     if table[parent].pointee.isUseless { release(parent) }
   }
 
-  /// Has the directories in one that lost a subdirectory looked at.
+  /// Checks the watched directories of a parent that lost a subdirectory.
   mutating func tellChildren(of place: UInt32) {
     var child = table[place].pointee.firstChild
     while child != 0 {

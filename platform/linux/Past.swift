@@ -16,7 +16,7 @@ struct Past: OptionSet, BitwiseCopyable {
   static var otherEnd: Past { Past(rawValue: 1 << 3) }
   /// The other side of a local connection was seen to read no more.
   static var refused: Past { Past(rawValue: 1 << 6) }
-  /// The mark is no more than the size of the first item: whoever reads it takes all.
+  /// The mark is no more than the size of the first item: a reader of it takes all.
   static var trusted: Past { Past(rawValue: 1 << 7) }
   /// A `kq_protocol`, or what an anonymous descriptor is.
   static var protocolShift: UInt8 { 4 }

@@ -1,7 +1,7 @@
 import CKQueueShims.Linux
 import KQueueCore
 
-/// Forks and execs as perf records them, for whoever may not have the process connector: a ring a processor, into
+/// Forks and execs as perf records them, for a process that may not have the process connector: a ring a processor, into
 /// which the events of all watched threads write.
 struct PerfRecords: BitwiseCopyable {
   /// One thread of a knote's process on one processor.
@@ -121,7 +121,7 @@ struct PerfRecords: BitwiseCopyable {
   /// By edges, as the end of the thread that they were opened in is reported for ever.
   private static var events: UInt32 { EPOLLIN.rawValue | EPOLLET.rawValue }
 
-  /// Has told again what a wait may have told to nobody.
+  /// Re-arms the rings' entries: a wait may have consumed their reports.
   func tellAgain(_ set: EpollSet) {
     forEachRing { try? set.modify($0.number - 1, Self.events, EpollToken.source(.processes)) }
   }

@@ -37,7 +37,7 @@ struct ProcessConnector: BitwiseCopyable {
     }
   }
 
-  /// Before 6.6 the kernel wants CAP_NET_ADMIN of whoever opens the socket, binds it, asks for messages and ends that.
+  /// Before 6.6 the kernel wants CAP_NET_ADMIN of a process that opens the socket, binds it, asks for messages and ends that.
   /// Where it is permitted and not in effect, it is raised for these.
   /// - Parameter events: room for a batch.
   /// - Returns: the socket, or a negative errno.
@@ -77,7 +77,7 @@ struct ProcessConnector: BitwiseCopyable {
     }
   }
 
-  /// The kernel tells nobody while nobody listens, but before 6.6 it does not notice a listener's close.
+  /// The kernel sends no messages while nobody listens, but before 6.6 it does not notice a listener's close.
   private func close(_ descriptor: CInt) {
     if kq_is_still_own(descriptor) {
       var capability = kq_capability()
@@ -88,7 +88,7 @@ struct ProcessConnector: BitwiseCopyable {
     kq_close_own(descriptor)
   }
 
-  /// Has the kernel tell what is of interest.
+  /// Sets the filter by which the kernel sends messages of the knotes' processes alone.
   mutating func choose(
     _ watched: Int, _ tracking: Int, _ knotesOfProcess: borrowing HashIndex, _ knotes: borrowing KnoteSlab<LinuxKnote>
   ) {

@@ -134,7 +134,7 @@ extension LinuxBackend {
 
   // MARK: What processes do
 
-  /// Has forks and the like told as a knote's mask wants them.
+  /// Begins or ends reports of forks, execs and children as a knote's mask asks for them.
   /// - Throws: ENOTSUP where nothing tells of them.
   private mutating func follow(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
     if families == nil {

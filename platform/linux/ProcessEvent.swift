@@ -3,7 +3,7 @@ import CKQueueShims.Linux
 /// What the process connector or perf tells of a process.
 struct ProcessEvent: BitwiseCopyable {
   enum Kind: UInt8, BitwiseCopyable {
-    /// The connector's answer to whoever asked to be sent messages; its status is an errno, or 0.
+    /// The connector's answer to a request for messages; its status is an errno, or 0.
     case answer
     case forked
     case execed

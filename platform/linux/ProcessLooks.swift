@@ -36,7 +36,7 @@ struct ProcessLooks: ~Copyable {
   /// A round of `gather` did not end, as there was no room or something came before.
   private var isGathering = false
 
-  /// How long what nobody tells may go unseen, in ns.
+  /// How long a change that the system does not report may go unseen, in ns.
   private static var interval: UInt64 { 25_000_000 }
   /// How many others are looked at in each call, as nobody notices.
   private static var fewOthers: Int { 4 }
@@ -126,7 +126,7 @@ struct ProcessLooks: ~Copyable {
 
   private static var now: UInt64 { kq_clock(CLOCK_MONOTONIC) }
 
-  /// Has whoever waits look in time for what nobody tells.
+  /// Arms the timer, so that a waiter looks in time at processes that nothing reports.
   mutating func arm() {
     if reaper.hasPutOff { wake(by: reaper.due) }
     guard strangers > 0 || reaper.mayMiss else { return }
@@ -137,12 +137,12 @@ struct ProcessLooks: ~Copyable {
     if tick <= Self.now || time < tick { wake(at: time) }
   }
 
-  /// Has the next round put nothing off.
+  /// The next round puts nothing off.
   mutating func hurryChildren() {
     reaper.hurry()
   }
 
-  /// Has all be looked at so many ns from now.
+  /// Arms the timer so that all processes are looked at so many ns from now.
   mutating func hurry(in time: UInt64 = 0) {
     reaper.forgetEnds()
     othersDue = 0

@@ -29,7 +29,7 @@ struct SignalSource: ~Copyable {
   /// The looks of others at what is pending, which the signalfd tells of as well.
   private var seenLooks = kq_signal_looks()
 
-  /// Whether there is anything to see to before a wait.
+  /// Whether there is anything to check before a wait.
   var isWatchful: Bool {
     @inline(__always) get { !watched.isEmpty }
   }
@@ -69,7 +69,7 @@ struct SignalSource: ~Copyable {
     watched.remove(number)
   }
 
-  /// Has a signal reported, or not; one that is pending, or ever came, is reported at once.
+  /// Enables or disables the reports of a signal; one that is pending, or ever came, is reported at once.
   /// - Throws: EBADF, ENOENT, ENOMEM.
   mutating func want(_ number: CInt, _ isWanted: Bool) throws(Errno) {
     guard wanted.contains(number) != isWanted else { return }
@@ -121,7 +121,7 @@ struct SignalSource: ~Copyable {
     return written
   }
 
-  /// Has reported what was not taken, and nothing else.
+  /// Re-arms the report of what was not taken, and of nothing else.
   mutating func settle(_ knotes: borrowing LinuxBackend.Knotes) {
     handled.dropReports()
     var hasFailed = false
@@ -136,7 +136,7 @@ struct SignalSource: ~Copyable {
     knotesOfSignal.find(Self.hash(number)) { knotes[$0].ident == UInt(number) }.map { knotes[$0] }
   }
 
-  /// Sees to what another thread may not have taken after all, and to handlers that were put in place of ours.
+  /// Checks for signals that another thread has not taken after all, and for handlers that replaced ours.
   mutating func look(_ knotes: borrowing LinuxBackend.Knotes) {
     if isUnsettled { settle(knotes) }
     seenLooks = kq_signal_looks()

@@ -124,7 +124,7 @@ extension LinuxBackend {
     !knote.platform.isMuted
   }
 
-  /// Has an entry report changes only, or by level again.
+  /// Makes an entry report changes only, or by level again.
   func setMuted(_ muted: Bool, _ knote: LinuxKnoteRef) {
     knote.platform.isMuted = muted
     try? set(of: knote)?.modify(knote)

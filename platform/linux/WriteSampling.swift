@@ -59,7 +59,7 @@ extension LinuxBackend {
     let descriptor = knote.descriptor
     let room = Int(kq_socket_room(descriptor))
     let kind = knote.platform.kind(of: descriptor)
-    // Packets are not asked: what finds it out looks like a change to whoever waits for one.
+    // Packets are not asked: the call that finds it out looks like a change to other waiters.
     if kind == KQ_KIND_STREAM && kq_socket_send_shut(descriptor, knote.platform.transport(of: descriptor)) {
       return Readiness(data: room, flags: endOfFile)
     }

@@ -18,7 +18,7 @@ extension POSIXBackend {
   public mutating func gather(
     _ source: PollSource, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
-    // What is quiet is looked at by whoever waits or polls next.
+    // Quiet knotes are sampled by the thread that waits or polls next.
     guard source == .happenings else { return 0 }
     if !isGathering { beginRound() }
     var written = 0

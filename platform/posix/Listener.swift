@@ -7,10 +7,10 @@ struct Listener: BitwiseCopyable {
   /// + 1; 0 is none.
   private var place: CInt = 0
 
-  /// Has a signal counted, and this pipe told of it.
+  /// Begins to count a signal, whose handler writes to this pipe.
   /// - Throws: EINVAL, ENOMEM.
   mutating func listen(to number: CInt, _ writing: CInt) throws(Errno) {
-    // The first to count in a process forgets whoever listened in its parent.
+    // The first to count in a process forgets its parent's listeners.
     try Errno.check(kq_signal_watch(number, CInt(KQ_LISTENERS)))
     if place == 0 {
       let taken = kq_listen(writing)

@@ -102,7 +102,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   // MARK: Time
 
-  /// How long what nobody tells may go unseen, in ns.
+  /// How long a change that the system does not report may go unseen, in ns.
   static var lookInterval: UInt64 { 25_000_000 }
 
   public func now(_ clock: Clock) -> UInt64 {
@@ -137,7 +137,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     if outdated == 0 { drain() }
   }
 
-  /// A handler may have counted and written meanwhile; whoever counts later writes later.
+  /// A handler may have counted and written meanwhile; a handler that counts later writes later.
   private mutating func drain() {
     if mayBeToldAgain { awaitHandlers() }
     mayBeToldAgain = false
@@ -155,13 +155,13 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     _ = pipe.signal()
   }
 
-  /// What sleepers wait for is not all any more.
+  /// The lists of the present waiters are out of date.
   mutating func noteChange() {
     version &+= 1
     upToDate = 0
   }
 
-  /// A number that is waited for is closed or may be: sleepers must not keep its file open.
+  /// A number that is waited for is closed or may be: waiters must not keep its file open.
   mutating func dismissSleepers() {
     noteChange()
     guard sleepers > 0 else { return }
@@ -169,8 +169,8 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     _ = pipe.signal()
   }
 
-  /// One sleeper has to wait for everything, if there is any: when that one leaves, another looks anew. Where there is
-  /// none, what was put off has whoever polls the kqueue's descriptor come for it.
+  /// One waiter, where there are any, has to wait for everything: when it leaves, another one begins anew. Where there
+  /// are none, what was put off makes the kqueue's descriptor readable, so that its pollers come for it.
   public mutating func flush(_ knotes: borrowing Knotes) {
     listenAsEnabled(knotes)
     if mayBeToldAgain { drainTold() }
@@ -236,7 +236,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     table.takeBack(sleeper.list)
   }
 
-  /// When a sleeper has to look up for what nobody tells; 0 is never.
+  /// When a waiter has to return to sample what poll(2) does not report; 0 is never.
   private var nextLook: UInt64 {
     var interval = files.count > 0 ? kq_sample_interval() : UInt64.max
     if quiet.count > 0 || mayMissSignals || reaper.mayMiss { interval = min(interval, Self.lookInterval) }

@@ -35,7 +35,7 @@ public struct POSIXKnote: BitwiseCopyable {
   var teller: UInt32
   /// It was told, and not only found to be nothing to deliver.
   var wasTold: Bool
-  /// Whoever reads it takes all; how often in a row what looks the same is taken for new for that reason.
+  /// Its reader takes all; how often in a row what looks the same is taken for new for that reason.
   var isTrusted: Bool
   var trust: UInt8
   /// A connection that was up: one that fails later was reset, and not refused.

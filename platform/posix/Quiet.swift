@@ -19,7 +19,7 @@ struct Glance: BitwiseCopyable {
 /// new where the thread that was told comes back and the program is known to take all that it is told of; else it is
 /// told again after a while.
 extension POSIXBackend {
-  /// Has poll(2) asked again for what is news.
+  /// Returns quiet knotes that have news to the table that poll(2) is given.
   mutating func lookAtQuiet(_ knotes: borrowing Knotes) {
     guard quiet.count > 0, kq_poll_now(quiet.entries, quiet.count) >= 0 else { return }
     var place = quiet.count

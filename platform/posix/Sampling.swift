@@ -220,7 +220,7 @@ extension POSIXBackend {
 
   // MARK: Files
 
-  /// Nobody tells that a file has grown.
+  /// No call of POSIX reports that a file has grown.
   private func sampleFile(_ knote: POSIXKnoteRef) -> Readiness {
     if !kq_is_open(knote.descriptor) { return .gone }
     guard knote.kind == .read else { return Readiness(data: 0) }

@@ -54,7 +54,7 @@ extension POSIXBackend {
     if reaper.count > 0 { kq_signal_await(kq_child_signal(), kq_signal_count(kq_child_signal())) }
   }
 
-  /// Has the pipe made readable for those that can be delivered, and for no others (C-100).
+  /// Makes handlers write to the pipe for signals that can be delivered, and for no others (C-100).
   mutating func listenAsEnabled(_ knotes: borrowing Knotes) {
     for place in 0..<signals.count where signals[place].listens == knotes[signals[place].token.index].isDisabled {
       let number = signals[place].number

@@ -92,7 +92,7 @@ extension POSIXBackend {
     polled += 1
   }
 
-  /// Has poll(2) asked for a knote, or not where it is disabled.
+  /// Enters a knote into the table that poll(2) is given; a disabled one into none.
   private mutating func settle(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) {
     knote.platform.plainLooks = 0
     move(knote, to: .idle, knotes)

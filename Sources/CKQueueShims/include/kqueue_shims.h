@@ -41,7 +41,7 @@ int kq_move_high(int descriptor);
 bool kq_is_inside(int descriptor);
 /* Whether such a one was not closed behind our back, as far as that can be told. */
 bool kq_is_still_own(int descriptor);
-/* Closes it if so; otherwise the number is somebody else's. */
+/* Closes it if so; otherwise the number is the program's. */
 void kq_close_own(int descriptor);
 /* Likewise one of any kind, which was opened in the same call. */
 void kq_close_temporary(int descriptor);
@@ -184,7 +184,7 @@ enum kq_child {
 /* A place for what is known of a child, and what that is now; -ECHILD where it is none, -ENOMEM. */
 int kq_child_watch(int process, enum kq_child *state);
 void kq_child_unwatch(int place);
-/* What is known; nobody is asked. */
+/* What is known, without a system call. */
 enum kq_child kq_child_state(int place, int *status);
 /*
  * Asks for those that may have ended, without reaping: 0, or the time of CLOCK_MONOTONIC to ask for the rest, which is put

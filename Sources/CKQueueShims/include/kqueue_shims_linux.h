@@ -148,7 +148,7 @@ int kq_file_remaining(int descriptor, int64_t *remaining);
 /* What stat(2) says of a file, as far as changes are told from it; times in nanoseconds. */
 struct kq_file_status {
     uint64_t device, inode;
-    int64_t born; /* when the inode became this file's; 0 where nobody says */
+    int64_t born; /* when the inode became this file's; 0 where the system does not say */
     int64_t size, blocks;
     int64_t modified, changed;
     uint32_t links, mode, user, group;

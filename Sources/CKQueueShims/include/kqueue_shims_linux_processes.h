@@ -16,7 +16,7 @@ int kq_pidfd_ask(int pidfd);
 bool kq_pidfd_can_be_waited_for(int descriptor);
 /* What a child ended with, as waitpid(2) says it, which stays there to be waited for. */
 bool kq_pidfd_child_status(int pidfd, int *status);
-/* The same of a process that was reaped, as the kernel keeps it for whoever holds a descriptor. */
+/* The same of a process that was reaped, as the kernel keeps it while a descriptor of it is open. */
 bool kq_pidfd_reaped_status(int pidfd, int *status);
 
 /* Whether /proc is there, and of the namespace that this process is in. */

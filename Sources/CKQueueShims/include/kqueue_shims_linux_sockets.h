@@ -54,7 +54,7 @@ long kq_socket_unsent(int descriptor);
 
 /* Memory of what waits in a socket's queue, in the kernel's bytes; 0 where it is in no queue, or the kernel does not say. */
 uint32_t kq_socket_memory(int descriptor);
-/* The same of an AF_UNIX socket: what its peer has sent and nobody took; a negative errno. */
+/* The same of an AF_UNIX socket: what its peer has sent and was not read yet; a negative errno. */
 int kq_local_memory(int descriptor, uint32_t *sent);
 bool kq_socket_is_udp(int descriptor);
 /* The same of a UDP socket, where SO_MEMINFO counts for a while yet what was taken; a negative errno. */

@@ -78,8 +78,8 @@ struct kq_signal_numbers {
 };
 /*
  * Counts what is pending for the calling thread, watched and not counted yet; it stays pending.  All who watch it are
- * told, but not the caller of what is in `own`.  False: to be looked at again, since somebody else may take it, or has
- * not taken it.  `seen` is what kq_signal_looks() said before the caller was told of a signal; NULL where nobody tells it.
+ * told, but not the caller of what is in `own`.  False: to be looked at again, since another thread may take it, or has
+ * not taken it.  `seen` is what kq_signal_looks() said before the caller was told of a signal; NULL where no signalfd does.
  */
 bool kq_signals_collect(struct kq_signal_numbers own, unsigned *seen);
 unsigned kq_signal_looks(void);

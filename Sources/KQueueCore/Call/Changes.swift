@@ -73,7 +73,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// Refuses a number that is not open before memory is taken for it, which grows with the number (C-357). Where there
   /// is room for it already, the platform finds out without a call for that alone.
-  /// Mutating, as the compiler copies a kqueue to lend it.
+  /// Mutating, since the compiler would copy a kqueue to borrow it.
   private mutating func refuseClosed(_ number: CInt) throws(Errno) {
     if !table.hasRoom(for: number) && !backend.isOpen(number) { throw Errno(EBADF) }
   }

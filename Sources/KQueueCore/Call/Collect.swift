@@ -1,11 +1,11 @@
 import CKQueue
 import CKQueueShims
 
-/// Collecting: what is ready is delivered, and where nothing is the thread waits (contract 1.2).
+/// Collecting: delivers the knotes that are ready, and waits where there are none (contract 1.2).
 extension KQueueHandle where Backend: ~Copyable {
-  /// Collects at least one event, or none when the time is up. The lock is held, but not while it waits.
+  /// Collects at least one event, or none when the timeout expires. The lock is held, but not while the thread waits.
   ///
-  /// Signals are held once a wait brought nothing, so that none comes unseen before the next wait (C-347). Where the
+  /// Signals are held once a wait has brought nothing, so that none is handled unnoticed before the next (C-347). Where the
   /// call before woke for nothing, or the wait is going to be cut, they are held from the first wait on, whose end would
   /// be such a moment again.
   func collect(
@@ -34,7 +34,7 @@ extension KQueueHandle where Backend: ~Copyable {
         parked.unmapBuffer()
         throw Errno(EBADF)
       }
-      // Closed unseen while it waited: what came with it is of a file that has the number now.
+      // The kqueue was closed unseen while the thread waited: its reports are of the file that has the number now.
       if isClosedUnseen() {
         queue.pointee.buffers.give(back: buffer)
         throw Errno(EBADF)
@@ -48,7 +48,7 @@ extension KQueueHandle where Backend: ~Copyable {
     }
   }
 
-  /// Where a close of the kqueue would go unseen, a waiter looks for it now and then.
+  /// Where a close of the kqueue would go unseen, a waiter checks for it from time to time.
   @inline(__always)
   private func sliced(_ nanoseconds: Int64?) -> Int64? {
     queue.pointee.backend.validates ? min(nanoseconds ?? .max, 50_000_000) : nanoseconds
@@ -65,12 +65,12 @@ extension KQueueHandle where Backend: ~Copyable {
 extension KQueue where Backend: ~Copyable {
   typealias Buffer = UnsafeMutableBufferPointer<Backend.RawEvent>
 
-  /// A buffer that is large enough for everything that could be reported, or for the eventlist.
+  /// A buffer with room for every report that there could be, or for as many as the eventlist has entries.
   mutating func takeBuffer(_ room: Int) throws(Errno) -> Buffer {
     try buffers.take(min(room, knotes.count + 8))
   }
 
-  /// Delivers what is queued, together with what the system has by now, without waiting.
+  /// Delivers the queued knotes and those that the system reports now, without waiting.
   ///
   /// The system is asked for all that it has where something is queued that it will not report again: only so
   /// are they delivered in the order of their activation, and a second edge joins the first (contract 3.4, 3.6).
@@ -87,18 +87,18 @@ extension KQueue where Backend: ~Copyable {
     }
     let room = ready.held > 0 ? buffer.count : min(events.count, buffer.count)
     let delivered = harvest(events, buffer, room: room)
-    if delivered == 0 && poll && !polled.isEmpty { dropOver() }
+    if delivered == 0 && poll && !polled.isEmpty { dropFinished() }
     return (delivered, true)
   }
 
-  /// Leaves nothing unseen that may have happened, as the caller is about to be told that there is nothing (C-351).
+  /// Gathers what was put off, since the caller is about to be told that there is nothing (C-351).
   @inline(never)
   private mutating func gatherPutOff() {
     backend.hurry()
     gatherUntold()
   }
 
-  /// Whether the system has nothing that it could report but our own wake.
+  /// Whether the system has nothing to report but the kqueue's own wake descriptor.
   private var isQuiet: Bool {
     @inline(__always) get {
       backend.isIdle && !mayReportStale && timers[0].count == 0 && timers[1].count == 0 && polled.isEmpty
@@ -106,7 +106,7 @@ extension KQueue where Backend: ~Copyable {
     }
   }
 
-  /// Delivers what is queued where the system need not be asked at all: a kqueue of USER knotes alone.
+  /// Delivers the queued knotes where the system need not be polled: those of a kqueue that has USER knotes alone.
   @inline(__always)
   mutating func deliverOwn(_ events: Eventlist) -> Int {
     guard !ready.isEmpty && isQuiet else { return 0 }
@@ -114,7 +114,7 @@ extension KQueue where Backend: ~Copyable {
     return deliverReady(to: events, after: 0)
   }
 
-  /// Delivers what the system has by now.
+  /// Delivers the knotes that the system reports now.
   ///
   /// What fills the room may be the platform's own, with the knotes behind it, or nothing to deliver; it is asked again
   /// until it has had the room to report each knote, and no longer: others may make work all the time (C-352). So it is

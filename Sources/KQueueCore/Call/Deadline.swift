@@ -1,7 +1,7 @@
 import CKQueue
 import CKQueueShims
 
-/// When a call to kevent gives up (contract 1.2, step 8).
+/// When a call of kevent() times out (contract 1.2, step 8).
 struct Deadline: BitwiseCopyable {
   /// nil: never. 0: at once.
   private let time: UInt64?
@@ -30,7 +30,7 @@ struct Deadline: BitwiseCopyable {
     time == 0
   }
 
-  /// Whether the time is up; the system may have waited less than it was told to.
+  /// Whether the deadline has passed; the system may have waited for less than it was asked to.
   func isOver<Backend: PlatformBackend & ~Copyable>(_ backend: borrowing Backend) -> Bool {
     left(backend) == 0
   }

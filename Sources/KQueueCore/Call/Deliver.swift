@@ -1,6 +1,6 @@
 import CKQueue
 
-/// Events out: what the scan delivers, and what becomes of a knote then. ONESHOT, CLEAR and DISPATCH happen
+/// Events out: what the scan delivers, and the state of a knote after that. ONESHOT, CLEAR and DISPATCH are applied
 /// here and nowhere else (contract 3.2, 3.6).
 extension KQueue where Backend: ~Copyable {
   /// Delivers what the system reported, straight to the eventlist while nothing older is queued.
@@ -51,7 +51,7 @@ extension KQueue where Backend: ~Copyable {
     return true
   }
 
-  /// What is said of a report of bytes where the program does without their number.
+  /// The data of a report of bytes where the program does not ask for their number.
   /// - Returns: 1, or 0 where the report says something else.
   @inline(__always)
   private func declined(_ knote: KnoteRef, _ reported: UInt32) -> Int {
@@ -84,7 +84,7 @@ extension KQueue where Backend: ~Copyable {
     return nil
   }
 
-  /// Takes a knote out of the lists of what nobody reports.
+  /// Removes a knote from the lists of knotes that the system does not report.
   @inline(never)
   private mutating func leaveLooks(_ knote: KnoteRef) {
     unsettled.remove(knote, knotes)
@@ -136,8 +136,8 @@ extension KQueue where Backend: ~Copyable {
     while gatherOnce(source, buffer) {}
   }
 
-  /// Takes note of what the platform tells.
-  /// - Returns: whether there is such a knote still.
+  /// Records a happening that the platform tells.
+  /// - Returns: whether its knote exists still.
   @discardableResult
   mutating func note(_ happening: Happening) -> Bool {
     if happening.isLoss {
@@ -157,7 +157,7 @@ extension KQueue where Backend: ~Copyable {
     return true
   }
 
-  /// Takes note of a report of a knote that records.
+  /// Records a report of a knote whose filter records occurrences.
   private mutating func noteReport(_ knote: KnoteRef, _ reported: UInt32) {
     let shield = Shield()
     defer { shield.end() }
@@ -201,14 +201,14 @@ extension KQueue where Backend: ~Copyable {
     settle(knote, readiness)
   }
 
-  /// Follows a look at a knote that has nothing to deliver.
+  /// Updates a knote that was sampled and has nothing to deliver.
   @inline(never)
   mutating func withhold(_ knote: KnoteRef, _ readiness: Readiness, wasReported: Bool) {
     if readiness.isReportedAnew { hasLost = true }
     switch readiness.next {
     case .report, .taken: return
     case .call: unsettled.append(knote, knotes)
-    case .soon: lookBeforeLong(knote)
+    case .soon: sampleSoon(knote)
     case .never: lose(knote, wasReported: wasReported)
     }
   }
@@ -237,7 +237,7 @@ extension KQueue where Backend: ~Copyable {
     return sampleRecorded(knote, filter)
   }
 
-  /// What becomes of a knote that was delivered.
+  /// The state of a knote after its delivery.
   @inline(__always)
   private mutating func settle(_ knote: KnoteRef, _ readiness: Readiness) {
     if knote.has(EV_ONESHOT | EV_CLEAR | EV_DISPATCH) { return settleOnce(knote, readiness) }
@@ -250,7 +250,7 @@ extension KQueue where Backend: ~Copyable {
     ready.append(knote, knotes, isHeld: true)
   }
 
-  /// What becomes of one that is not delivered again as it is.
+  /// The state of a knote that a further delivery needs a change or a new report for.
   @inline(never)
   mutating func settleOnce(_ knote: KnoteRef, _ readiness: Readiness) {
     if knote.status.contains(.born) { return settleBirth(knote) }
@@ -263,13 +263,13 @@ extension KQueue where Backend: ~Copyable {
     if knote.has(EV_CLEAR) && knote.status.contains(.recorded) {
       clear(knote, readiness.next)
     }
-    if readiness.next == .taken && knote.has(EV_CLEAR) { lookAtNext(knote) }
+    if readiness.next == .taken && knote.has(EV_CLEAR) { sampleAtNextCall(knote) }
   }
 
-  /// What is recorded starts from nothing after a delivery under EV_CLEAR.
+  /// Clears what is recorded after a delivery under EV_CLEAR.
   private mutating func clear(_ knote: KnoteRef, _ next: Readiness.Next) {
     knote.status.remove(.active)
     clear(knote, knote.kind)
-    if next == .soon { lookBeforeLong(knote) }
+    if next == .soon { sampleSoon(knote) }
   }
 }

@@ -1,12 +1,12 @@
 import CKQueueShims
 import Synchronization
 
-/// Sleeping without the lock, and what becomes of a thread that is taken out of its sleep.
+/// Waiting without the lock, and the clean-up after a thread whose wait is cancelled or jumped out of.
 extension KQueueHandle where Backend: ~Copyable {
-  /// How long a thread sleeps at a time, in ns, where nobody could wake it: it looks for a close by itself.
+  /// How long a thread sleeps at a time, in ns, where no close could wake it: it checks for one after each sleep.
   private static var unwokenInterval: Int64 { 50_000_000 }
 
-  /// How long a thread sleeps, in ns, where a wait would end at once for what nobody can remove as yet.
+  /// How long a thread sleeps, in ns, where a stale entry that cannot be removed yet would end each wait at once.
   private static var cloggedInterval: Int64 { 10_000_000 }
 
   /// Waits without the lock. It is the only place where a thread sleeps.
@@ -40,8 +40,8 @@ extension KQueueHandle where Backend: ~Copyable {
     return reports
   }
 
-  /// Tells closers that a thread waits.
-  /// - Returns: whether there is no close that it has to see to first.
+  /// Publishes that a thread waits, so that a closer wakes it.
+  /// - Returns: false where a close has to be processed first.
   @inline(__always)
   private func announceWait() -> Bool {
     guard Backend.waitsKeepFiles else { return true }
@@ -63,16 +63,16 @@ extension KQueueHandle where Backend: ~Copyable {
   }
 }
 
-/// A thread that waits, as its cancellation finds it.
+/// What the cancellation handler of a waiting thread needs.
 public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
   let handle: KQueueHandle<Backend>
   let buffer: UnsafeMutableBufferPointer<Backend.RawEvent>
-  /// Nil once the frame is gone: whoever jumped out of it had the mask set.
+  /// Nil once the frame is gone: the jump out of it has restored the mask.
   private(set) var signals: UnsafeMutablePointer<kq_wait_signals>?
   var waiter: Backend.Waiter?
 
-  /// Cleans up after a thread that was cancelled while it waited. Reports that the kernel may have handed
-  /// to it are asked for again, so no other thread misses them (C-028).
+  /// Cleans up after a thread that was cancelled while it waited. Reports that the kernel may have given
+  /// to it are requested again, so that another thread gets them (C-028).
   public static func abandon(_ context: UnsafeMutableRawPointer) {
     let parked = context.assumingMemoryBound(to: Parked.self).pointee
     let handle = parked.handle
@@ -91,7 +91,7 @@ public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
     }
   }
 
-  /// Has a later call of the thread abandon this wait, should a handler jump out of it.
+  /// Registers this wait, so that the thread's next call abandons it if a signal handler jumps out of it.
   mutating func keep(_ abandon: CancelHandler?) -> CInt {
     let own = signals
     signals = nil
@@ -112,7 +112,7 @@ extension KQueue where Backend: ~Copyable {
     return try backend.enter(knotes)
   }
 
-  /// Has every report made again that a thread may have taken with it.
+  /// Re-arms all knotes: a cancelled thread may have consumed their reports.
   mutating func askAgain() {
     wakePending = false
     armed = InlineArray(repeating: 0)

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Descriptor numbers that were closed, as a kqueue finds them at its next call.
+/// Descriptor numbers that were closed: hints, which a kqueue reads at its next call.
 ///
 /// A close may happen in a signal handler, so it leaves the number here and no more, as a hint where to look: which
 /// knotes are gone is told by `KQueueRegistry.isWatching`, so hints may be read late and in any order. Where one
@@ -30,13 +30,13 @@ struct ClosedNumbers: ~Copyable {
     count.wrappingAdd(1, ordering: .releasing)
   }
 
-  /// Has all knotes looked at: hints may have been taken and not followed.
+  /// Marks the hints as overflowed, so that all knotes are checked: some may have been taken and not followed.
   func doubtAll() {
     hasOverflowed.store(true, ordering: .releasing)
     count.wrappingAdd(1, ordering: .releasing)
   }
 
-  /// Has the counters begin elsewhere. Nobody uses them meanwhile.
+  /// Starts the counters at another value. No other thread uses them meanwhile.
   func start(at value: UInt) {
     count.store(value, ordering: .relaxed)
     next.store(value, ordering: .relaxed)
@@ -52,7 +52,7 @@ struct ClosedNumbers: ~Copyable {
   }
 }
 
-/// What a closer tells of a number.
+/// What a closer says of a number.
 enum Hint: Equatable {
   /// It is about to be closed.
   case closed(CInt)

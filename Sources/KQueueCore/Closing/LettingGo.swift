@@ -1,7 +1,7 @@
 import CKQueueShims
 import Synchronization
 
-/// Closes, as the exported functions announce them: before a number is closed, and after.
+/// What the exported closing functions call: before a number is closed, and after.
 extension KQueueRegistry where Backend: ~Copyable {
   /// Lets go of a number that is about to be closed: its knotes in every kqueue, and the kqueue that it is or is
   /// inside of. Async-signal-safe.
@@ -65,7 +65,7 @@ extension KQueueRegistry where Backend: ~Copyable {
     kq_is_process(state.pointee.process) && kq_shares_descriptors(state.pointee.process)
   }
 
-  /// Whether the library has to do with a number. Async-signal-safe.
+  /// Whether the library uses a number. Async-signal-safe.
   @inline(__always)
   public func knows(_ number: CInt) -> Bool {
     refersTo(number) || kq_is_inside(number)

@@ -2,7 +2,7 @@ import CKQueue
 import CKQueueShims
 import Synchronization
 
-/// Kqueues that watch kqueues (contract 3.8). There is no ring (C-107), and no chain of which the outer end would be told
+/// Kqueues that watch kqueues (contract 3.8). There is no cycle (C-107), and no chain of which the outer end would be told
 /// nothing, or whose inner end could not be used for all that a kqueue is used for (C-108).
 extension KQueue where Backend: ~Copyable {
   /// Notes that a new knote on a descriptor is on a kqueue, where it is.
@@ -19,7 +19,7 @@ extension KQueue where Backend: ~Copyable {
     return isNew
   }
 
-  /// Notes that a knote is no more.
+  /// Notes that a knote was removed.
   mutating func unnest(_ knote: KnoteRef) {
     guard knote.status.contains(.nested) else { return }
     tracking?.slot.pointee.watchedKqueues.subtract(1, ordering: .relaxed)

@@ -1,9 +1,9 @@
 import CKQueueShims
 
-/// Entries of the system's that nobody can remove: their number is closed, or another file's, and a duplicate keeps them
-/// alive (contract 4). The set that they stand in is made anew, and for nothing less than that proof.
+/// Entries of the system's that cannot be removed: their number is closed, or another file's, and a duplicate keeps them
+/// alive (contract 4). The set that has them is made anew, on that proof alone.
 extension KQueue where Backend: ~Copyable {
-  /// Asks once more at once where a stale report was seen for the first time, so that what nobody can remove does not
+  /// Polls once more where a stale report was seen for the first time, so that an entry that cannot be removed does not
   /// leave the kqueue readable with nothing to get (C-351).
   @inline(__always)
   mutating func confirmStale(_ buffer: Buffer) {

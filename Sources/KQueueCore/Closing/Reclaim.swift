@@ -40,7 +40,7 @@ extension KQueue where Backend: ~Copyable {
     while let knote = table.first(on: number, knotes) { abandon(knote) }
   }
 
-  /// Removes a knote that the platform has nothing of any more.
+  /// Removes a knote that the platform does not watch any more.
   private mutating func abandon(_ knote: KnoteRef) {
     knotes.beginRemoval(knote)
     abandonWatch(knote)
@@ -68,7 +68,7 @@ extension KQueue where Backend: ~Copyable {
     if wasReported { stale.note(token, in: pass) }
   }
 
-  /// Looks at all knotes, where there was no place for a hint.
+  /// Checks all knotes, where there was no place for a hint.
   private mutating func reclaimAll() {
     var place: UInt32 = 0
     while let knote = knotes.next(&place) {
@@ -78,7 +78,7 @@ extension KQueue where Backend: ~Copyable {
 
   // MARK: Tracking
 
-  /// Has closes of a new knote's number told to this kqueue, and removes older knotes where it was closed since it was
+  /// Registers the kqueue for closes of a new knote's number, and removes older knotes where it was closed since it was
   /// looked at last: from now on the new one's watch would be taken for theirs.
   /// - Throws: ELOOP, ENOMEM.
   mutating func track(_ knote: KnoteRef) throws(Errno) {
@@ -89,14 +89,14 @@ extension KQueue where Backend: ~Copyable {
     while let older = knotes[knote.link] { abandon(older) }
   }
 
-  /// Tells closers what to call `forget` with.
-  /// Mutating, as the compiler copies a kqueue to lend it.
+  /// Publishes what closers call `forget` with.
+  /// Mutating, since the compiler would copy a kqueue to borrow it.
   @inline(__always)
   mutating func publishWatchSets() {
     tracking?.slot.pointee.watchSets = backend.watchSets
   }
 
-  /// Has closes of a number told no more, where no knote is left on it.
+  /// Ends the kqueue's registration for closes of a number that no knote is left on.
   mutating func untrack(_ number: CInt) {
     guard let tracking, !table.hasKnotes(on: number) else { return }
     tracking.registry.unwatch(number, tracking.slot)

@@ -1,4 +1,4 @@
-/// Reports of knotes that are gone.
+/// Stale reports: those of knotes that are gone.
 ///
 /// One alone says nothing: it was under way when its knote was removed, or another thread is about to close its number.
 /// One that was asked for after it had been seen once is of an entry that stays.
@@ -39,7 +39,7 @@ struct StaleReports: BitwiseCopyable {
     }
   }
 
-  /// Whoever asks again has done so.
+  /// The system was polled again.
   mutating func settle() {
     isFresh = false
   }

@@ -60,7 +60,7 @@ extension KQueueRegistry where Backend: ~Copyable {
     visitWatchers(number, body)
   }
 
-  /// The same in a closer, who never waits. Async-signal-safe where `body` is.
+  /// The same for a closer, which never waits. Async-signal-safe where `body` is.
   /// - Returns: false where there are several and another thread changes a chain in this moment: nobody was called.
   func visitWatchersIfFree(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) -> Bool {
     let word = descriptors.find(number)?.pointee.watchers.load(ordering: .acquiring) ?? 0

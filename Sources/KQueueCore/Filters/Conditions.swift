@@ -3,7 +3,7 @@ import CKQueueShims
 
 /// READ, WRITE, EXCEPT and EMPTY: the condition is the descriptor's, so the platform has it (contract 6.1 to 6.4).
 extension KQueue where Backend: ~Copyable {
-  /// How long a condition that nobody tells of may go unseen, in ns (contract 6.4).
+  /// How long a condition that no system reports may go unseen, in ns (contract 6.4).
   static var lookInterval: UInt64 { 25_000_000 }
 
   mutating func attachCondition(_ knote: KnoteRef) throws(Errno) {
@@ -30,28 +30,28 @@ extension KQueue where Backend: ~Copyable {
     if knote.status.contains(.recorded) { activate(knote) }
   }
 
-  // MARK: Conditions that nobody tells of
+  // MARK: Conditions that no system reports
 
-  /// Has a knote looked at before long, by whichever thread waits then.
-  mutating func lookBeforeLong(_ knote: KnoteRef) {
+  /// Queues a knote to be sampled within `lookInterval`, by whichever thread waits then.
+  mutating func sampleSoon(_ knote: KnoteRef) {
     guard !knote.isDisabled else { return }
     guard (try? backend.prepareTimer(.monotonic)) != nil else { return unsettled.append(knote, knotes) }
-    startLooking()
+    scheduleSampling()
     polled.append(knote, knotes)
   }
 
-  private mutating func startLooking() {
+  private mutating func scheduleSampling() {
     if polled.isEmpty && told.isEmpty { nextLook = backend.now(.monotonic) &+ Self.lookInterval }
   }
 
-  /// Queues what is to be looked at; those with nothing to deliver come back.
-  mutating func look() {
+  /// Moves the knotes that are to be sampled to the ready list; those with nothing to deliver come back.
+  mutating func queuePolled() {
     while let knote = polled.popFirst(knotes) { queueAgain(knote) }
-    lookAtTold()
+    queueTold()
   }
 
-  /// Of a few of them in turn: looks no more at what is over, so that it does not make the kqueue readable later (C-351).
-  mutating func dropOver() {
+  /// Drops a few in turn whose condition is over, so that they do not make the kqueue readable later (C-351).
+  mutating func dropFinished() {
     for _ in 0..<min(polled.count, 8) {
       guard let knote = polled.popFirst(knotes) else { return }
       if !backend.isOver(knote) { polled.append(knote, knotes) }
@@ -60,15 +60,15 @@ extension KQueue where Backend: ~Copyable {
 
   // MARK: What a reader left
 
-  /// Has a knote that was told looked at in the next call, and by a thread that waits.
-  mutating func lookAtNext(_ knote: KnoteRef) {
+  /// Queues a delivered knote to be sampled again by the next call, and by a thread that waits.
+  mutating func sampleAtNextCall(_ knote: KnoteRef) {
     guard !knote.isDisabled else { return }
-    if (try? backend.prepareTimer(.monotonic)) != nil { startLooking() }
+    if (try? backend.prepareTimer(.monotonic)) != nil { scheduleSampling() }
     told.append(knote, knotes)
   }
 
   @inline(__always)
-  mutating func lookAtTold() {
+  mutating func queueTold() {
     while let knote = told.popFirst(knotes) { queueAgain(knote) }
   }
 

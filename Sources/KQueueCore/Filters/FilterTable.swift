@@ -48,8 +48,8 @@ extension KQueue where Backend: ~Copyable {
     }
   }
 
-  /// Takes note of what happened before a change asks for it, which the change has nothing to do with (contract 3.5);
-  /// before a knote is looked for, since what is told may make one.
+  /// Records what happened before a change, which the change does not ask for (contract 3.5);
+  /// before its knote is looked up, since an occurrence may make one.
   @inline(__always)
   mutating func gatherBefore(_ change: Kevent, _ filter: Filter) {
     switch filter {
@@ -86,7 +86,7 @@ extension KQueue where Backend: ~Copyable {
     }
   }
 
-  /// Takes note of what the platform tells of a knote.
+  /// Records what the platform tells of a knote.
   mutating func note(_ knote: KnoteRef, _ happening: Happening) {
     switch knote.kind {
     case .read, .write, .empty, .except: activate(knote)
@@ -98,7 +98,7 @@ extension KQueue where Backend: ~Copyable {
     }
   }
 
-  /// What the next event of a knote says whose readiness is kept here. Of a filter that records something is pending.
+  /// The next event of a knote whose readiness the core keeps. Where its filter records, something is pending.
   @inline(__always)
   mutating func sampleRecorded(_ knote: KnoteRef, _ filter: Filter) -> Readiness {
     switch filter {
@@ -113,17 +113,17 @@ extension KQueue where Backend: ~Copyable {
     }
   }
 
-  /// Has a knote of a filter start from nothing after a delivery under EV_CLEAR.
+  /// Clears what a knote has recorded, after a delivery under EV_CLEAR.
   @inline(__always)
   mutating func clear(_ knote: KnoteRef, _ filter: Filter) {
     switch filter {
     case .vnode, .proc, .procdesc, .signal, .fs: knote.occurrence = 0
-    case .empty: lookBeforeLong(knote)
+    case .empty: sampleSoon(knote)
     case .read, .write, .except, .timer, .user, .libkqueue: return
     }
   }
 
-  /// Queues a knote again after a repair: all that is known is what the knote says.
+  /// Queues a knote again after a repair, by the knote's own state, which alone is known.
   mutating func requeue(_ knote: KnoteRef, _ filter: Filter) {
     switch filter {
     case .timer: repairTimer(knote)
@@ -132,7 +132,7 @@ extension KQueue where Backend: ~Copyable {
     }
   }
 
-  /// Ends what a filter keeps of a knote that is being removed, beside what the platform has.
+  /// Releases what a filter keeps outside a knote that is being removed, beside what the platform keeps.
   @inline(__always)
   mutating func release(_ knote: KnoteRef, _ filter: Filter) {
     switch filter {
@@ -143,7 +143,7 @@ extension KQueue where Backend: ~Copyable {
 }
 
 extension KnoteRef {
-  /// What of these fflags the knote asks for.
+  /// Those of the fflags that the knote asks for.
   func wanted(_ bits: UInt32) -> UInt32 {
     switch kind {
     case .vnode: wantedOfFile(bits)

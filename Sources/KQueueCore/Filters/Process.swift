@@ -157,7 +157,7 @@ extension KQueue where Backend: ~Copyable {
     removeIfOver(knote)
   }
 
-  /// Some of what the platform should have told was lost. Whoever tracks is told so; a fork or an exec may have
+  /// Some of what the platform should have told was lost. A knote with NOTE_TRACK is told so; a fork or an exec may have
   /// been among it; and of a process that only this would have told the end of, the end is all that is known.
   mutating func noteLoss() {
     var place: UInt32 = 0
@@ -177,7 +177,7 @@ private var familyBits: UInt32 {
 }
 
 extension KnoteRef {
-  /// Whoever tracks is told where a child could not be followed, unasked.
+  /// A knote with NOTE_TRACK is told, unasked, that a child could not be followed.
   func wantedOfProcess(_ bits: UInt32) -> UInt32 {
     bits & (fflags | (fflags & NOTE_TRACK.bits != 0 ? NOTE_TRACKERR.bits : 0))
   }

@@ -115,7 +115,7 @@ extension KQueue where Backend: ~Copyable {
     if knote.status.contains(.active) { activate(knote) } else { run(knote, backend.now(knote.clock)) }
   }
 
-  /// Has a timer go on from where another is.
+  /// Continues a timer from the state of another.
   mutating func restoreTimer(_ knote: KnoteRef, from old: Knote<Backend.KnoteState>) {
     stopTimer(knote)
     deactivate(knote)
@@ -170,7 +170,7 @@ extension KQueue where Backend: ~Copyable {
     // Not for the realtime clock, which may be set back.
     guard clock == .monotonic else { return }
     if expired > 0 { nextTimerWake = now &+ Self.wakeSpacing(after: expired) }
-    if !polled.isEmpty && nextLook <= now { look() }
+    if !polled.isEmpty && nextLook <= now { queuePolled() }
   }
 
   /// Counts the expirations up to now; the timer runs on from there.

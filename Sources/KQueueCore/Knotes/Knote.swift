@@ -31,7 +31,7 @@ public struct Knote<PlatformState: BitwiseCopyable>: BitwiseCopyable {
   public var platform: PlatformState
 }
 
-/// What a knote is going through, beside its stored flags.
+/// The state of a knote, beside its stored flags.
 public struct KnoteStatus: OptionSet, BitwiseCopyable, Sendable {
   public let rawValue: UInt16
 
@@ -43,7 +43,7 @@ public struct KnoteStatus: OptionSet, BitwiseCopyable, Sendable {
   static let live = KnoteStatus(rawValue: 1 << 0)
   /// The knote is made, and nobody has begun to remove it. A repair keeps these, and frees what else is live.
   static let whole = KnoteStatus(rawValue: 1 << 15)
-  /// Whole, in no list, and nothing to remember of it.
+  /// Whole, in no list, and with no state to keep.
   static let resting = KnoteStatus(rawValue: 1 << 15 | 1 << 0)
   /// EV_DISABLE, or delivered under EV_DISPATCH.
   public static let disabled = KnoteStatus(rawValue: 1 << 1)

@@ -10,7 +10,7 @@ public struct KnoteRef<PlatformState: BitwiseCopyable>: BitwiseCopyable {
     self.memory = memory
   }
 
-  /// All that is known of it now.
+  /// The knote itself.
   var record: Knote<PlatformState> {
     @inline(__always) get { memory.pointee }
     @inline(__always) nonmutating _modify { yield &memory.pointee }

@@ -31,7 +31,7 @@ public struct KnoteSlab<PlatformState: BitwiseCopyable>: ~Copyable {
     return knote.generation == token.generation && knote.status.contains(.live) ? knote : nil
   }
 
-  /// Goes through all knotes: the next registered one from a place on, which moves behind it.
+  /// Iterates over all knotes: the next registered one from a place on, which moves behind it.
   public func next(_ place: inout UInt32) -> KnoteRef? {
     while place < used {
       place += 1

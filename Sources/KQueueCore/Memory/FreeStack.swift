@@ -6,7 +6,7 @@ protocol Stackable: ~Copyable {
   var nextFree: UnsafeMutablePointer<Self>? { get set }
 }
 
-/// Places to use again. Anybody may add one, at any time, also in a signal handler; whoever takes one holds a
+/// Places to use again. Any thread may add one, at any time, also in a signal handler; a thread that takes one holds a
 /// lock that all takers hold. All-zero bytes are an empty stack.
 struct FreeStack<Place: Stackable & ~Copyable>: ~Copyable {
   private let first: Atomic<UInt>

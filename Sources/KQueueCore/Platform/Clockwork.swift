@@ -7,7 +7,7 @@ public protocol Clockwork: ~Copyable {
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func prepareTimer(_ clock: Clock) throws(Errno)
 
-  /// Has `wait` report `.timer` at a time of the clock; nil: not at all.
+  /// Makes `wait` report `.timer` at a time of the clock; nil: not at all.
   /// - Returns: whether it can; not where the program closed what is needed for it.
   mutating func arm(_ clock: Clock, _ deadline: UInt64?) -> Bool
 

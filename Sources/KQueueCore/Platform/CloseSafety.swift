@@ -1,6 +1,6 @@
 import CKQueueShims
 
-/// What becomes of what the system watches when a number is closed, seen or unseen.
+/// The state of what the system watches when a number is closed, seen or unseen.
 public protocol CloseSafety: Waiting, ~Copyable {
   /// What `forget` needs to know.
   var watchSets: WatchSets { get }
@@ -34,7 +34,7 @@ public protocol CloseSafety: Waiting, ~Copyable {
   /// Whether a thread that waits keeps open what it waits for: a close takes effect only when its wait is over.
   static var waitsKeepFiles: Bool { get }
 
-  /// Ends the wait of a thread, where one waits, after a close was noted that it has to see to. It is asked for
+  /// Ends the wait of a thread, where one waits, after a close was noted that it has to process. It is called
   /// where waits keep files, and `watchSets` is read anew at each begin and end of a wait. Async-signal-safe.
   static func interrupt(_ watchSets: WatchSets)
 
@@ -45,9 +45,9 @@ public protocol CloseSafety: Waiting, ~Copyable {
   /// - Returns: whether there was anything to end.
   mutating func dismiss(_ number: CInt) -> Bool
 
-  /// Makes anew what the system watches with: it reports what nobody can remove, since the number it was entered under
-  /// is closed and a duplicate keeps it alive. What is news up to now is written to the buffer, and reported by nobody
-  /// else; what was reported before and did not change since is not reported again.
+  /// Makes the system's set anew: it reports an entry that cannot be removed, since the number it was entered under
+  /// is closed and a duplicate keeps it alive. What is news up to now is written to the buffer, and not reported
+  /// again; nor is what was reported before and did not change since.
   ///
   /// Knotes that cannot be entered again are left for `sample` to find gone.
   /// - Parameters:

@@ -15,8 +15,8 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   /// - Throws: EBADF, EINVAL, ELOOP, ENOMEM, EPIPE, EMFILE, ENFILE, ENOTSUP, ESRCH.
   mutating func attach(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) throws(Errno) -> Backing
 
-  /// Follows a change of a knote's flags, fflags or status, and has its condition looked at anew, or reported again
-  /// what no `wait` may have told yet.
+  /// Follows a change of a knote's flags, fflags or status, and has the system check its condition anew, or report again
+  /// what no `wait` may have returned yet.
   /// - Throws: EBADF or ENOENT as `detach`, else as `attach`; the knote is then as before for the kernel.
   mutating func update(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) throws(Errno)
 
@@ -24,14 +24,14 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   /// - Throws: EBADF where the number was closed unseen, ENOENT where it names another file by now.
   mutating func detach(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) throws(Errno)
 
-  /// Ends the watch of a knote whose number was closed after `forget`: the kernel knows of nothing any more.
+  /// Ends the watch of a knote whose number was closed after `forget`: the kernel has nothing of it any more.
   mutating func abandon(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes)
 
   /// What an event for the knote would say now.
   /// - Parameter reported: what `decode` gave in this pass, or nil where the descriptor must be asked.
   mutating func sample(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness
 
-  /// What stands behind a `.more`.
+  /// Writes the happenings that a `.more` announces.
   /// - Returns: how many were written; where as many as fit, it is asked again at once.
   mutating func gather(
     _ source: Source, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
@@ -65,7 +65,7 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   /// platform has a sleeper, or a poller of the kqueue's descriptor, come back for it.
   var hasPutOff: Bool { get }
 
-  /// Has the next `gather` put nothing off: the caller has nothing else to deliver, and does not wait.
+  /// Makes the next `gather` put nothing off: the caller has nothing else to deliver, and does not wait.
   mutating func hurry()
 
   /// How many bytes an event for the knote would tell now, where a report says nothing but that there are some; 0 where
@@ -76,7 +76,7 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   /// without the number of bytes need not have it asked for (NOTE_DECLINE_DATA).
   func isPlainlyReadable(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Bool
 
-  /// Whether there is nothing left of what a knote under EV_CLEAR is looked at for, so that more would be reported.
+  /// Whether a knote under EV_CLEAR need not be sampled any more, as the system reports whatever comes next.
   mutating func isOver(_ knote: KnoteRef<KnoteState>) -> Bool
 
   /// What a report means of a knote that records what happens, and that the kernel reports by itself; nil where its
@@ -112,7 +112,7 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   /// `againSlack` more, and leaves some of that.
   static func reportsAgain(_ source: Source) -> Bool
 
-  /// How long a change of a file may go unseen by a sleeper, in nanoseconds, for all kqueues.
+  /// How long a change of a file may go unseen by a waiter, in nanoseconds, for all kqueues.
   /// - Throws: ENOSYS where files are not sampled, EINVAL for less than nothing.
   static func setFilePollInterval(_ nanoseconds: Int) throws(Errno)
 }

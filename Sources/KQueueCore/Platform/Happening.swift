@@ -13,7 +13,7 @@ public struct Happening: BitwiseCopyable {
     self.data = data
   }
 
-  /// Something was lost of what a source had to tell of processes, and nobody knows what.
+  /// A source has lost some of what it had to tell of processes, and it is not known what.
   public static var loss: Happening {
     Happening(KnoteToken(index: .max, generation: .max), bits: 0)
   }

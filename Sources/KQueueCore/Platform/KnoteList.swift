@@ -3,12 +3,12 @@ public protocol Listed: BitwiseCopyable {
   var token: KnoteToken { get }
 }
 
-/// Knotes that nobody tells of, each of which knows its place, so that it can be taken out at once.
+/// Knotes that the system does not report, each of which knows its place, so that it is removed at once.
 public struct KnoteList<Element: Listed>: ~Copyable {
   private var elements: UnsafeMutablePointer<Element>?
   public private(set) var count = 0
   private var room = 0
-  /// How many are to be looked at still in the round under way. It goes downwards: the last one, which takes the
+  /// How many are still to be sampled in the round under way. It goes downwards: the last one, which takes the
   /// place of one that is removed meanwhile, was looked at.
   public private(set) var left = 0
 

@@ -4,11 +4,11 @@ public struct Readiness: BitwiseCopyable, Equatable {
   public enum Next: BitwiseCopyable, Equatable {
     /// The system reports it.
     case report
-    /// Nobody tells: look again at the next call.
+    /// The system does not: the knote is sampled again at the next call.
     case call
-    /// Nobody tells, and it may be for a sleeper: look again before long.
+    /// The system does not, and a waiter may need it: the knote is sampled again within `lookInterval`.
     case soon
-    /// Nobody tells of what may be left under EV_CLEAR once the program has taken what it is told of.
+    /// The system does not report what may be left under EV_CLEAR once the program has taken what it was told of.
     case taken
     /// There will be nothing: the number does not name the file any more that the knote is on.
     case never
@@ -17,7 +17,8 @@ public struct Readiness: BitwiseCopyable, Equatable {
   /// Whether there is something to deliver.
   public var isActive: Bool
   public private(set) var next: Next
-  /// Nothing to deliver, and the system was told so by what has it report once more: that is for nobody (C-351).
+  /// Nothing to deliver, and the call that told the system so makes it report once more: no waiter is to get that
+  /// report (C-351).
   public private(set) var isReportedAnew = false
   public var data: Int
   public var fflags: UInt32
@@ -50,7 +51,7 @@ public struct Readiness: BitwiseCopyable, Equatable {
   public static var polled: Readiness { Readiness(inactive: .soon) }
   public static var gone: Readiness { Readiness(inactive: .never) }
 
-  /// The same, of which nobody tells when there is more.
+  /// The same, of which the system does not report more.
   public var thenPolled: Readiness { then(.soon) }
 
   /// The same, of which a reader may leave something.

@@ -30,6 +30,6 @@ public enum Step: Sendable {
   case endedClose
   // kqueue().
   case named
-  /// Looks for another thread to be done: nothing comes of a further look before it goes on.
+  /// Polls for another thread to finish: a further poll has the same result until that one goes on.
   case idle
 }

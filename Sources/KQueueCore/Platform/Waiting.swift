@@ -12,14 +12,14 @@ public protocol Waiting: KnoteKeeping, ~Copyable {
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func prepareWake() throws(Errno)
 
-  /// Has one `wait` report `.wake`, and the kqueue's descriptor readable until then. Async-signal-safe.
+  /// Makes one `wait` report `.wake`, and the kqueue's descriptor readable until then. Async-signal-safe.
   /// - Returns: as `arm`.
   func wake() -> Bool
 
   /// Undoes a `wake` that no `wait` has reported yet; one may report it all the same.
   mutating func takeBackWake()
 
-  /// Has every `wait` return, now and from now on: the kqueue is closed. Async-signal-safe.
+  /// Makes every `wait` return, now and from now on: the kqueue is closed. Async-signal-safe.
   mutating func wakeAll()
 
   /// Whether the system can have anything to report at all.
@@ -51,7 +51,7 @@ public protocol Waiting: KnoteKeeping, ~Copyable {
 
   // MARK: What only some need
 
-  /// The lock is about to be dropped: whoever waits has to know what was changed.
+  /// The lock is about to be dropped: waiters have to learn what was changed.
   mutating func flush(_ knotes: borrowing Knotes)
 
   /// A thread has come back from `wait`, or was cancelled there; the kqueue may be closed by now.
@@ -75,6 +75,6 @@ public enum Report<Source> {
   case timer(Clock)
   /// `gather` has the reports.
   case more(Source)
-  /// Nothing that anybody needs to know.
+  /// Nothing of interest.
   case nothing
 }

@@ -2,7 +2,7 @@ import CKQueue
 import CKQueueShims
 import Synchronization
 
-/// What a forked child gets of its parent's kqueues: nothing, but copies of those made with KQUEUE_CPONFORK
+/// What a forked child gets of its parent's kqueues: copies of those made with KQUEUE_CPONFORK, and nothing else
 /// (contract 5).
 ///
 /// The parent writes them down before the fork, with their locks held so that each is whole; the child, whose
@@ -157,7 +157,7 @@ private struct Told<FileBaseline: BitwiseCopyable>: BitwiseCopyable {
 extension KQueue where Backend: ~Copyable {
   // MARK: In the parent
 
-  /// Queues what there is to tell by now, so that what is not queued was told.
+  /// Queues all knotes that have something to deliver, so that those that are not queued have delivered it.
   fileprivate mutating func settleBeforeCopy() {
     gatherEarlier(.vnode)
     var place: UInt32 = 0
@@ -181,7 +181,7 @@ extension KQueue where Backend: ~Copyable {
   /// - Returns: what a knote that was told says by now, or nil where that is news which nobody reports.
   private mutating func sampleTold(_ knote: KnoteRef) -> Readiness? {
     guard knote.status.contains(.recorded) else { return backend.sample(knote, knotes, reported: nil) }
-    // To look is to tell, where nobody reports.
+    // Where the system does not report a knote, sampling it counts as its delivery.
     let before = knote.platform
     let readiness = backend.sample(knote, knotes, reported: nil)
     knote.platform = before
@@ -227,7 +227,7 @@ extension KQueue where Backend: ~Copyable {
     let now = backend.sample(knote, knotes, reported: nil)
     guard now == before else { return }
     ready.remove(knote, knotes)
-    // What nobody tells of is looked at here as well.
+    // Knotes that the system does not report are sampled here as well.
     if now.isActive { settleOnce(knote, now) } else { withhold(knote, now, wasReported: false) }
   }
 }

@@ -1,7 +1,7 @@
 import CKQueue
 import CKQueueShims
 
-/// What holds of a kqueue whenever its lock is dropped. It is checked where assertions are, in debug and test builds;
+/// Invariants of a kqueue whenever its lock is dropped. They are checked in debug and test builds, which have assertions;
 /// elsewhere nothing is left of it.
 extension KQueue where Backend: ~Copyable {
   @inline(__always)

@@ -10,9 +10,9 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var table = KnoteTable()
   var extensions = Extensions()
   var ready = ReadyList()
-  /// Knotes that are not ready, and of which nobody tells when they are.
+  /// Knotes that are not ready, and whose readiness the system does not report: sampled at the next call.
   var unsettled = ReadyList(mark: .unsettled)
-  /// Knotes of which nobody tells when they are ready, and the next time to look at them.
+  /// Knotes whose readiness the system does not report, and when to sample them next.
   var polled = ReadyList(mark: .polled)
   /// Knotes that were told under EV_CLEAR and may have more, of which nobody tells: looked at in the next call, or
   /// before long by a thread that waits (C-346).
@@ -26,11 +26,11 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var nextTimerWake: UInt64 = 0
   var buffers = BufferPool<Backend.RawEvent>()
   var happenings = BufferPool<Happening>()
-  /// The program closed a descriptor inside: every call on the kqueue fails with EBADF from now on.
+  /// The program has closed one of the kqueue's inner descriptors: every call on the kqueue fails with EBADF from now on.
   var isBroken = false
-  /// How many descriptors inside any kqueue were lost when this one was last found whole.
+  /// How many inner descriptors of all kqueues were lost when this one was last found whole.
   var seenLost = kq_lost()
-  /// Where closes of descriptors come from, and how many of them were seen to.
+  /// The hints of closed descriptors, and how many of them were processed.
   var tracking: KQueueHandle<Backend>?
   var seenClosed: UInt = 0
   /// Threads inside `wait`; the memory outlives them.
@@ -39,7 +39,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var wakesForNothing = false
   /// A wake has been asked for and no `wait` has reported it yet.
   var wakePending = false
-  /// What `wake` needs could not be had: tried again each time.
+  /// The system had no descriptor for `wake`: each call tries again.
   var lacksWake = false
   /// Reports of knotes that are gone; and whether there may be some, of numbers that were closed unseen.
   var stale = StaleReports()
@@ -51,7 +51,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var isClogged = false
   /// The kqueue's number has another set now, which those that watch it have to enter again.
   var hasMoved = false
-  /// The program does without the number of bytes that can be read (NOTE_DECLINE_DATA).
+  /// The program does not ask for the number of bytes that can be read (NOTE_DECLINE_DATA).
   var declinesData = false
   /// How many calls end without a check of the invariants.
   var callsUnchecked: UInt32 = 0
@@ -156,9 +156,9 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     told.remove(knote, knotes)
   }
 
-  /// Has some knotes of which nobody tells looked at again. Few at a time, so that no call takes long for them.
+  /// Samples some of the knotes that the system does not report. Few at a time, so that no call takes long for them.
   mutating func lookAgain() {
-    lookAtTold()
+    queueTold()
     for _ in 0..<min(unsettled.count, 8) {
       guard let knote = unsettled.popFirst(knotes) else { return }
       enqueue(knote)

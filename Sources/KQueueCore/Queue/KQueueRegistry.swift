@@ -164,7 +164,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     record.pointee.kqueue.store(own, ordering: .releasing)
   }
 
-  /// Has the kqueues that watch a kqueue's number watch what has it now. No slot's lock is held.
+  /// Re-registers a kqueue's number, which names another set now, in the kqueues that watch it. No slot's lock is held.
   func enterAgain(_ number: CInt) {
     forEachSlot { outer in
       guard outer.slot.pointee.isInUse.load(ordering: .acquiring), isWatching(number, outer.slot) else { return }

@@ -7,7 +7,7 @@ import Synchronization
 /// its lock and find that the kqueue it meant is gone. All-zero bytes are a free slot.
 public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stackable {
   var lock: kq_lock
-  /// Asks whoever holds the lock to close the kqueue: a closer may be a signal handler and never waits.
+  /// Asks the thread that holds the lock to close the kqueue: a closer may be a signal handler and never waits.
   let closing: Atomic<Bool>
   /// Threads that wake without the lock; what they write to must stay open so long.
   let wakers: Atomic<Int>
@@ -82,7 +82,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     @inline(__always) get { slot.pointee.isHeldForFork.load(ordering: .relaxed) }
   }
 
-  /// Drops the lock, and closes the kqueue where somebody asked for it meanwhile.
+  /// Drops the lock, and closes the kqueue where another thread asked for it meanwhile.
   @inline(__always)
   func unlock() {
     if isHeldForFork { return }
@@ -91,7 +91,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     if slot.pointee.closing.load(ordering: .sequentiallyConsistent) { closeIfAsked() }
   }
 
-  /// Brings the platform up to date, drops the lock, and then wakes whoever has something to get.
+  /// Brings the platform up to date, drops the lock, and then wakes a waiter where there is something to deliver.
   @inline(never)
   func flushAndUnlock() {
     if queue.pointee.hasMoved { return tellWatchersAndUnlock() }
@@ -214,10 +214,10 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
 
   @inline(never)
   private func closeIfAsked() {
-    // Whoever jumped away from here might never come back, and nobody else could use the slot.
+    // A thread that jumped away from here might never come back, and no other could use the slot.
     let shield = Shield()
     defer { shield.end() }
-    // Whoever fails to get the lock leaves the close to its holder, who looks again after dropping it.
+    // A closer that does not get the lock leaves the close to its holder, which checks again after the drop.
     while slot.pointee.closing.load(ordering: .sequentiallyConsistent), kq_lock_try(&slot.pointee.lock) {
       Backend.reach(.retiring)
       if slot.pointee.closing.exchange(false, ordering: .relaxed) { retire() }
@@ -226,7 +226,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     }
   }
 
-  /// Closes under the lock; the memory goes with the last who is inside.
+  /// Closes under the lock; the last thread that is inside frees the memory.
   @inline(never)
   private func retire() {
     guard slot.pointee.isInitialised else { return }
@@ -241,7 +241,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     freeIfLeft()
   }
 
-  /// Frees a closed kqueue that nobody is inside of any more. The lock is held.
+  /// Frees a closed kqueue that no thread is inside of any more. The lock is held.
   private func freeIfLeft() {
     guard slot.pointee.isLeftover.load(ordering: .relaxed), queue.pointee.waiters == 0,
       slot.pointee.wakers.load(ordering: .sequentiallyConsistent) == 0

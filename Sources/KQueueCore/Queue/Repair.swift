@@ -31,7 +31,7 @@ extension KQueue where Backend: ~Copyable {
     askAgain()
   }
 
-  /// Nothing that these say is to be believed.
+  /// The content of these is not to be trusted.
   private mutating func forgetLists() {
     table = KnoteTable()
     (ready, unsettled) = (ReadyList(), ReadyList(mark: .unsettled))
