@@ -72,7 +72,7 @@ static bool may_be_in_handler(void) {
     return false;
 }
 
-/* What lies there may be of any call's frame by now, and not be meant to be read. */
+/* Reads the frame's memory unchecked: after a jump other calls use it, and a sanitizer may have marked it as theirs. */
 #if defined(__has_attribute)
 #if __has_attribute(no_sanitize)
 __attribute__((no_sanitize("address")))
@@ -82,7 +82,7 @@ static bool is_in_use(const struct kq_lock *lock) {
     return kq_frame_link(lock->frame) == lock->link;
 }
 
-/* The frames of what a handler interrupted are in use: a call that finds another one's there has left them behind. */
+/* A handler finds the frame that it interrupted in use. A call that finds another frame there came after a jump out of it. */
 bool kq_lock_is_interrupted(const struct kq_lock *lock, uintptr_t frame) {
     return kq_can_interrupt(frame, lock->frame) && is_in_use(lock) && may_be_in_handler();
 }
