@@ -34,12 +34,34 @@ static void wake_one(struct kq_lock *lock) {
 }
 #endif
 
+static inline void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__ARM_ARCH_7A__)
+    __asm__ volatile("yield");
+#endif
+}
+
+enum { SPINS = 60 };
+
+/* Holders drop the lock after a system call or two, most of them sooner than a thread falls asleep and is woken. */
+static bool take_by_spinning(struct kq_lock *lock) {
+    for (int i = 0; i < SPINS; i++) {
+        if (__atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == 0 && kq_lock_try(lock))
+            return true;
+        relax();
+    }
+    return false;
+}
+
 /*
  * Whoever sleeps is counted before it looks at the lock, and whoever drops the lock looks at that count after: so one
  * of the two sees the other.
  */
 void kq_lock_await(struct kq_lock *lock) {
     int error = errno;
+    if (take_by_spinning(lock))
+        return;
     __atomic_fetch_add(&lock->sleepers, 1, __ATOMIC_SEQ_CST);
     for (;;) {
         uint32_t turn = __atomic_load_n(&lock->turns, __ATOMIC_SEQ_CST);

@@ -80,6 +80,7 @@ KQ_LOCK_INLINE bool kq_lock_take(struct kq_lock *lock) {
     if (kq_lock_is_own(lock) && !kq_lock_is_interrupted(lock, (uintptr_t)__builtin_frame_address(0)))
         return kq_lock_take_over(lock);
     kq_lock_await(lock);
+    kq_lock_note_frame(lock); /* the one that stays, not that of the call above */
     return false;
 }
 
