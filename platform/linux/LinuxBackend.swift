@@ -29,6 +29,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   var realtimeTimer = TimerDescriptor()
   var files = InotifyWatches()
   var mounts = MountTable()
+  var counters = CounterFiles()
   /// What processes do; made when first asked for.
   var families: UnsafeMutablePointer<ProcessFamilies>?
   /// Processes without descriptors of them; made when first needed.
@@ -91,6 +92,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     realtimeTimer.close()
     files.close()
     mounts.close()
+    counters.close()
     closeFamilies()
     closeLooks()
     signals.close()

@@ -62,7 +62,7 @@ public struct LinuxKnote: BitwiseCopyable {
     get { toldValue != 0 }
     set { toldValue = newValue ? 1 : 0 }
   }
-  /// A socket of which SO_RCVLOWAT was seen to be its default.
+  /// What has bytes is readable, and nothing else is to be said: it is no socket of which SO_RCVLOWAT asks for more.
   var isPlain: Bool
   /// A file whose end was told under NOTE_EOF.
   var isEndTold: Bool {

@@ -48,9 +48,7 @@ struct ProcPath: BitwiseCopyable {
     var room = InlineArray<1024, CChar>(repeating: 0)
     var span = room.mutableSpan
     return span.withUnsafeMutableBufferPointer { text in
-      let got = withCString { kq_read_small($0, text.baseAddress, text.count) }
-      guard got > 0 else { return body(nil) }
-      return body(ProcText(UnsafeRawBufferPointer(start: text.baseAddress, count: Int(got))))
+      body(ProcText(text, withCString { kq_read_small($0, text.baseAddress, text.count) }))
     }
   }
 }
@@ -62,6 +60,22 @@ struct ProcText: BitwiseCopyable {
 
   init(_ bytes: UnsafeRawBufferPointer) {
     self.bytes = bytes
+  }
+
+  /// What a call read; nil where it read nothing.
+  fileprivate init?(_ room: UnsafeMutableBufferPointer<CChar>, _ count: Int) {
+    guard count > 0 else { return nil }
+    self.init(UnsafeRawBufferPointer(start: room.baseAddress, count: count))
+  }
+
+  /// Hands the first thousand bytes of an open file to the body, or nil where it cannot be read.
+  static func readAgain<Result>(_ file: CInt, _ body: (ProcText?) -> Result) -> Result {
+    guard kq_rewind(file) == 0 else { return body(nil) }
+    var room = InlineArray<1024, CChar>(repeating: 0)
+    var span = room.mutableSpan
+    return span.withUnsafeMutableBufferPointer { text in
+      body(ProcText(text, Int(kq_read(file, text.baseAddress, text.count))))
+    }
   }
 
   /// The next byte; nil at the end.

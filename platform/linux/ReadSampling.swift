@@ -4,18 +4,26 @@ import KQueueCore
 
 /// READ on what can be polled (contract 6.1).
 extension LinuxBackend {
-  func sampleRead(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
+  mutating func sampleRead(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
     let descriptor = knote.descriptor
     switch knote.platform.kind(of: descriptor) {
     case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return sampleStream(knote, bits)
     case KQ_KIND_DATAGRAM: return sampleDatagram(knote, bits)
-    case KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH: return sampleBytes(descriptor, bits)
+    case KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH:
+      notePlain(knote)
+      return sampleBytes(descriptor, bits)
     case KQ_KIND_PIPE_WRITE: return sampleReaders(descriptor, bits)
     case KQ_KIND_TTY: return sampleTerminal(descriptor, bits)
     case KQ_KIND_EVENTFD: return sampleCounter(descriptor, bits)
     case KQ_KIND_FILE: return sampleMessages(descriptor, bits)
     default: return sampleOther(descriptor, bits)
     }
+  }
+
+  /// Notes that a report of bytes needs no closer look from now on.
+  /// - Parameter holds: whether any bytes are enough; and one look at the number tells of all that came.
+  private func notePlain(_ knote: LinuxKnoteRef, if holds: Bool = true) {
+    knote.platform.isPlain = holds && knote.fflags == 0 && !validates
   }
 
   private func sampleStream(_ knote: LinuxKnoteRef, _ reported: UInt32) -> Readiness {
@@ -52,12 +60,15 @@ extension LinuxBackend {
 
   /// Whether as many bytes wait as the knote, or else the socket, asks for.
   private func isEnough(_ available: Int, _ knote: LinuxKnoteRef) -> Bool {
+    let isPacket = knote.platform.kind(of: knote.descriptor) == KQ_KIND_PACKET_STREAM
+    if isPacket && !knote.hasLowWater {
+      notePlain(knote, if: !knote.has(EV_CLEAR))
+      return true
+    }
     let least = knote.leastToRead(
       buffer: Int(kq_socket_receive_buffer(knote.descriptor)), lowWater: Int(kq_socket_low_water(knote.descriptor)))
-    if knote.hasLowWater { return available >= least }
-    let isPacket = knote.platform.kind(of: knote.descriptor) == KQ_KIND_PACKET_STREAM
-    knote.platform.isPlain = least <= 1 && !isPacket && !validates
-    return available >= least || isPacket
+    notePlain(knote, if: least <= 1)
+    return available >= least
   }
 
   /// A listener that is shut down tells its end (C-362). TCP's then is a socket that never was connected, which only
@@ -79,6 +90,7 @@ extension LinuxBackend {
   private func sampleDatagram(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
     let descriptor = knote.descriptor
     let bytes = kq_readable_bytes(descriptor)
+    notePlain(knote, if: !knote.has(EV_CLEAR))
     let failed = hasFailed(knote, bits)
     let ended = bits.has(EPOLLRDHUP)
     guard bits.has(EPOLLIN) || failed || ended else { return .inactive }
@@ -116,18 +128,10 @@ extension LinuxBackend {
     return isReadable(descriptor) ? Readiness(data: 0) : .inactive
   }
 
-  private func sampleCounter(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
+  private mutating func sampleCounter(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
     guard bits.has(EPOLLIN) || bits.has(EPOLLERR) else { return .inactive }
-    guard let counter = counter(descriptor) else { return Readiness(data: 1) }
+    guard let counter = counters.counter(of: descriptor, staysOwn: !validates) else { return Readiness(data: 1) }
     return counter == 0 ? .inactive : Readiness(data: Int(clamping: counter))
-  }
-
-  /// What an eventfd counts, as /proc tells it; nil where it does not.
-  func counter(_ descriptor: CInt) -> UInt64? {
-    ProcPath("/proc/self/fdinfo/", descriptor).read { text in
-      guard var text, text.skip(past: "eventfd-count:") else { return nil }
-      return text.number(base: 16)
-    }
   }
 
   /// Whatever else polls: timerfd, signalfd, inotify, pidfd, another kqueue, a device.

@@ -8,7 +8,19 @@ extension LinuxBackend {
   public mutating func sample(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness {
     let bytes = plainBytes(knote, reported: reported ?? 0)
     if bytes > 0 && !isSuspicious(knote, bytes) { return Readiness(data: bytes) }
+    if knote.has(EV_ONESHOT), let bytes = plainBytesOnce(knote, reported) { return Readiness(data: bytes) }
     return sampleClosely(knote, reported)
+  }
+
+  /// A knote that goes with its first event: to find out what its descriptor is would be for nothing.
+  /// - Returns: how many bytes there are, or nil where that is not all that is to be said.
+  @inline(never)
+  private func plainBytesOnce(_ knote: LinuxKnoteRef, _ reported: UInt32?) -> Int? {
+    guard reported == EPOLLIN.rawValue, knote.isRead && knote.fflags == 0 && !validates && !knote.has(EV_CLEAR),
+      knote.platform.place.isInSet && !knote.platform.isMuted
+    else { return nil }
+    let bytes = kq_readable_bytes(knote.descriptor)
+    return bytes > 0 && kq_socket_low_water(knote.descriptor) <= 1 ? bytes : nil
   }
 
   @inline(__always)
@@ -19,20 +31,21 @@ extension LinuxBackend {
     return kq_readable_bytes(knote.descriptor)
   }
 
-  /// Sockets and pipes. An entry that is muted reports what may be nothing to deliver.
+  /// Sockets, pipes and eventfds. An entry that is muted reports what may be nothing to deliver.
   public func isPlainlyReadable(_ knote: LinuxKnoteRef, reported: UInt32) -> Bool {
     guard
       reported == EPOLLIN.rawValue && knote.isRead && knote.fflags == 0 && !validates
         && !knote.platform.isMuted && knote.platform.place.isInSet
     else { return false }
     switch knote.platform.kind(of: knote.descriptor) {
-    case KQ_KIND_STREAM, KQ_KIND_DATAGRAM, KQ_KIND_PIPE_READ: return true
+    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM, KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH, KQ_KIND_EVENTFD:
+      return true
     default: return false
     }
   }
 
   @inline(never)
-  private func sampleClosely(_ knote: LinuxKnoteRef, _ reported: UInt32?) -> Readiness {
+  private mutating func sampleClosely(_ knote: LinuxKnoteRef, _ reported: UInt32?) -> Readiness {
     if validates && knote.platform.place != .always && !isSameFile(knote) { return .gone }
     switch knote.platform.place {
     case .file, .always:
@@ -46,9 +59,7 @@ extension LinuxBackend {
     var readiness = sampleCondition(knote, bits)
     if knote.has(EV_CLEAR) { readiness = news(knote, readiness) }
     // Later events of such a knote are told without the checks below, see `plainBytes`; so is this one.
-    if readiness.isActive && knote.platform.isPlain && isPlainlyReadable(knote, reported: reported ?? 0) {
-      return readiness
-    }
+    if readiness.isActive && isPlainlyReadable(knote, reported: reported ?? 0) { return readiness }
     // A close by a raw system call, which nobody sees, leaves a report of the file that was there, or a condition of the
     // one that is there now (C-119, C-123, C-126).
     if !isSameFile(knote) { return .gone }
@@ -56,7 +67,7 @@ extension LinuxBackend {
     return isReportedAnew ? readiness.thenReportedAnew : readiness
   }
 
-  private func sampleCondition(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
+  private mutating func sampleCondition(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
     switch knote.kind {
     case .write: sampleWrite(knote, bits)
     case .except: sampleUrgent(knote, bits)

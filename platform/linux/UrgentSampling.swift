@@ -14,7 +14,7 @@ extension LinuxBackend {
     return .urgent(bits.has(EPOLLPRI), hasEnded: ended)
   }
 
-  func sampleReadOrUrgent(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
+  mutating func sampleReadOrUrgent(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
     let readiness = sampleRead(knote, bits)
     return bits.has(EPOLLPRI) ? readiness.withUrgent(Int(max(kq_readable_bytes(knote.descriptor), 0))) : readiness
   }

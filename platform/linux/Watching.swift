@@ -45,7 +45,8 @@ extension LinuxBackend {
     if knote.kind == .fs { return mounts.update(in: main) }
     if knote.kind == .proc { return try updateProcess(knote, knotes) }
     if knote.kind == .signal { return try updateSignal(knote, knotes) }
-    knote.platform.isPlain = false
+    // What the socket asks for was seen; a knote that waits for its next turn (EV_DISPATCH) need not ask again.
+    if knote.fflags != 0 || !knote.platform.place.isInSet { knote.platform.isPlain = false }
     knote.platform.toldEnd = .none
     if knote.platform.place.isInSet { knote.platform.forgetTold() }
     if knote.platform.place == .none { return try refuseGone(knote.descriptor) }

@@ -4,7 +4,7 @@ import KQueueCore
 
 /// WRITE on what can be polled (contract 6.2).
 extension LinuxBackend {
-  func sampleWrite(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
+  mutating func sampleWrite(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
     let descriptor = knote.descriptor
     switch knote.platform.kind(of: descriptor) {
     case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return sampleStreamRoom(knote, bits)
@@ -95,9 +95,9 @@ extension LinuxBackend {
     return bits.has(EPOLLOUT) ? Readiness(data: room) : .inactive
   }
 
-  private func sampleCounterRoom(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
+  private mutating func sampleCounterRoom(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
     guard bits.has(EPOLLOUT) else { return .inactive }
-    guard let counter = counter(descriptor) else { return Readiness(data: 1) }
+    guard let counter = counters.counter(of: descriptor, staysOwn: !validates) else { return Readiness(data: 1) }
     return Readiness(data: Int(clamping: UInt64.max - 1 - min(counter, UInt64.max - 1)))
   }
 }
