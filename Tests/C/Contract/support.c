@@ -115,21 +115,23 @@ bool delete_knote(int kq, uintptr_t ident, int filter) {
     return code == 0;
 }
 
-/* When this thread last got an event. */
-static _Thread_local double delivered_at;
+/* When this thread asked for the last event that it got. */
+static _Thread_local double asked_at;
 
 int collect(int kq, struct kevent *events, int count, long milliseconds) {
     struct timespec timeout = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000};
+    double before = now_ms();
     int got = kevent(kq, NULL, 0, events, count, &timeout);
     REQUIRE(got >= 0);
     if (got > 0)
-        delivered_at = now_ms();
+        asked_at = before;
     return got;
 }
 
 /*
  * Whether an event may be one that is told a second time: what looks as it was told under EV_CLEAR is told again after
- * a second where the system does not show that nobody took it, and a busy machine may make a second of any time.
+ * a second where the system does not show that nobody took it, and a busy machine may make a second of any time.  The
+ * library counts from when it told, which is after the call began and may be long before it returned.
  */
 static bool may_be_told_again(const struct kevent *event, double before) {
     enum { PATIENCE = 1000, DELAY = 300 };
@@ -145,7 +147,7 @@ struct kevent next_event(int kq) {
 
 void require_silent(int kq) {
     struct kevent event;
-    double before = delivered_at;
+    double before = asked_at;
     if (collect(kq, &event, 1, 100) != 0 && !may_be_told_again(&event, before))
         contract_fail(__FILE__, __LINE__, "unexpected event: ident %ju filter %d flags 0x%x fflags 0x%x data %jd",
                       (uintmax_t)event.ident, event.filter, event.flags, event.fflags, (intmax_t)event.data);
