@@ -21,7 +21,7 @@ struct active {
 };
 
 static int next_turn(struct active *a) {
-    a->turn = (a->turn + STRIDE) % SOCKETS;
+    a->turn = (a->turn + STRIDE) % a->set.count;
     BENCH_REQUIRE(write(a->set.other[a->turn], "x", 1) == 1);
     return a->set.watched[a->turn];
 }
@@ -48,21 +48,24 @@ static void once_epoll(void *argument) {
     BENCH_REQUIRE(read(events[0].data.fd, &byte, 1) == 1);
 }
 
-double active_kqueue(void) {
+static double measure(int count, int (*watch)(const struct socket_set *), void (*once)(void *)) {
     struct active a = {.turn = 0};
-    sockets_open(&a.set, SOCKETS, false);
-    a.queue = sockets_kqueue(&a.set);
-    return bench_measure(once_kqueue, &a);
+    sockets_open(&a.set, count, false);
+    a.queue = watch(&a.set);
+    return bench_measure(once, &a);
 }
 
-static double active_epoll(void) {
-    struct active a = {.turn = 0};
-    sockets_open(&a.set, SOCKETS, false);
-    a.queue = sockets_epoll(&a.set);
-    return bench_measure(once_epoll, &a);
-}
+double active_kqueue(void) { return measure(SOCKETS, sockets_kqueue, once_kqueue); }
+static double active_epoll(void) { return measure(SOCKETS, sockets_epoll, once_epoll); }
+static double active_kqueue_of(void) { return measure(bench_size(), sockets_kqueue, once_kqueue); }
+static double active_epoll_of(void) { return measure(bench_size(), sockets_epoll, once_epoll); }
 
 const struct bench active_benches[] = {
     {"active-1-of-1000", "1 active of 1,000", "ns", active_kqueue, active_epoll, 1.1},
+    {0},
+};
+
+const struct bench_curve active_curves[] = {
+    {"active", "1 active of so many sockets", "ns", active_kqueue_of, active_epoll_of, {10, 100, 1000, 9900}},
     {0},
 };

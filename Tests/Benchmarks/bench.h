@@ -23,10 +23,25 @@ struct bench {
     double target;       /* the most that ratio, or value where no epoll, may be; 0 is none */
 };
 
+enum { SIZES = 8 };
+
+/* How the cost grows with a size, which a side asks bench_size() for. */
+struct bench_curve {
+    const char *name;
+    const char *title;
+    const char *unit;
+    bench_side *kqueue;
+    bench_side *epoll;
+    int sizes[SIZES + 1]; /* ended by a 0 */
+};
+
 /* The tables of the other files, each ended by an entry of NULLs. */
 extern const struct bench harvest_benches[], active_benches[], register_benches[], user_benches[],
     pingpong_benches[], timer_benches[], thread_benches[], memory_benches[], vnode_benches[], proc_benches[],
-    life_benches[], latch_benches[], poll_benches[];
+    life_benches[], latch_benches[], kind_benches[], poll_benches[];
+
+extern const struct bench_curve active_curves[], harvest_curves[], register_curves[], user_curves[], timer_curves[],
+    thread_curves[], vnode_curves[], proc_curves[], queue_curves[];
 
 /* kqueue sides that the rows against poll have as well. */
 bench_side harvest_few_kqueue, active_kqueue;
@@ -45,6 +60,9 @@ struct bench_result {
 void bench_run(const struct bench *b, int pairs, bool quick, struct bench_result *result);
 double bench_median(double *values, size_t count); /* sorts them */
 
+/* curves.c: measures the curves named, or all; false where there is none of those names. */
+bool bench_curves(char *const *names, int count, int pairs, bool quick);
+
 /* For sides: a remark for the table's last column, and the end of a side that cannot go on. */
 void bench_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -52,6 +70,9 @@ _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf,
     ((condition) ? (void)0 : bench_fail("%s:%d: %s", __FILE__, __LINE__, #condition))
 /* -q: a tenth of the time, for a look at whether it works. */
 bool bench_quick(void);
+/* The size at which a curve is measured. */
+int bench_size(void);
+void bench_set_size(int size);
 
 /* ---- measure.c ---- */
 

@@ -94,8 +94,16 @@ static double few_epoll(void) { return epoll_side(FEW); }
 static double many_kqueue(void) { return kqueue_side(MANY); }
 static double many_epoll(void) { return epoll_side(MANY); }
 
+static double kqueue_of(void) { return kqueue_side(bench_size()); }
+static double epoll_of(void) { return epoll_side(bench_size()); }
+
 const struct bench harvest_benches[] = {
     {"harvest-100", "100 ready sockets, each", "ns", harvest_few_kqueue, few_epoll, 1.05},
     {"harvest-5000", "5,000 ready sockets, each", "ns", many_kqueue, many_epoll, 1.05},
+    {0},
+};
+
+const struct bench_curve harvest_curves[] = {
+    {"harvest", "So many ready sockets in a call, each", "ns", kqueue_of, epoll_of, {1, 10, 100, 1000, 9900}},
     {0},
 };

@@ -3,7 +3,8 @@
  * poll by hand where the library is the one for any system with POSIX.1-2008.
  *
  *   bench [-q] [-n PAIRS] [NAME ...]    these, or all
- *   bench -l                            their names
+ *   bench -c [-q] [-n PAIRS] [NAME ...] how costs grow: the curves named, or all
+ *   bench -l                            the names of those that are no curves
  *
  * The times are medians, the ratio is the median of the ratios of single pairs
  * of runs.  Below 1 kqueue is the faster one.  Exit status 1 where one could not
@@ -29,7 +30,7 @@ static const struct bench *const tables[] = {
     harvest_benches,  active_benches, register_benches, user_benches,
     pingpong_benches, timer_benches,  thread_benches,   memory_benches,
     vnode_benches,    proc_benches,   life_benches,     latch_benches,
-    poll_benches,
+    kind_benches,     poll_benches,
 };
 
 /* Whether the library looks at files from time to time, as the one of POSIX does. */
@@ -111,25 +112,37 @@ static void raise_descriptor_limit(void) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int main(int argc, char **argv) {
-    bool quick = false;
-    int pairs = 0, option;
-    while ((option = getopt(argc, argv, "ln:q")) != -1) {
-        if (option == 'l') {
-            list();
-            return 0;
-        }
-        if (option == 'q')
-            quick = true;
+struct options {
+    bool list, curves, quick;
+    int pairs;
+};
+
+static bool parse(int argc, char **argv, struct options *options) {
+    for (int option; (option = getopt(argc, argv, "cln:q")) != -1;) {
+        options->list |= option == 'l';
+        options->curves |= option == 'c';
+        options->quick |= option == 'q';
         if (option == 'n')
-            pairs = atoi(optarg);
-        if (option == '?' || (option == 'n' && (pairs < 1 || pairs > PAIRS_MOST))) {
-            fprintf(stderr, "usage: bench [-l] [-q] [-n PAIRS] [NAME ...]\n");
-            return 2;
-        }
+            options->pairs = atoi(optarg);
+        if (option == '?' || (option == 'n' && (options->pairs < 1 || options->pairs > PAIRS_MOST)))
+            return false;
     }
-    if (pairs == 0)
-        pairs = quick ? PAIRS_QUICK : PAIRS_DEFAULT;
+    if (options->pairs == 0)
+        options->pairs = options->quick ? PAIRS_QUICK : PAIRS_DEFAULT;
+    return true;
+}
+
+int main(int argc, char **argv) {
+    struct options options = {0};
+    if (!parse(argc, argv, &options)) {
+        fprintf(stderr, "usage: bench [-c] [-l] [-q] [-n PAIRS] [NAME ...]\n");
+        return 2;
+    }
+    if (options.list) {
+        list();
+        return 0;
+    }
     raise_descriptor_limit();
-    return run(argv + optind, argc - optind, pairs, quick) ? 0 : 1;
+    bool (*measure)(char *const *, int, int, bool) = options.curves ? bench_curves : run;
+    return measure(argv + optind, argc - optind, options.pairs, options.quick) ? 0 : 1;
 }

@@ -27,8 +27,11 @@ struct report {
 static struct report report;
 static int report_to = -1;
 static bool quick_run;
+static int size_now;
 
 bool bench_quick(void) { return quick_run; }
+int bench_size(void) { return size_now; }
+void bench_set_size(int size) { size_now = size; }
 
 static void set_note(const char *format, va_list arguments) {
     vsnprintf(report.note, sizeof report.note, format, arguments);

@@ -19,16 +19,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FEW = 100, MANY = 2000, MOST = MANY };
+enum { FEW = 100, MANY = 2000 };
 
 struct files {
     int count;
-    int fds[MOST];
-    int queue;                /* a kqueue, or an epoll set */
+    int *fds;
+    int queue;     /* a kqueue, or an epoll set */
     int inotify;
-    int watched[2 * MOST];    /* descriptors by watch ... */
-    off_t sizes[2 * MOST];    /* ... and what they were like */
-    struct kevent events[MOST];
+    int *watched;  /* descriptors by watch, whose numbers begin at 1 ... */
+    off_t *sizes;  /* ... and what they were like */
+    struct kevent *events;
 };
 
 static struct files *open_files(int count) {
@@ -36,6 +36,11 @@ static struct files *open_files(int count) {
     struct files *files = calloc(1, sizeof *files);
     BENCH_REQUIRE(files != NULL && mkdtemp(directory) != NULL);
     files->count = count;
+    files->fds = calloc((size_t)count, sizeof *files->fds);
+    files->watched = calloc((size_t)count + 1, sizeof *files->watched);
+    files->sizes = calloc((size_t)count + 1, sizeof *files->sizes);
+    files->events = calloc((size_t)count, sizeof *files->events);
+    BENCH_REQUIRE(files->fds != NULL && files->watched != NULL && files->sizes != NULL && files->events != NULL);
     for (int i = 0; i < count; i++) {
         snprintf(name, sizeof name, "%s/%d", directory, i);
         files->fds[i] = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -55,7 +60,7 @@ static void round_kqueue(void *argument) {
     struct files *files = argument;
     write_all(files);
     for (int got = 0; got < files->count;) {
-        int more = kevent(files->queue, NULL, 0, files->events, MOST, NULL);
+        int more = kevent(files->queue, NULL, 0, files->events, files->count, NULL);
         BENCH_REQUIRE(more > 0);
         for (int i = 0; i < more; i++)
             BENCH_REQUIRE(files->events[i].fflags == NOTE_WRITE);
@@ -112,7 +117,7 @@ static double measure_inotify(int count) {
         char path[32];
         snprintf(path, sizeof path, "/proc/self/fd/%d", files->fds[i]);
         int watch = inotify_add_watch(files->inotify, path, IN_MODIFY);
-        BENCH_REQUIRE(watch > 0 && watch < 2 * MOST);
+        BENCH_REQUIRE(watch > 0 && watch <= count);
         files->watched[watch] = files->fds[i];
         files->sizes[watch] = 10;
     }
@@ -124,8 +129,16 @@ static double few_inotify(void) { return measure_inotify(FEW); }
 static double many_kqueue(void) { return measure_kqueue(MANY); }
 static double many_inotify(void) { return measure_inotify(MANY); }
 
+static double kqueue_of(void) { return measure_kqueue(bench_size()); }
+static double inotify_of(void) { return measure_inotify(bench_size()); }
+
 const struct bench vnode_benches[] = {
     {"vnode", "VNODE, each of 100 files written", "ns", few_kqueue, few_inotify, 1.15},
     {"vnode-2000", "VNODE, each of 2,000 files written", "ns", many_kqueue, many_inotify, 1.15},
+    {0},
+};
+
+const struct bench_curve vnode_curves[] = {
+    {"vnode", "So many files written, each", "ns", kqueue_of, inotify_of, {10, 100, 1000, 10000, 19800}},
     {0},
 };

@@ -1,0 +1,138 @@
+/*
+ * One event of each kind of descriptor: written, told, read.  By hand as programs
+ * write it: nobody asks how much there is.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#define _GNU_SOURCE
+#include "bench.h"
+
+#include <sys/event.h>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct ends {
+    int read, written;
+    int queue;
+    size_t size;      /* of what is written */
+    unsigned how;     /* EV_CLEAR, EV_ONESHOT, EPOLLET or EPOLLONESHOT */
+};
+
+static struct ends open_eventfd(void) {
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return (struct ends){.read = fd, .written = fd, .size = sizeof(uint64_t)};
+}
+
+static struct ends open_pipe(void) {
+    int ends[2];
+    BENCH_REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    return (struct ends){.read = ends[0], .written = ends[1], .size = 1};
+}
+
+static struct ends open_local(int type) {
+    int ends[2];
+    BENCH_REQUIRE(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) == 0);
+    return (struct ends){.read = ends[0], .written = ends[1], .size = 1};
+}
+
+static struct ends open_stream(void) { return open_local(SOCK_STREAM); }
+static struct ends open_datagram(void) { return open_local(SOCK_DGRAM); }
+
+static struct ends open_udp(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    struct ends ends = {.read = socket(AF_INET, SOCK_DGRAM, 0), .written = socket(AF_INET, SOCK_DGRAM, 0), .size = 1};
+    BENCH_REQUIRE(bind(ends.read, (struct sockaddr *)&address, size) == 0);
+    BENCH_REQUIRE(getsockname(ends.read, (struct sockaddr *)&address, &size) == 0);
+    BENCH_REQUIRE(connect(ends.written, (struct sockaddr *)&address, size) == 0);
+    return ends;
+}
+
+static void put(const struct ends *ends) {
+    uint64_t one = 1;
+    BENCH_REQUIRE(write(ends->written, &one, ends->size) == (ssize_t)ends->size);
+}
+
+static void take(const struct ends *ends) {
+    uint64_t room;
+    BENCH_REQUIRE(read(ends->read, &room, sizeof room) == (ssize_t)ends->size);
+}
+
+static void add_to_kqueue(const struct ends *ends) {
+    struct kevent change;
+    EV_SET(&change, ends->read, EVFILT_READ, EV_ADD | ends->how, 0, 0, NULL);
+    BENCH_REQUIRE(kevent(ends->queue, &change, 1, NULL, 0, NULL) == 0);
+}
+
+static void round_kqueue(void *argument) {
+    const struct ends *ends = argument;
+    struct kevent event;
+    put(ends);
+    BENCH_REQUIRE(kevent(ends->queue, NULL, 0, &event, 1, NULL) == 1);
+    take(ends);
+    if (ends->how & EV_ONESHOT)
+        add_to_kqueue(ends);
+}
+
+static void enter_in_epoll(const struct ends *ends, int how) {
+    struct epoll_event wanted = {.events = EPOLLIN | ends->how};
+    BENCH_REQUIRE(epoll_ctl(ends->queue, how, ends->read, &wanted) == 0);
+}
+
+static void round_epoll(void *argument) {
+    const struct ends *ends = argument;
+    struct epoll_event event;
+    put(ends);
+    BENCH_REQUIRE(epoll_wait(ends->queue, &event, 1, -1) == 1);
+    take(ends);
+    if (ends->how & EPOLLONESHOT)
+        enter_in_epoll(ends, EPOLL_CTL_MOD);
+}
+
+static double time_kqueue(struct ends ends, unsigned how) {
+    ends.queue = kqueue();
+    ends.how = how;
+    add_to_kqueue(&ends);
+    return bench_measure(round_kqueue, &ends);
+}
+
+static double time_epoll(struct ends ends, unsigned how) {
+    ends.queue = epoll_create1(EPOLL_CLOEXEC);
+    ends.how = how;
+    enter_in_epoll(&ends, EPOLL_CTL_ADD);
+    return bench_measure(round_epoll, &ends);
+}
+
+#define SIDES(name, open, flag, bit) \
+    static double name##_kqueue(void) { return time_kqueue(open(), flag); } \
+    static double name##_epoll(void) { return time_epoll(open(), bit); }
+
+SIDES(stream, open_stream, 0, 0)
+SIDES(stream_clear, open_stream, EV_CLEAR, EPOLLET)
+SIDES(stream_once, open_stream, EV_ONESHOT, EPOLLONESHOT)
+SIDES(datagram, open_datagram, 0, 0)
+SIDES(udp, open_udp, 0, 0)
+SIDES(udp_clear, open_udp, EV_CLEAR, EPOLLET)
+SIDES(pipe, open_pipe, 0, 0)
+SIDES(pipe_clear, open_pipe, EV_CLEAR, EPOLLET)
+SIDES(counter, open_eventfd, 0, 0)
+
+const struct bench kind_benches[] = {
+    {"kind-stream", "1 byte by a local stream", "ns", stream_kqueue, stream_epoll, 0},
+    {"kind-stream-clear", "1 byte, local stream, EV_CLEAR", "ns", stream_clear_kqueue, stream_clear_epoll, 0},
+    {"kind-stream-once", "1 byte, local stream, EV_ONESHOT", "ns", stream_once_kqueue, stream_once_epoll, 0},
+    {"kind-datagram", "1 local datagram", "ns", datagram_kqueue, datagram_epoll, 0},
+    {"kind-udp", "1 datagram by UDP", "ns", udp_kqueue, udp_epoll, 0},
+    {"kind-udp-clear", "1 datagram by UDP, EV_CLEAR", "ns", udp_clear_kqueue, udp_clear_epoll, 0},
+    {"kind-pipe", "1 byte by a pipe", "ns", pipe_kqueue, pipe_epoll, 0},
+    {"kind-pipe-clear", "1 byte by a pipe, EV_CLEAR", "ns", pipe_clear_kqueue, pipe_clear_epoll, 0},
+    {"kind-eventfd", "1 count of an eventfd", "ns", counter_kqueue, counter_epoll, 0},
+    {0},
+};
