@@ -55,7 +55,7 @@ import Testing
   }
 
   /// The cases mostly wait, so there may be more of them than processors.
-  private static let turns = Turns(4)
+  private static let turns = Turns(8)
 
   private static func run(
     _ subject: Subject, _ arguments: [String], _ environment: [String: String] = [:]
