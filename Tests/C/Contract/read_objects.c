@@ -587,6 +587,44 @@ static void eventfd_with_clear_fires_at_each_write(void) {
     }
 }
 
+/* What is known of a number is of the file that has it, however often it was asked for before. */
+static void eventfd_that_has_anothers_number(void) {
+    need_proc("what an eventfd, a signalfd or an inotify holds is told there alone");
+    posix_lacks("there are no eventfds");
+    int kq = new_kqueue(), fd = eventfd(0, EFD_CLOEXEC), before = open_descriptors();
+    for (uint64_t count = 1; count < 20; count++) {
+        add_read(kq, fd, 0);
+        put_count(fd, count);
+        for (int i = 0; i < 3; i++)
+            EXPECT(kq, fd, EV_ADD, 0, count);
+        int next = eventfd(0, EFD_CLOEXEC);
+        REQUIRE(dup2(next, fd) == fd && close(next) == 0);
+    }
+    REQUIRE(open_descriptors() <= before + 2); /* what a kqueue needs for waiting, and for the counter */
+    REQUIRE(close(fd) == 0);
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    add_read(kq, ends[0], 0);
+    REQUIRE(write(ends[1], "12", 2) == 2);
+    EXPECT(kq, ends[0], EV_ADD, 0, 2);
+}
+
+static void many_eventfds_in_turn(void) {
+    enum { COUNT = 30 };
+    need_proc("what an eventfd, a signalfd or an inotify holds is told there alone");
+    posix_lacks("there are no eventfds");
+    int kq = new_kqueue(), fds[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        fds[i] = eventfd(0, EFD_CLOEXEC);
+        add_read(kq, fds[i], EV_CLEAR);
+    }
+    for (uint64_t round = 1; round < 6; round++)
+        for (int i = 0; i < COUNT; i++) {
+            put_count(fds[i], i + 1);
+            EXPECT(kq, fds[i], EV_ADD | EV_CLEAR, 0, round * (i + 1));
+        }
+}
+
 static void timerfd_is_readable_as_poll_says(void) {
     int kq = new_kqueue(), fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     struct itimerspec soon = {.it_value.tv_nsec = 50000000};
@@ -760,6 +798,8 @@ const struct contract_case read_object_cases[] = {
     {"C-179", "a pty slave has EOF after the master", slave_has_eof_after_the_master, 0},
     {"C-180", "an eventfd says its counter", eventfd_says_its_counter, 0},
     {"C-180", "an eventfd with EV_CLEAR fires at each write", eventfd_with_clear_fires_at_each_write, 0},
+    {"C-180", "an eventfd that has another's number", eventfd_that_has_anothers_number, 0},
+    {"C-180", "many eventfds in turn", many_eventfds_in_turn, 0},
     {"C-181", "timerfd", timerfd_is_readable_as_poll_says, 0},
     {"C-181", "signalfd", signalfd_is_readable_as_poll_says, 0},
     {"C-181", "inotify", inotify_says_its_bytes, 0},

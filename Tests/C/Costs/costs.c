@@ -89,6 +89,18 @@ static void edge(long rounds) {
     }
 }
 
+/* A wake-up by a pipe, as a thread waits for it. */
+static void pipes(long rounds) {
+    int kq = kqueue(), ends[2];
+    require(pipe(ends) == 0, "pipe");
+    change(kq, (uintptr_t)ends[0], EVFILT_READ, EV_ADD, 0, 0);
+    for (long i = 0; i < rounds; i++) {
+        put(ends[1]);
+        require(kevent(kq, NULL, 0, events, 1, NULL) == 1, "a wait");
+        take(ends[0]);
+    }
+}
+
 static void user(long rounds) {
     int kq = kqueue();
     change(kq, 1, EVFILT_USER, EV_ADD | EV_CLEAR, 0, 0);
@@ -187,7 +199,7 @@ static const struct {
 } cases[] = {
     {"ready", ready},   {"declined", declined},         {"edge", edge},       {"user", user},
     {"timer", timer},   {"registration", registration}, {"closing", closing}, {"bystander", bystander},
-    {"creation", creation}, {"signals", signals},       {"files", files},     {"latch", latch},
+    {"creation", creation}, {"pipes", pipes}, {"signals", signals},       {"files", files},     {"latch", latch},
 };
 
 int main(int count, char **arguments) {
