@@ -884,7 +884,7 @@ static void next_of_the_number_is_not_heard(void) {
         _exit(127);
     }
     take(pair[0], 1);
-    EXPECT_EXIT(kq, child.pid, 5 << 8);
+    EXPECT_EXIT_OF_REAPED(kq, child.pid, told_status(5 << 8));
     require_silent(kq);
     REQUIRE_EQ(kill(next, SIGKILL), 0);
     REQUIRE_EQ(reaped(next), next);

@@ -63,7 +63,7 @@ struct crowd {
 
 /* Each kqueue is on each child. */
 static void gather_crowd(struct crowd *crowd) {
-    need_descriptors(QUEUES * 8);
+    need_descriptors(QUEUES * (CHILDREN + 8));
     for (int child = 0; child < CHILDREN; child++)
         REQUIRE((crowd->children[child] = fork_waiting()) > 0);
     for (int queue = 0; queue < QUEUES; queue++) {
