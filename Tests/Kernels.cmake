@@ -25,6 +25,7 @@ add_contract_kernel(container container GROUPS C-25 C-265 C-356)
 add_contract_kernel(no-proc noproc GROUPS C-127 C-17 C-25)
 add_contract_kernel(no-proc.without.close_range noproc ${consumer}/kernels without close_range GROUPS C-127)
 add_contract_kernel(no-inotify without inotify_init1=1 GROUPS C-17 C-363)
+add_contract_kernel(no-inotify.eacces without inotify_init1=13 GROUPS C-17 C-220)
 
 # Where little is allowed, and where nobody is but root. scripts/test-kernels has more of it, on kernels that are booted.
 add_contract_kernel(memory-64M memory GROUPS C-093 C-097 C-33)

@@ -6,6 +6,7 @@
 #ifdef __linux__
 #define _GNU_SOURCE
 #include "include/kqueue_shims_linux.h"
+#include "kernel_calls.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,13 +34,8 @@ int kq_timerfd(clockid_t clock) {
     return kq_adopt(timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK));
 }
 
-/* A facility that is not there, or that a filter denies, is not available (contract 1.2). */
-static int as_unavailable(int result) {
-    return result == -ENOSYS || result == -EPERM ? -ENOTSUP : result;
-}
-
 int kq_inotify(void) {
-    return as_unavailable(kq_adopt(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)));
+    return kq_unless_denied(kq_adopt(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)));
 }
 
 int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token) {
@@ -79,9 +75,16 @@ static int watch(int inotify, int descriptor, const char *suffix, uint32_t mask)
     return got;
 }
 
+/* A file that may not be read is EACCES as well, but a descriptor that is none is EBADF, unless a filter answers for it. */
+static bool is_own_refusal(int result) {
+    return result == -EACCES && !(inotify_add_watch(-1, "", IN_ATTRIB) == -1 && errno == EACCES);
+}
+
 int kq_inotify_watch(int inotify, int descriptor, uint32_t mask) {
     int got = watch(inotify, descriptor, "", mask);
-    return got == -ENOENT || got == -ENOTDIR ? -ENOTSUP : as_unavailable(got);
+    if (got == -ENOENT || got == -ENOTDIR)
+        return -ENOTSUP;
+    return is_own_refusal(got) ? got : kq_unless_denied(got);
 }
 
 int kq_inotify_watch_new(int inotify, int descriptor) {

@@ -6,6 +6,7 @@
 #ifdef __linux__
 #define _GNU_SOURCE
 #include "include/kqueue_shims_linux.h"
+#include "kernel_calls.h"
 #include "signals.h"
 
 #include <stdio.h>
@@ -165,8 +166,8 @@ int kq_signalfd(int descriptor, struct kq_signal_numbers numbers) {
         if ((number < 64 ? numbers.low >> number : numbers.high >> (number - 64)) & 1)
             sigaddset(&mask, number);
     int result = signalfd(descriptor, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (result < 0) /* a facility that a filter denies is not available */
-        return errno == EPERM || errno == ENOSYS ? -ENOTSUP : -errno;
+    if (result < 0)
+        return kq_unless_denied(-errno);
     return descriptor < 0 ? kq_adopt(result) : result;
 }
 #endif

@@ -28,7 +28,7 @@ enum {
     OF_A_FILE = 32,  /* it does not fail of what has no place in a file system: sockets, pipes, eventfds */
     LEAVES = 64,   /* what cannot be told to be the library's is left open, where closes go unseen */
     REPEATS = 16,  /* what is known less well is told once more */
-    DENIED = 4,    /* filters are known to deny it: EPERM and ENOSYS from the start on */
+    DENIED = 4,    /* filters are known to deny it: EPERM, EACCES and ENOSYS from the start on */
 };
 
 struct call {

@@ -93,8 +93,8 @@ static void run_errors(int call, int use) {
 }
 
 static void run_denials(int call) {
-    static const int denials[] = {EPERM, ENOSYS};
-    for (int i = 0; i < 2; i++) {
+    static const int denials[] = {EPERM, EACCES, ENOSYS};
+    for (int i = 0; i < (int)(sizeof denials / sizeof denials[0]); i++) {
         fault = (struct fault){call, 0, denials[i]};
         run_once();
     }
