@@ -7,7 +7,6 @@
 #include "signals.h"
 
 #include <setjmp.h>
-#include <sys/time.h>
 
 /* A kqueue of which a byte that comes wakes the library and brings nothing. */
 struct noisy {
@@ -145,17 +144,37 @@ static void right_behind_a_wake_up(void) {
     interrupt_each(&waits, &noisy);
 }
 
+/* A signal so many microseconds after a wait began, or as soon as that is seen to sleep. */
+struct late {
+    pthread_t waiter;
+    pid_t tid;
+    double begun;
+    long after;
+};
+
+static void *interrupt_late(void *argument) {
+    const struct late *late = argument;
+    await_sleep(late->tid);
+    double left = late->begun * 1000 + (double)late->after - now_ms() * 1000;
+    if (left > 0)
+        usleep((useconds_t)left);
+    REQUIRE_EQ(pthread_kill(late->waiter, SIGALRM), 0);
+    return NULL;
+}
+
 /* Where the wait is cut into pieces of 50 ms, the second ends about then. */
 static void in_a_long_wait(void) {
-    struct itimerval soon = {.it_value = {.tv_usec = 0}};
+    struct late late = {.waiter = pthread_self(), .tid = thread_number()};
     struct noisy noisy;
     struct kevent event;
     make_noisy(&noisy);
     install(SIGALRM, note_run, 0);
     for (int i = 0; i < 40; i++) {
-        soon.it_value.tv_usec = 99000 + i * 50;
-        REQUIRE_EQ(setitimer(ITIMER_REAL, &soon, NULL), 0);
-        REQUIRE_ERRNO(kevent(noisy.kq, NULL, 0, &event, 1, &(struct timespec){.tv_sec = 2}), EINTR);
+        late.begun = now_ms();
+        late.after = 99000 + i * 50;
+        pthread_t thread = start_thread(interrupt_late, &late);
+        REQUIRE_ERRNO(kevent(noisy.kq, NULL, 0, &event, 1, &(struct timespec){.tv_sec = 10}), EINTR);
+        join_thread(thread);
     }
     REQUIRE_EQ(runs, 40);
 }

@@ -46,9 +46,9 @@ static bool leaves(void (*call)(int), int kq, long instructions) {
 }
 
 static long instructions_of(void (*call)(int), int kq) {
-    enum { MANY = 40000 };
+    enum { MANY = 400000 };
     if (leaves(call, kq, MANY))
-        contract_skip("the ordinary build's calls have too many instructions, and locks of its runtime's");
+        contract_skip("calls that were built without optimisation have too many instructions");
     return MANY - left;
 }
 
@@ -236,6 +236,9 @@ static void block_a_handler(void) {
 }
 
 static void set_up(void) {
+#ifdef CONTRACT_WITH_SOURCES_HEADER
+    contract_skip("calls of the ordinary Swift build take locks of its runtime's, which a jump leaves held");
+#endif
     struct sigaction action = {.sa_sigaction = trap, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     REQUIRE_EQ(sigaction(SIGTRAP, &action, NULL), 0);
