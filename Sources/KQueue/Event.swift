@@ -1,46 +1,50 @@
 extension KernelQueue {
   /// What happened to one registration since it was told last.
   public struct Event: @unchecked Sendable {
-    let entry: Kevent
+    @usableFromInline let entry: Kevent
 
+    @inlinable
     init(_ entry: Kevent) {
       self.entry = entry
     }
 
     /// What the registration is known by.
     public var key: Key {
-      Key(entry.filter, entry.ident)
+      Key(entry.kind, entry.number)
     }
 
     /// The number that the registration was given as its tag.
+    @inlinable
     public var tag: UInt {
-      UInt(bitPattern: entry.udata)
+      entry.tag
     }
 
     /// Of ``Source/read(_:)`` how many bytes can be read (of a listening socket, how many connections can be
     /// accepted), of ``Source/write(_:)`` how much room there is, of ``Source/empty(_:)`` how much is left.
     /// Of the others whatever the number is that belongs to the event, `data` in C.
+    @inlinable
     public var bytes: Int {
-      Int(entry.data)
+      entry.value
     }
 
     /// Whether nothing more will come than ``bytes`` (or, for writing, nobody takes anything), or the process has
     /// ended (EV_EOF).
+    @inlinable
     public var isEndOfFile: Bool {
-      entry.flags & Flag.endOfFile != 0
+      entry.results & Flag.endOfFile != 0
     }
 
     /// Whether this is no event, but a change that failed; ``error`` says why (EV_ERROR).
     public var isFailedChange: Bool {
-      entry.flags & Flag.error != 0 && entry.data != 0
+      entry.results & Flag.error != 0 && entry.value != 0
     }
 
     /// Why a change failed, or what broke a socket's connection.
     public var error: Errno? {
-      if isFailedChange { return Errno(rawValue: CInt(truncatingIfNeeded: entry.data)) }
-      guard isEndOfFile && entry.fflags != 0 else { return nil }
-      return switch entry.filter {
-      case Filter.read, Filter.write, Filter.empty: Errno(rawValue: CInt(truncatingIfNeeded: entry.fflags))
+      if isFailedChange { return Errno(rawValue: CInt(truncatingIfNeeded: entry.value)) }
+      guard isEndOfFile && entry.notes != 0 else { return nil }
+      return switch entry.kind {
+      case Filter.read, Filter.write, Filter.empty: Errno(rawValue: CInt(truncatingIfNeeded: entry.notes))
       default: nil
       }
     }
@@ -79,21 +83,22 @@ extension KernelQueue.Event {
   }
 
   /// What is watched, and what happened to it.
+  @inlinable
   public var source: Source {
-    let number = CInt(truncatingIfNeeded: entry.ident)
-    return switch entry.filter {
+    let number = CInt(truncatingIfNeeded: entry.number)
+    return switch entry.kind {
     case Filter.read: .read(number)
     case Filter.write: .write(number)
     case Filter.except: .except(number)
     case Filter.empty: .empty(number)
-    case Filter.vnode: .vnode(number, .init(rawValue: entry.fflags))
-    case Filter.process: .process(number, .init(rawValue: entry.fflags))
-    case Filter.processDescriptor: .processDescriptor(number, .init(rawValue: entry.fflags))
-    case Filter.signal: .signal(number, count: Int(entry.data))
-    case Filter.timer: .timer(entry.ident, count: Int(entry.data))
-    case Filter.user: .user(entry.ident, flags: entry.fflags)
-    case Filter.fileSystems: .fileSystems(.init(rawValue: entry.fflags))
-    default: .other(filter: entry.filter, ident: entry.ident)
+    case Filter.vnode: .vnode(number, .init(rawValue: entry.notes))
+    case Filter.process: .process(number, .init(rawValue: entry.notes))
+    case Filter.processDescriptor: .processDescriptor(number, .init(rawValue: entry.notes))
+    case Filter.signal: .signal(number, count: entry.value)
+    case Filter.timer: .timer(entry.number, count: entry.value)
+    case Filter.user: .user(entry.number, flags: entry.notes)
+    case Filter.fileSystems: .fileSystems(.init(rawValue: entry.notes))
+    default: .other(filter: entry.kind, ident: entry.number)
     }
   }
 }
@@ -110,22 +115,22 @@ extension KernelQueue.Event {
   }
 
   private var isOfProcess: Bool {
-    entry.filter == Filter.process || entry.filter == Filter.processDescriptor
+    entry.kind == Filter.process || entry.kind == Filter.processDescriptor
   }
 
   /// How the process ended; nil where the event does not say that it has.
   ///
   /// A process that is no child and was reaped before anybody looked counts as exited with 0 before Linux 6.15.
   public var exitStatus: ExitStatus? {
-    guard isOfProcess && !isFailedChange && entry.fflags & Note.exit != 0 else { return nil }
+    guard isOfProcess && !isFailedChange && entry.notes & Note.exit != 0 else { return nil }
     // The status as waitpid() gives it, whose layout is the same everywhere.
-    let status = CInt(truncatingIfNeeded: entry.data)
+    let status = CInt(truncatingIfNeeded: entry.value)
     return status & 0x7f == 0 ? .exited(status >> 8 & 0xff) : .killed(status & 0x7f)
   }
 
   /// Of a child that ``KernelQueue/ProcessEvents/child`` tells of, the process that forked it.
   public var parent: CInt? {
-    guard isOfProcess && !isFailedChange && entry.fflags & 0x4 != 0 else { return nil }
-    return CInt(truncatingIfNeeded: entry.data)
+    guard isOfProcess && !isFailedChange && entry.notes & 0x4 != 0 else { return nil }
+    return CInt(truncatingIfNeeded: entry.value)
   }
 }

@@ -45,7 +45,7 @@ extension KernelQueue {
   ///
   /// The memory is used again for the next batch, if nobody has kept it by then.
   public struct Batch: RandomAccessCollection, Sendable {
-    let storage: EventStorage
+    @usableFromInline let storage: EventStorage
     /// The places of the events.
     public let indices: Range<Int>
 
@@ -66,16 +66,18 @@ extension KernelQueue {
     }
 
     /// Goes through the events.
+    @inlinable
     public func makeIterator() -> Iterator {
       Iterator(batch: self)
     }
 
     /// Goes through the events of a batch. A collection's own iterator allocates in builds that are not optimised.
     public struct Iterator: IteratorProtocol {
-      private let storage: EventStorage
-      private var position: Int
-      private let end: Int
+      @usableFromInline let storage: EventStorage
+      @usableFromInline var position: Int
+      @usableFromInline let end: Int
 
+      @inlinable
       init(batch: Batch) {
         storage = batch.storage
         position = batch.indices.lowerBound
@@ -83,10 +85,11 @@ extension KernelQueue {
       }
 
       /// The next event; nil at the end.
+      @inlinable
       public mutating func next() -> Event? {
         guard position < end else { return nil }
         defer { position += 1 }
-        return Event(storage[position])
+        return withExtendedLifetime(storage) { Event(storage.first[position]) }
       }
     }
   }

@@ -1,30 +1,29 @@
 /// Memory for events, which whoever fills it has for itself.
+@usableFromInline
 final class EventStorage: @unchecked Sendable {
-  private let entries: UnsafeMutableBufferPointer<Kevent>
+  @usableFromInline let first: UnsafeMutablePointer<Kevent>
+  let capacity: Int
 
   init(capacity: Int) {
-    entries = .allocate(capacity: capacity)
-    entries.initialize(repeating: Kevent())
+    self.capacity = capacity
+    first = .allocate(capacity: capacity)
+    first.initialize(repeating: Kevent(), count: capacity)
   }
 
   deinit {
-    entries.deallocate()
-  }
-
-  var capacity: Int {
-    entries.count
+    first.deallocate()
   }
 
   // The memory goes with the object, which nobody else need keep while it is looked at.
 
   subscript(index: Int) -> Kevent {
-    withExtendedLifetime(self) { entries[index] }
+    withExtendedLifetime(self) { first[index] }
   }
 
   func withEntries<Result, Failure>(
     _ body: (UnsafeMutableBufferPointer<Kevent>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     defer { withExtendedLifetime(self) {} }
-    return try body(entries)
+    return try body(UnsafeMutableBufferPointer(start: first, count: capacity))
   }
 }

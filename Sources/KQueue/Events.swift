@@ -12,8 +12,8 @@ extension KernelQueue {
   ///   earlier one, as with an event list in C: it can be of a descriptor that was closed since.
   /// - No task's thread is blocked: one thread, which the module starts at the first wait and ends with the last
   ///   iteration, waits for all queues that are iterated over.
-  /// - It ends when its task is cancelled, and when the queue is closed. Events that it had collected and not handed
-  ///   out, also after a `break`, are the first of the next iteration.
+  /// - It ends when its task is cancelled, and when the queue is closed, but hands out before what it had collected.
+  ///   After a `break` such events are the first of the next iteration.
   /// - A queue has one iteration at a time. A second one throws ``Errno/busy``; the first one's iterator must be gone, or
   ///   must have ended. (``wait(into:applying:timeout:)`` may be called meanwhile: an event goes to one of the two.)
   /// - It throws what kevent(2) says.
@@ -50,11 +50,12 @@ extension KernelQueue {
 
     /// Goes through the events. It belongs to one task.
     public struct Iterator: AsyncIteratorProtocol {
-      let iteration: Iteration
+      @usableFromInline let iteration: Iteration
 
       /// The next event, waited for; nil when the task is cancelled or the queue closed.
+      @inlinable
       public mutating func next(isolation actor: isolated (any Actor)?) async throws(Errno) -> Event? {
-        if let event = iteration.takeEvent() { return event }
+        if let event = try iteration.takeEvent() { return event }
         return try await iteration.nextEvent(isolation: actor)
       }
 
@@ -77,11 +78,13 @@ extension KernelQueue {
 
     /// Goes through the batches. It belongs to one task.
     public struct Iterator: AsyncIteratorProtocol {
-      let iteration: Iteration
+      @usableFromInline let iteration: Iteration
 
       /// The next events, at least one, waited for; nil when the task is cancelled or the queue closed.
+      @inlinable
       public mutating func next(isolation actor: isolated (any Actor)?) async throws(Errno) -> Batch? {
-        try await iteration.nextBatch(isolation: actor)
+        if let batch = try iteration.takeBatch() { return batch }
+        return try await iteration.nextBatch(isolation: actor)
       }
 
       /// The next events, at least one, waited for; nil when the task is cancelled or the queue closed.

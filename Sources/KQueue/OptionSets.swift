@@ -7,6 +7,7 @@ extension KernelQueue {
     public let rawValue: UInt16
 
     /// Options by their EV_ bits.
+    @inlinable
     public init(rawValue: UInt16) {
       self.rawValue = rawValue
     }
@@ -27,6 +28,7 @@ extension KernelQueue {
     public let rawValue: UInt32
 
     /// Events by their NOTE_ bits.
+    @inlinable
     public init(rawValue: UInt32) {
       self.rawValue = rawValue
     }
@@ -55,6 +57,7 @@ extension KernelQueue {
     public let rawValue: UInt32
 
     /// Events by their NOTE_ bits.
+    @inlinable
     public init(rawValue: UInt32) {
       self.rawValue = rawValue
     }
@@ -75,6 +78,7 @@ extension KernelQueue {
     public let rawValue: UInt32
 
     /// Events by their VQ_ bits.
+    @inlinable
     public init(rawValue: UInt32) {
       self.rawValue = rawValue
     }

@@ -22,11 +22,11 @@
 
 // C has a function of the same name, so the type goes by this one.
 #if canImport(Darwin)
-  typealias Kevent = Darwin.kevent
+  @usableFromInline typealias Kevent = Darwin.kevent
 #elseif os(FreeBSD)
-  typealias Kevent = Glibc.kevent
+  @usableFromInline typealias Kevent = Glibc.kevent
 #else
-  typealias Kevent = CKQueue.kevent
+  @usableFromInline typealias Kevent = CKQueue.kevent
 #endif
 
 extension Kevent {
@@ -42,33 +42,45 @@ extension Kevent {
   }
 }
 
+/// What an event says, for code that is compiled into its reader, which cannot name the C structure's members.
+extension Kevent {
+  @inlinable var kind: Int16 { filter }
+  @inlinable var number: UInt { UInt(ident) }
+  @inlinable var results: UInt16 { flags }
+  @inlinable var notes: UInt32 { UInt32(fflags) }
+  @inlinable var value: Int { Int(data) }
+  @inlinable var tag: UInt { UInt(bitPattern: udata) }
+}
+
 /// Filters. A number that no system has stands for one that is absent: a change with it is refused, EINVAL.
+@usableFromInline
 enum Filter {
-  static var read: Int16 { Int16(EVFILT_READ) }
-  static var write: Int16 { Int16(EVFILT_WRITE) }
-  static var vnode: Int16 { Int16(EVFILT_VNODE) }
-  static var process: Int16 { Int16(EVFILT_PROC) }
-  static var signal: Int16 { Int16(EVFILT_SIGNAL) }
-  static var timer: Int16 { Int16(EVFILT_TIMER) }
-  static var user: Int16 { Int16(EVFILT_USER) }
-  static var fileSystems: Int16 { Int16(EVFILT_FS) }
+  @inlinable static var read: Int16 { Int16(EVFILT_READ) }
+  @inlinable static var write: Int16 { Int16(EVFILT_WRITE) }
+  @inlinable static var vnode: Int16 { Int16(EVFILT_VNODE) }
+  @inlinable static var process: Int16 { Int16(EVFILT_PROC) }
+  @inlinable static var signal: Int16 { Int16(EVFILT_SIGNAL) }
+  @inlinable static var timer: Int16 { Int16(EVFILT_TIMER) }
+  @inlinable static var user: Int16 { Int16(EVFILT_USER) }
+  @inlinable static var fileSystems: Int16 { Int16(EVFILT_FS) }
   #if canImport(Darwin)
-    static var processDescriptor: Int16 { 0x7f01 }
-    static var empty: Int16 { 0x7f02 }
+    @inlinable static var processDescriptor: Int16 { 0x7f01 }
+    @inlinable static var empty: Int16 { 0x7f02 }
   #else
-    static var processDescriptor: Int16 { Int16(EVFILT_PROCDESC) }
-    static var empty: Int16 { Int16(EVFILT_EMPTY) }
+    @inlinable static var processDescriptor: Int16 { Int16(EVFILT_PROCDESC) }
+    @inlinable static var empty: Int16 { Int16(EVFILT_EMPTY) }
   #endif
   #if os(FreeBSD)
-    static var except: Int16 { 0x7f03 }
+    @inlinable static var except: Int16 { 0x7f03 }
     static let outOfBand: UInt32 = 0
   #else
-    static var except: Int16 { Int16(EVFILT_EXCEPT) }
+    @inlinable static var except: Int16 { Int16(EVFILT_EXCEPT) }
     static let outOfBand = UInt32(NOTE_OOB)
   #endif
 }
 
 /// Actions, behaviours and results.
+@usableFromInline
 enum Flag {
   static let add = UInt16(EV_ADD)
   static let delete = UInt16(EV_DELETE)
@@ -79,7 +91,7 @@ enum Flag {
   static let receipt = UInt16(EV_RECEIPT)
   static let dispatch = UInt16(EV_DISPATCH)
   static var error: UInt16 { UInt16(EV_ERROR) }
-  static var endOfFile: UInt16 { UInt16(EV_EOF) }
+  @inlinable static var endOfFile: UInt16 { UInt16(EV_EOF) }
   #if canImport(Darwin)
     /// Darwin cannot leave udata as it is.
     static let keepTag: UInt16 = 0

@@ -89,6 +89,22 @@ case $way in
     wait "$watcher"
     grep -q 'watched: deleted' said || { cat said; fail "the watcher said something else"; }
     ;;
+  speed)
+    need pkg-config
+    export PKG_CONFIG_PATH="$STAGE_LIB/pkgconfig"
+    cp "$SOURCE/Tests/SwiftBenchmarks/Throughput.swift" .
+    cat >main.swift <<'SWIFT'
+print("wait", try await Throughput.measure(Throughput.waiting))
+print("batches", try await Throughput.measure(Throughput.batches))
+print("events", try await Throughput.measure(Throughput.events))
+SWIFT
+    # shellcheck disable=SC2046 # several flags
+    build -wmo Throughput.swift main.swift $(pkg-config --cflags --libs libkqueue-swift)
+    LD_LIBRARY_PATH=$STAGE_LIB timeout 60 ./program >ratios
+    cat ratios
+    # Over a loop by hand with the C function, for events that cost nothing but the call.
+    awk '$2 > 1.15 { exit 1 }' ratios || fail "more than 1.15 of what a loop by hand takes"
+    ;;
   static) archive ;;
   static-stdlib) archive -static-stdlib ;;
   reproducible)

@@ -8,7 +8,7 @@ import KQueue
 enum Allocations {
   static func ofWait() async throws -> Double {
     let queue = try KernelQueue()
-    try fireForEver(queue, count: 100)
+    try Throughput.fireForEver(queue, count: 100)
     var buffer = KernelQueue.EventBuffer(capacity: 64)
     var seen = 0
     var before: UInt = 0
@@ -24,7 +24,7 @@ enum Allocations {
   /// Events that are there already.
   static func ofBatches() async throws -> Double {
     let queue = try KernelQueue()
-    try fireForEver(queue, count: 100)
+    try Throughput.fireForEver(queue, count: 100)
     var seen = 0
     var before: UInt = 0
     for try await batch in queue.batches(upTo: 64) {
@@ -49,13 +49,5 @@ enum Allocations {
       if waits >= 600 { return Double(allocation_count() - before) }
     }
     return .infinity
-  }
-
-  /// User events that are told at every call.
-  static func fireForEver(_ queue: borrowing KernelQueue, count: UInt) throws {
-    for id in 0..<count {
-      try queue.add(.user(id), tag: id + 1)
-      try queue.trigger(id)
-    }
   }
 }
