@@ -1,5 +1,5 @@
-# The programs of docs/filters and the examples of the manual: each filter has a page and a program that does what it says,
-# and each example of a manual page compiles.
+# What pages show compiles, and does what they say: the program of the README, those of docs/filters, of which each filter
+# has one and a page, and the examples of the manual, which also has each name of the header.
 #
 # SPDX-License-Identifier: BSD-2-Clause
 . "$(dirname "$0")/common.sh"
@@ -47,6 +47,22 @@ manual() {
   done
   echo "$count examples"
   [ "$count" -ge 6 ] || fail "the manual has fewer examples than it had"
+  grep -o '^#define [A-Z][A-Z0-9_]*' "$SOURCE/Sources/CKQueue/include/sys/event.h" | cut -d ' ' -f 2 |
+    grep -Evx 'LIBKQUEUE_(SYS_EVENT_H|TIMED|VERSION_[A-Z]*)' | sort -u >names
+  while read -r name; do
+    grep -qw -e "$name" "$SOURCE/docs/man/kqueue.2" || fail "kqueue(2) does not say what $name is"
+  done <names
+  echo "$(wc -l <names) names"
+}
+
+# The program is built and run by the README's own command, but for where the library is.
+readme() {
+  need pkg-config
+  awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$SOURCE/README.md" >app.c
+  sed -n 's/^cc app\.c \(.*[^ ]\) *# \(.*\)/cc() { command "$CC" "$@"; }; cc app.c \1/p' "$SOURCE/README.md" >command
+  sed -n 's/^cc app\.c .*# \(.*\)/\1/p' "$SOURCE/README.md" >wanted
+  PKG_CONFIG_PATH=$STAGE_LIB/pkgconfig LD_LIBRARY_PATH=$STAGE_LIB CC=$CC sh -e ./command >got
+  same_lines wanted got "what the README promises and what its program says"
 }
 
 "$what"

@@ -22,6 +22,16 @@ func events(_ queue: borrowing KernelQueue) async throws {
   // end
 }
 
+func everyInput() async throws {
+  // snippet
+  let queue = try KernelQueue()
+  try queue.add(.read(0), .clear)
+  for try await event in queue.events {
+    print(event.bytes, "bytes can be read")
+  }
+  // end
+}
+
 func batches(_ queue: borrowing KernelQueue) async throws {
   // snippet
   for try await batch in queue.batches(upTo: 256) {
