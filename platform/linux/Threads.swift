@@ -5,25 +5,33 @@ import KQueueCore
 enum Threads {
   /// Writes their numbers.
   /// - Returns: how many there are, of which as many as there is room for are written; 0 where the process is gone.
-  /// - Throws: ENOTSUP where /proc does not tell, or tells of another namespace.
+  /// - Throws: ENOTSUP where /proc does not tell, or tells of another namespace; EMFILE and the like.
   static func list(_ process: CInt, _ threads: UnsafeMutableBufferPointer<CInt>) throws(Errno) -> Int {
     guard kq_proc_is_ours() else { throw Errno(ENOTSUP) }
     let folder = ProcPath("/proc/", process, "/task").open()
-    if folder == -ENOENT && kq_is_number_used(process) { throw Errno(ENOTSUP) }
-    guard folder >= 0 else { return 0 }
+    if try isGone(process, Int(folder)) { return 0 }
     defer { kq_close_descriptor(folder) }
     var room = InlineArray<2048, UInt8>(repeating: 0)
     var span = room.mutableSpan
-    return span.withUnsafeMutableBytes { list(folder, $0, threads) }
+    return try span.withUnsafeMutableBytes { (room) throws(Errno) in try list(process, folder, room, threads) }
+  }
+
+  /// Whether an answer says that the process is gone. One whose threads cannot be listed must not count as watched.
+  private static func isGone(_ process: CInt, _ answer: Int) throws(Errno) -> Bool {
+    if answer >= 0 { return false }
+    guard answer == -Int(ENOENT) else { throw Errno(CInt(-answer)) }
+    if kq_is_number_used(process) { throw Errno(ENOTSUP) }
+    return true
   }
 
   private static func list(
-    _ folder: CInt, _ room: UnsafeMutableRawBufferPointer, _ threads: UnsafeMutableBufferPointer<CInt>
-  ) -> Int {
+    _ process: CInt, _ folder: CInt, _ room: UnsafeMutableRawBufferPointer, _ threads: UnsafeMutableBufferPointer<CInt>
+  ) throws(Errno) -> Int {
     var count = 0
     while true {
       let got = Int(kq_read_folder(folder, room.baseAddress, room.count))
-      if got <= 0 { return count }
+      if try isGone(process, got) { return count }
+      if got == 0 { return count }
       var place = 0
       while place < got {
         let entry = FolderEntry(UnsafeRawBufferPointer(rebasing: room[place..<got]))

@@ -57,9 +57,9 @@ const struct call calls[] = {
 #endif
     {"statx", SYS_statx, ANY, ERRORS(ENOMEM), .flags = OF_A_FILE | DENIED, .otherwise = "fstat(2)"},
     {"lseek", SYS_lseek, ANY, CANNOT_FAIL, .otherwise = "ESPIPE of what has no offset"},
-    {"readlinkat", SYS_readlinkat, ANY, ERRORS(ENOMEM, EACCES), .otherwise = "an eventfd counts as any other"},
+    {"readlinkat", SYS_readlinkat, ANY, ERRORS(ENOMEM, EACCES), ANSWERS(ENOTSUP), .otherwise = "an eventfd counts as any other"},
 #ifdef SYS_readlink
-    {"readlink", SYS_readlink, ANY, ERRORS(ENOMEM, EACCES), .flags = LEAVES, .otherwise = "an eventfd counts as any other"},
+    {"readlink", SYS_readlink, ANY, ERRORS(ENOMEM, EACCES), ANSWERS(ENOTSUP), .flags = LEAVES, .otherwise = "an eventfd counts as any other"},
 #endif
     {"memfd_create", SYS_memfd_create, ANY, ERRORS(EMFILE, ENFILE, ENOMEM), .flags = DENIED, .otherwise = "seen otherwise"},
 
@@ -98,8 +98,8 @@ const struct call calls[] = {
     {"inotify_add_watch", SYS_inotify_add_watch, ANY, ERRORS(ENOMEM, ENOSPC), ANSWERS(ENOMEM, ENOTSUP), .flags = DENIED,
      .otherwise = "ENOMEM"},
     {"inotify_rm_watch", SYS_inotify_rm_watch, ANY, CANNOT_FAIL, .otherwise = "EINVAL of a watch that ended"},
-    {"openat", SYS_openat, ANY, ERRORS(EMFILE, ENFILE, ENOMEM, EACCES, ENOENT), ANSWERS(EINVAL), .otherwise = "told without /proc"},
-    {"getdents64", SYS_getdents64, ANY, ERRORS(ENOENT), .otherwise = "none is found"},
+    {"openat", SYS_openat, ANY, ERRORS(EMFILE, ENFILE, ENOMEM, EACCES, ENOENT), ANSWERS(EINVAL, ENOTSUP), .otherwise = "told without /proc"},
+    {"getdents64", SYS_getdents64, ANY, ERRORS(ENOENT), ANSWERS(ENOTSUP), .otherwise = "none is found"},
 
     /* ---- What a descriptor holds ---- */
     {"ioctl-readable", SYS_ioctl, WITH(1, FIONREAD), CANNOT_FAIL, .otherwise = "ENOTTY of what has no such count"},
