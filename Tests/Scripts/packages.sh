@@ -112,6 +112,11 @@ check_agree() {
   sed -n 's/^Version: *//p' "$SOURCE/packaging/rpm/libkqueue.spec" >spec
   sed -n '/^## /{s/^## \([0-9.]*\).*/\1/p;q}' "$SOURCE/CHANGELOG.md" >news
   for place in changelog spec news; do same_lines header "$place" "the versions of the header and of the $place"; done
+  sed -n 's/^Homepage: *//p' "$SOURCE/packaging/debian/control" >homepage
+  sed -n 's/^URL: *//p' "$SOURCE/packaging/rpm/libkqueue.spec" >url
+  fields_of_package libkqueue0t64 Homepage | sed 's/^Homepage: //' >packed
+  for place in url packed; do same_lines homepage "$place" "the addresses of the control file and of the $place"; done
+  for field in Vcs-Git Vcs-Browser; do grep -q "^$field: https://" "$SOURCE/packaging/debian/control" || fail "no $field"; done
   # Those with a tag are of architectures of 32 bits, which no package is made for here.
   sed -n '/^ (/d; s/^ \([^ @]*\)@.*/\1/p' "$SOURCE/packaging/debian/libkqueue0t64.symbols" | sort >listed
   public_symbols >exported
