@@ -77,9 +77,14 @@ rebuild_users() {
   logged libev in_root "$root" sh -exc 'export CPPFLAGS="$(pkg-config --cflags libkqueue)" LIBS="$(pkg-config --libs libkqueue)"
     cd /users/libev-*/ && ./configure --disable-shared && make && cc -I. -o loop ../loop.c .libs/libev.a $LIBS -lm && ./loop'
   tail -1 "$work/libev.log"
+  # It takes udata for an integer where it does not know the system, which GCC refuses from 14 on.
   # shellcheck disable=SC2016
-  logged libevent in_root "$root" sh -exc 'export CPPFLAGS="$(pkg-config --cflags libkqueue)" LIBS="$(pkg-config --libs libkqueue)"
-    cd /users/libevent-*/ && ./configure --disable-shared --disable-openssl && make && make check TESTS=
+  logged libevent in_root "$root" sh -exc 'export LIBS="$(pkg-config --libs libkqueue)"
+    export CPPFLAGS="$(pkg-config --cflags libkqueue) -Wno-error=int-conversion"
+    cd /users/libevent-*/
+    ./configure --disable-shared --disable-openssl
+    make
+    make check TESTS=
     export EVENT_NOEPOLL=1 EVENT_NOPOLL=1 EVENT_NOSELECT=1
     for test in init eof closed weof time changelist fdleak; do test/test-$test; done
     test/regress'
