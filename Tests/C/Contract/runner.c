@@ -15,6 +15,7 @@
 #include "contract.h"
 
 #include <stdarg.h>
+#include <sys/mman.h>
 
 enum { STATUS_FAILED = 1, STATUS_SKIPPED = 77, DEFAULT_SECONDS = 10 };
 
@@ -68,9 +69,23 @@ static unsigned limit_of(const struct contract_case *test) {
     return (unsigned)(test->seconds ? test->seconds : DEFAULT_SECONDS) * (unsigned)test_slowness();
 }
 
+/*
+ * The arrays of the program have megabytes.  Where huge pages are for everybody (Debian), the system puts one in place
+ * of a few small ones in its own time, which would look as memory that the library took.
+ */
+static void refuse_huge_pages(void) {
+#if defined MADV_NOHUGEPAGE && defined __linux__
+    extern char __bss_start[], _end[];
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)__bss_start + page - 1) & ~(page - 1);
+    if (first < (uintptr_t)_end)
+        (void)madvise((void *)first, (uintptr_t)_end - first, MADV_NOHUGEPAGE);
+#endif
+}
+
 /* In a process of its own: runs the case, and ends. The runner looks where it stands when its time is up. */
 static _Noreturn void run_here(const struct contract_case *test) {
     alarm(limit_of(test) + 10);
+    refuse_huge_pages();
     test->run();
     fflush(stdout);
     exit(0); /* with atexit handlers: leak checkers report there */

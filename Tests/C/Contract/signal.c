@@ -61,7 +61,7 @@ static void real_time_signals_are_counted(void) {
 
 static void the_ends_of_the_range_work(void) {
     need_exact_signals();
-    const int numbers[] = {SIGHUP, SIGRTMIN, SIGRTMAX};
+    const int numbers[] = {SIGHUP, SIGRTMIN, last_signal()};
     int kq = new_kqueue();
     for (int i = 0; i < 3; i++) {
         watch(kq, numbers[i], 0);
@@ -373,7 +373,7 @@ static void every_signal_there_is(void) {
     int kq = new_kqueue(), count = 0;
     struct kevent events[2 * 64];
     need_exact_signals();
-    for (int number = 1; number <= SIGRTMAX; number++) {
+    for (int number = 1; number <= last_signal(); number++) {
         if (number == SIGKILL || number == SIGSTOP || (number > 31 && number < SIGRTMIN))
             continue;
         if (action_of(number).sa_handler != SIG_DFL)
@@ -671,7 +671,7 @@ static void all_descriptors_come_back(void) {
     int before = open_descriptors();
     for (int round = 0; round < 20; round++) {
         int kq = new_kqueue();
-        for (int number = 1; number <= SIGRTMAX; number++)
+        for (int number = 1; number <= last_signal(); number++)
             if (number < 32 || number >= SIGRTMIN)
                 watch(kq, number, 0);
         deliver(SIGUSR1);

@@ -122,7 +122,7 @@ static void information_is_handed_on(void) {
     install_with_info(SIGRTMIN, 0);
     watch(kq, SIGRTMIN, 0);
     REQUIRE_EQ(sigqueue(getpid(), SIGRTMIN, (union sigval){.sival_int = 4711}), 0);
-    REQUIRE_EQ(runs, 1);
+    AWAIT(runs == 1); /* at once, but under valgrind */
     REQUIRE_EQ(last_info.si_signo, SIGRTMIN);
     REQUIRE_EQ(last_info.si_code, SI_QUEUE);
     REQUIRE_EQ(last_info.si_value.sival_int, 4711);
@@ -180,6 +180,8 @@ static void run_masked(int kq, int flags, int blocked, sigset_t *found, int *dee
 static void masks_are_those_asked_for(void) {
     const int flags[] = {0, SA_NODEFER};
     need_exact_signals();
+    if (on_valgrind())
+        contract_skip("valgrind does not block what the mask of a handler that is not watched says");
     for (int i = 0; i < 2; i++) {
         sigset_t plain, watched, before, after;
         int plain_depth, watched_depth;

@@ -81,6 +81,11 @@ static inline void note_run(int number) {
     runs++;
 }
 
+/* The last signal that a program may have: valgrind keeps one for itself. */
+static inline int last_signal(void) {
+    return SIGRTMAX - on_valgrind();
+}
+
 /* A sanitizer holds signals back, and merges those that queue. */
 static inline void need_exact_signals(void) {
     if (sanitized())
