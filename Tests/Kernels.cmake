@@ -42,3 +42,14 @@ add_contract_kernel(without.pidfd_send_signal without pidfd_send_signal=13 GROUP
 add_contract_kernel(without.pidfd_open without pidfd_open=13 GROUPS C-25 C-262)
 add_contract_kernel(without.close_range without close_range=13 GROUPS C-127)
 add_contract_kernel(without.epoll_pwait2 without epoll_pwait2=13 GROUPS C-020 C-021 C-022 C-023 C-024 C-026 C-027 C-029)
+
+# Nothing is reported by valgrind, and no call is made that it complains of. It has its messages among the cases' own.
+find_program(KQUEUE_VALGRIND valgrind DOC "valgrind, whose memcheck runs a part of the contract")
+if(KQUEUE_VALGRIND)
+  add_test(NAME contract.valgrind COMMAND ${KQUEUE_VALGRIND} --quiet --trace-children=yes --leak-check=no --vgdb=no
+    --error-exitcode=99 ${consumer}/contract C-02 C-115 C-17 C-25)
+  set_tests_properties(contract.valgrind PROPERTIES LABELS "contract;kernels" FIXTURES_REQUIRED consumer_built
+    FAIL_REGULAR_EXPRESSION "(==|--|\\*\\*)[0-9]+(==|--|\\*\\*) " ENVIRONMENT KQUEUE_TEST_SLOWNESS=20 TIMEOUT 400)
+else()
+  add_skipped_test(contract.valgrind contract "no valgrind")
+endif()
