@@ -13,7 +13,7 @@
 /* A mount namespace of the case's own, and an empty folder in it. */
 static void own_mounts(char path[static 32]) {
     /* In a chroot the root may be no mount that could be made private. */
-    if (unshare(CLONE_NEWNS) == -1 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+    if (unshare(CLONE_NEWNS) == -1 || mount("", "/", "", MS_REC | MS_PRIVATE, NULL) == -1)
         contract_skip("no mounts of its own: %s", strerror(errno));
     strcpy(path, "/tmp/contract-XXXXXX");
     REQUIRE(mkdtemp(path) != NULL);
@@ -80,7 +80,7 @@ static void remount_is_silent(void) {
     int kq = new_kqueue();
     mount_tmpfs(path);
     add_fs(kq, 0, 0);
-    REQUIRE_EQ(mount("none", path, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+    REQUIRE_EQ(mount("none", path, "", MS_REMOUNT | MS_RDONLY, NULL), 0);
     require_silent(kq);
     finish_mounts(path);
 }

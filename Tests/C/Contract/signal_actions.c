@@ -666,8 +666,8 @@ static void faults_still_kill(void) {
                   {SIGFPE, divide_by_zero}, {SIGTRAP, stop_at_a_trap},
 #endif
     };
-    if (sanitized())
-        contract_skip("the sanitizer handles faults");
+    if (sanitized() || on_valgrind())
+        contract_skip("the sanitizer, or valgrind, tells of faults itself");
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         run_fault(faults[i].number, faults[i].fault, SIG_DFL);
         run_fault(faults[i].number, faults[i].fault, SIG_IGN);
@@ -676,8 +676,8 @@ static void faults_still_kill(void) {
 }
 
 static void a_fault_that_is_handled(void) {
-    if (sanitized())
-        contract_skip("the sanitizer handles faults");
+    if (sanitized() || on_valgrind())
+        contract_skip("the sanitizer, or valgrind, tells of faults itself");
     int kq = new_kqueue();
     install(SIGSEGV, jump_away, 0);
     watch(kq, SIGSEGV, 0);
