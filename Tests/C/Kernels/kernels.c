@@ -5,7 +5,7 @@
  *
  *   kernels 4.18 COMMAND...                the calls and options that came later fail
  *   kernels eperm COMMAND...               calls that came since 4.11 are denied with EPERM
- *   kernels container COMMAND...           what a container without capabilities may not do
+ *   kernels container COMMAND...           a container as engines make it: its own processes, few capabilities, a filter
  *   kernels noproc COMMAND...              no /proc but one at /proc/contract for cases, for root alone
  *   kernels memory COMMAND...              an address space of 64 MiB
  *   kernels descriptors COMMAND...         64 descriptors
@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -244,12 +245,9 @@ static bool map_root(uid_t user, gid_t group) {
            put_line("/proc/self/gid_map", groups);
 }
 
-/* What a container without privileges is: nobody but root, its own process numbers, and a /proc of these. */
-static void go_rootless(void) {
-    uid_t user = geteuid();
-    gid_t group = getegid();
+/* The first of processes with numbers of their own, and with a /proc of these; who began them waits for it. */
+static void begin_numbers(bool is_apart) {
     int status = 0;
-    bool is_apart = unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) == 0 && map_root(user, group);
     pid_t first = is_apart ? fork() : -1;
     if (first == 0 && mount("proc", "/proc", "proc", 0, NULL) == 0)
         return;
@@ -258,6 +256,28 @@ static void go_rootless(void) {
         exit(STATUS_SKIPPED);
     }
     exit(waitpid(first, &status, 0) == first && WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+/* What a container without privileges is: nobody but root, its own process numbers, and a /proc of these. */
+static void go_rootless(void) {
+    uid_t user = geteuid();
+    gid_t group = getegid();
+    begin_numbers(unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) == 0 && map_root(user, group));
+}
+
+/* What engines leave to the root of a container: its own process numbers, and the harmless capabilities. */
+static void go_into_container(void) {
+    static const unsigned kept = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID |
+                                 1u << CAP_KILL | 1u << CAP_SETGID | 1u << CAP_SETUID | 1u << CAP_SETPCAP |
+                                 1u << CAP_NET_BIND_SERVICE | 1u << CAP_NET_RAW | 1u << CAP_SYS_CHROOT |
+                                 1u << CAP_MKNOD | 1u << CAP_AUDIT_WRITE | 1u << CAP_SETFCAP;
+    if (geteuid() != 0)
+        return;
+    begin_numbers(unshare(CLONE_NEWPID | CLONE_NEWNS) == 0 &&
+                  mount("none", "/", "", MS_REC | MS_PRIVATE, NULL) == 0);
+    for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
+        if (capability >= 32 || !(kept >> capability & 1))
+            (void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
 }
 
 static void take_away_one(const char *what) {
@@ -292,9 +312,10 @@ int main(int count, char **words) {
     begin();
     if (strcmp(words[1], "eperm") == 0)
         deny_unknown();
-    else if (strcmp(words[1], "container") == 0)
+    else if (strcmp(words[1], "container") == 0) {
+        go_into_container();
         contain();
-    else if (strcmp(words[1], "noproc") == 0)
+    } else if (strcmp(words[1], "noproc") == 0)
         hide_proc();
     else if (strcmp(words[1], "memory") == 0)
         limit(RLIMIT_AS, 64 << 20);
