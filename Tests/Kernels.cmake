@@ -49,7 +49,7 @@ if(KQUEUE_VALGRIND)
   add_test(NAME contract.valgrind COMMAND ${KQUEUE_VALGRIND} --quiet --trace-children=yes --leak-check=no --vgdb=no
     --error-exitcode=99 ${consumer}/contract C-02 C-115 C-17 C-25)
   set_tests_properties(contract.valgrind PROPERTIES LABELS "contract;kernels" FIXTURES_REQUIRED consumer_built
-    FAIL_REGULAR_EXPRESSION "(==|--|\\*\\*)[0-9]+(==|--|\\*\\*) " ENVIRONMENT KQUEUE_TEST_SLOWNESS=20 TIMEOUT 400)
+    FAIL_REGULAR_EXPRESSION "(==|--|\\*\\*)[0-9]+(==|--|\\*\\*) " ENVIRONMENT KQUEUE_TEST_SLOWNESS=20 TIMEOUT 600)
 else()
   add_skipped_test(contract.valgrind contract "no valgrind")
 endif()
