@@ -17,24 +17,36 @@ struct CounterFiles: BitwiseCopyable {
   /// - Parameter staysOwn: whether a close of a kept file by the program would be seen.
   /// - Returns: nil where /proc does not tell.
   mutating func counter(of number: CInt, staysOwn: Bool) -> UInt64? {
-    guard staysOwn else { return ProcPath.counterFile(number).read(Self.parse) }
+    if staysOwn && isAskedAgain(for: number) { return Self.parse(fileOfKept(number)) }
+    let file = Self.open(number)
+    defer { if file >= 0 { kq_close_descriptor(file) } }
+    return Self.parse(file)
+  }
+
+  /// Whether the last number of its place was this one; from now on it is.
+  private mutating func isAskedAgain(for number: CInt) -> Bool {
     let place = Int(number) % kept.count
-    if kept[place].number != number {
-      close(place)
-      kept[place].number = number
-      return ProcPath.counterFile(number).read(Self.parse)
-    }
-    if !kq_owns(kept[place].file) { open(place) }
-    return ProcText.readAgain(kept[place].file, Self.parse)
+    if kept[place].number == number { return true }
+    close(place)
+    kept[place].number = number
+    return false
   }
 
   /// No handler jumps out between the opening and the note of it.
-  private mutating func open(_ place: Int) {
+  @inline(never)
+  private mutating func keepFile(_ place: Int) {
     let signals = kq_block_signals()
-    kept[place].file = kq_move_high(ProcPath.counterFile(kept[place].number).open())
+    kept[place].file = kq_move_high(Self.open(kept[place].number))
     kq_unblock_signals(signals)
   }
 
+  private mutating func fileOfKept(_ number: CInt) -> CInt {
+    let place = Int(number) % kept.count
+    if !kq_owns(kept[place].file) { keepFile(place) }
+    return kept[place].file
+  }
+
+  @inline(never)
   private mutating func close(_ place: Int) {
     if kept[place].file >= 0 { kq_close_own(kept[place].file) }
     kept[place] = Kept()
@@ -44,14 +56,15 @@ struct CounterFiles: BitwiseCopyable {
     for place in kept.indices { close(place) }
   }
 
-  private static func parse(_ text: ProcText?) -> UInt64? {
-    guard var text, text.skip(past: "eventfd-count:") else { return nil }
-    return text.number(base: 16)
+  private static func open(_ number: CInt) -> CInt {
+    ProcPath("/proc/self/fdinfo/", number).open()
   }
-}
 
-extension ProcPath {
-  fileprivate static func counterFile(_ number: CInt) -> ProcPath {
-    ProcPath("/proc/self/fdinfo/", number)
+  @inline(never)
+  private static func parse(_ file: CInt) -> UInt64? {
+    ProcText.readAgain(file) { text in
+      guard var text, text.skip(past: "eventfd-count:") else { return nil }
+      return text.number(base: 16)
+    }
   }
 }

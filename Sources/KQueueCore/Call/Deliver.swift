@@ -105,6 +105,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Queues the knotes of reports that stand elsewhere.
+  @inline(never)
   mutating func gather(_ source: Backend.Source) {
     let shield = Shield(if: !Backend.reportsAgain(source))
     defer { shield.end() }
@@ -158,6 +159,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Records a report of a knote whose filter records occurrences.
+  @inline(never)
   private mutating func noteReport(_ knote: KnoteRef, _ reported: UInt32) {
     let shield = Shield()
     defer { shield.end() }

@@ -30,6 +30,12 @@ extension KQueue where Backend: ~Copyable {
     if knote.status.contains(.recorded) { activate(knote) }
   }
 
+  /// Samples a condition of which no report is at hand.
+  @inline(never)
+  mutating func sampleCondition(_ knote: KnoteRef) -> Readiness {
+    backend.sample(knote, knotes, reported: nil)
+  }
+
   // MARK: Conditions that no system reports
 
   /// Queues a knote to be sampled within `lookInterval`, by whichever thread waits then.

@@ -102,7 +102,7 @@ extension KQueue where Backend: ~Copyable {
   @inline(__always)
   mutating func sampleRecorded(_ knote: KnoteRef, _ filter: Filter) -> Readiness {
     switch filter {
-    case .read, .write, .empty, .except: backend.sample(knote, knotes, reported: nil)
+    case .read, .write, .empty, .except: sampleCondition(knote)
     case .vnode: sampleFile(knote)
     case .proc, .procdesc: sampleProcess(knote)
     case .signal: Readiness(data: Int(knote.value))

@@ -180,10 +180,10 @@ extension KQueue where Backend: ~Copyable {
 
   /// - Returns: what a knote that was told says by now, or nil where that is news which nobody reports.
   private mutating func sampleTold(_ knote: KnoteRef) -> Readiness? {
-    guard knote.status.contains(.recorded) else { return backend.sample(knote, knotes, reported: nil) }
+    guard knote.status.contains(.recorded) else { return sampleCondition(knote) }
     // Where the system does not report a knote, sampling it counts as its delivery.
     let before = knote.platform
-    let readiness = backend.sample(knote, knotes, reported: nil)
+    let readiness = sampleCondition(knote)
     knote.platform = before
     return readiness.isActive && readiness.next == .soon ? nil : readiness
   }
@@ -224,7 +224,7 @@ extension KQueue where Backend: ~Copyable {
     guard let before = told.readiness, let knote = table.find(old.kind, old.ident, knotes),
       knote.status.contains(.queued)
     else { return }
-    let now = backend.sample(knote, knotes, reported: nil)
+    let now = sampleCondition(knote)
     guard now == before else { return }
     ready.remove(knote, knotes)
     // Knotes that the system does not report are sampled here as well.
