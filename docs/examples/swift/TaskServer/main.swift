@@ -1,11 +1,12 @@
-// A TCP echo server in tasks: one a connection, no more than a hundred, each of which is dropped after ten idle seconds.
-// It says its port, and on SIGTERM lets go of all of them and ends.
+// A TCP echo server in tasks: one a connection, no more than a hundred, each of which is dropped after ten idle seconds,
+// or as many as its argument says. It says its port, and on SIGTERM lets go of all of them and ends.
 //
 // SPDX-License-Identifier: BSD-2-Clause
 import Glibc
 import KQueue
 
 let readiness = try Readiness()
+let limit = Duration.seconds(CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 10)
 let listener = makeListener()
 signal(SIGPIPE, SIG_IGN)  // A client that is gone is an error of write().
 
@@ -62,7 +63,7 @@ func send(_ bytes: ArraySlice<UInt8>, to client: CInt) async -> Bool {
 
 /// Whether it came, and not the end: of the time or of the server.
 func isReady(_ registration: KernelQueue.Registration) async -> Bool {
-  (try? await readiness.event(of: registration, within: .seconds(10))) != nil
+  (try? await readiness.event(of: registration, within: limit)) != nil
 }
 
 func makeListener() -> CInt {
