@@ -50,7 +50,7 @@ extension KQueue where Backend: ~Copyable {
     guard polled.isEmpty && told.isEmpty else { return }
     let now = backend.now(.monotonic)
     // A look that is still to come serves this knote as well, and its timer need not be set anew.
-    if !(now..<now &+ Self.lookInterval).contains(nextLook) { nextLook = now &+ Self.lookInterval }
+    if nextLook <= now || nextLook > now &+ Self.lookInterval { nextLook = now &+ Self.lookInterval }
   }
 
   /// Moves the knotes that are to be sampled to the ready list; those with nothing to deliver come back.
