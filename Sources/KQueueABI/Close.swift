@@ -4,9 +4,10 @@ import KQueueCore
 // The functions that close descriptors, in front of libc's (contract 4). Each lets the library go of the
 // numbers that are about to be closed, and then calls the definition that it stands in front of.
 //
-// close, dup2, dup3, close_range and closefrom are async-signal-safe, as POSIX has close: nothing here takes a
-// lock that it would have to wait for, or memory. In a child of vfork they do nothing of their own. Nor do they where
-// the process's close is another one: those who find these all the same get what all get, so that there is one mode.
+// close, dup2, dup3, close_range and closefrom are async-signal-safe, as POSIX has close: they take no memory, and wait
+// for nothing that the interrupted thread may hold (docs/locking.md). In a child of vfork(2) they only call the next
+// definition. They do the same where the process resolves close(2) to another library, so that every caller gets one
+// behaviour.
 
 @_cdecl("close")
 public func exportedClose(_ descriptor: CInt) -> CInt {
@@ -46,7 +47,8 @@ public func exportedCloseFrom(_ first: CInt) {
   kq_next_closefrom(first)
 }
 
-/// After it a thread may have descriptors of its own, whose closes are nobody else's (C-356).
+/// unshare(CLONE_FILES) gives the thread a descriptor table of its own; its later closes concern no kqueue of the
+/// process (C-356).
 @_cdecl("unshare")
 public func exportedUnshare(_ flags: CInt) -> CInt {
   kq_unshare(flags)

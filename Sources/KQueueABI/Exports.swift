@@ -48,7 +48,7 @@ public func exportedKevent64(
 
 @_cdecl("libkqueue_drain_pending_close")
 public func exportedDrainPendingClose() {
-  // A kqueue that is closed is freed by its closer or by its last waiter; pending is only what nobody saw closed.
+  // The closer or the last thread inside frees a closed kqueue, so only kqueues whose close went unseen are pending.
   if let registry = sharedRegistry(), registry.isOwn { registry.reap() }
 }
 
@@ -86,7 +86,7 @@ private func call(
   return CInt(truncatingIfNeeded: written)
 }
 
-/// Whether a number that names no kqueue of ours is open all the same.
+/// Whether the number is open and is no kqueue of this library.
 private func isForeign(_ number: CInt) -> Bool {
   sharedRegistry()?.isForeign(number) ?? kq_is_open(number)
 }

@@ -32,7 +32,8 @@ func makeKQueue(copies: Bool) throws(Errno) -> CInt {
 /// What the parent wrote down for the child; ordinary memory, so that the child has it.
 nonisolated(unsafe) private var copies = ForkedCopies<NativeBackend>.none
 
-/// Each thread that may be the first to make a kqueue gives the handlers, so that none makes one before they are there.
+/// Every thread that finds no registry registers the fork handlers, since kqueue() must not return before they are in
+/// place.
 private func handleForks() throws(Errno) {
   let error = kq_at_fork(prepareFork, resumeParent, startChild)
   guard error == 0 else { throw Errno(error) }
@@ -51,7 +52,7 @@ private func resumeParent() {
 /// Calls nothing that is not async-signal-safe: other threads of the parent may have been anywhere.
 private func startChild() {
   kq_signals_forget_in_child()
-  // Where the system does not empty our memory, whatever it says, the child leaves it behind.
+  // A system may accept MADV_WIPEONFORK and not honour it. The child then abandons the parent's memory.
   if let registry = sharedRegistry(), !registry.isEmpty {
     registryAddress.store(0, ordering: .releasing)
     Arena.leaveBehind()

@@ -3,7 +3,7 @@ import CKQueueShims
 
 /// Changes in: what an entry of a changelist does to the knotes (contract 1.3, 1.4, 3.1, 3.2).
 extension KQueue where Backend: ~Copyable {
-  /// Applies one change. Where it throws, nothing has changed.
+  /// Applies one change. Where it throws, the change was not made; a knote whose number was closed unseen may be gone.
   /// - Throws: the errno of the entry.
   mutating func apply(_ change: Kevent) throws(Errno) {
     guard let filter = Filter(rawValue: change.filter), Backend.filters.union(.core).contains(FilterSet(filter)) else {
@@ -71,15 +71,15 @@ extension KQueue where Backend: ~Copyable {
     if change.has(EV_FORCEONESHOT) { force(knote) }
   }
 
-  /// Refuses a number that is not open before memory is taken for it, which grows with the number (C-357). Where there
-  /// is room for it already, the platform finds out without a call for that alone.
+  /// Refuses a closed number before the table grows to it (C-357). If the table has room, attach() detects it without a
+  /// further call.
   /// Mutating, since the compiler would copy a kqueue to borrow it.
   private mutating func refuseClosed(_ number: CInt) throws(Errno) {
     if !table.hasRoom(for: number) && !backend.isOpen(number) { throw Errno(EBADF) }
   }
 
-  /// Removes a new knote whose number was closed while it was attached. A close from now on finds what the platform
-  /// has of it; one that came before may have been too early for that.
+  /// Removes a new knote whose number was closed while it was attached. A close before attach() found no entry to
+  /// remove; a later close finds it.
   private mutating func requireWatched(_ knote: KnoteRef, _ filter: Filter) throws(Errno) {
     guard let tracking, !tracking.registry.isWatching(knote.descriptor, tracking.slot) else { return }
     try? remove(knote, filter)
@@ -105,7 +105,7 @@ extension KQueue where Backend: ~Copyable {
     if knote.status.contains(.ended) { removeIfOver(knote) }
   }
 
-  /// Undoes a change that failed. What happened up to then stays recorded, and to be told.
+  /// Undoes a change that failed. Occurrences that were recorded during the change stay pending.
   private mutating func restore(_ knote: KnoteRef, _ before: Knote<Backend.KnoteState>) {
     knote.fflags = before.fflags
     knote.data = before.data
@@ -124,7 +124,7 @@ extension KQueue where Backend: ~Copyable {
     do throws(Errno) {
       try remove(knote, filter)
     } catch {
-      // It was gone with its number's former file, so that EV_ADD makes one (C-045, C-124).
+      // The knote went with the former file of its number, so EV_ADD makes a new one (C-045, C-124).
       guard filter.watchesDescriptor && change.has(EV_ADD) else { throw error }
       return try create(change, filter)
     }

@@ -5,9 +5,9 @@ import CKQueueShims
 extension KQueueHandle where Backend: ~Copyable {
   /// Collects at least one event, or none when the timeout expires. The lock is held, but not while the thread waits.
   ///
-  /// Signals are held once a wait has brought nothing, so that none is handled unnoticed before the next (C-347). Where the
-  /// call before woke for nothing, or the wait is going to be cut, they are held from the first wait on, whose end would
-  /// be such a moment again.
+  /// A handler that runs between two waits of one call would not end the call with EINTR (C-347). The call therefore
+  /// blocks signals after a wait that delivers nothing. It blocks them before the first wait if the kqueue's last wait
+  /// ended early and delivered nothing, or if the wait is shorter than the timeout.
   func collect(
     _ events: Eventlist, _ timeout: UnsafePointer<timespec>?, _ signals: UnsafeMutablePointer<kq_wait_signals>,
     _ cancelled: CancelHandler?
@@ -72,9 +72,9 @@ extension KQueue where Backend: ~Copyable {
 
   /// Delivers the queued knotes and those that the system reports now, without waiting.
   ///
-  /// The system is asked for all that it has where something is queued that it will not report again: only so
-  /// are they delivered in the order of their activation, and a second edge joins the first (contract 3.4, 3.6).
-  /// What it reports again it also hands out in turn, so there the eventlist's room is enough.
+  /// If a queued knote will not be reported again, the poll asks for every report: delivery then follows the order of
+  /// activation, and a second edge joins the first (contract 3.4, 3.6). Otherwise the kernel rotates its reports, and a
+  /// poll of the eventlist's size suffices.
   /// - Parameter poll: ask it even where nothing is queued.
   /// - Returns: how many were delivered or a negative errno, and whether the system was asked.
   mutating func collectNow(_ events: Eventlist, _ buffer: Buffer, poll: Bool) -> (delivered: Int, asked: Bool) {
@@ -116,9 +116,9 @@ extension KQueue where Backend: ~Copyable {
 
   /// Delivers the knotes that the system reports now.
   ///
-  /// What fills the room may be the platform's own, with the knotes behind it, or nothing to deliver; it is asked again
-  /// until it has had the room to report each knote, and no longer: others may make work all the time (C-352). So it is
-  /// where a knote was lost, whose watch may have told of its own end: nothing would be there for the next poll (C-351).
+  /// A full buffer may hold nothing to deliver. The poll repeats until every knote has had room to be reported, and no
+  /// longer, since other threads may produce reports without end (C-352). It also repeats after a knote was removed or
+  /// its watch changed: that watch may have produced the report, and the next poll would find nothing (C-351).
   private mutating func harvest(_ events: Eventlist, _ buffer: Buffer, room: Int) -> Int {
     for _ in 0...(knotes.count / room &+ 4) {
       let asked = pass
@@ -132,7 +132,7 @@ extension KQueue where Backend: ~Copyable {
     return 0
   }
 
-  /// Delivers what a wait brought; after a signal, what others queued meanwhile, and what came of the signal itself
+  /// Delivers the reports of a wait. After a signal it polls, for what other threads queued and for the signal itself
   /// (C-026, contract 6.8).
   mutating func deliverAwaited(_ reports: CInt, of buffer: Buffer, to events: Eventlist, asked: UInt32) -> Int {
     guard reports >= 0 else {

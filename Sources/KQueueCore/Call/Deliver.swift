@@ -4,7 +4,7 @@ import CKQueue
 /// here and nowhere else (contract 3.2, 3.6).
 extension KQueue where Backend: ~Copyable {
   /// Delivers what the system reported, straight to the eventlist while nothing older is queued.
-  /// - Parameter asked: the pass that was the last when the reports were asked for.
+  /// - Parameter asked: the last pass that had begun when the system was polled.
   /// - Returns: how many entries it wrote.
   mutating func deliver(_ reports: Int, of buffer: Buffer, to events: Eventlist, asked: UInt32) -> Int {
     var delivered = 0
@@ -24,7 +24,7 @@ extension KQueue where Backend: ~Copyable {
     }
     let count = deliverReady(to: events, after: delivered)
     guard let token = stale.takeRepeated() else { return count }
-    // Last: what is news to a set that is made anew may have been delivered in this pass already (C-352).
+    // The rebuild comes last: a new set reports every ready entry, also those that this pass delivered (C-352).
     removeStale(token)
     return count > 0 ? count : deliverReady(to: events, after: 0)
   }
@@ -58,7 +58,7 @@ extension KQueue where Backend: ~Copyable {
     backend.isPlainlyReadable(knote, reported: reported) ? 1 : 0
   }
 
-  /// Follows one report.
+  /// Handles one report.
   /// - Returns: the knote that may have something to deliver by it, and what was reported.
   @inline(__always)
   private mutating func take(_ report: Report<Backend.Source>, _ asked: UInt32) -> (knote: KnoteRef, reported: UInt32)?
@@ -126,7 +126,7 @@ extension KQueue where Backend: ~Copyable {
       total += count
       for place in 0..<count {
         let isKnown = note(buffer[place])
-        // What reports again what still holds may do so in one pass as well.
+        // A level source may name one entry twice in a pass, so only a repeat from an earlier pass is proof.
         if !isKnown && Backend.reportsAgain(source) { stale.note(buffer[place].token, in: pass, asked: pass &- 1) }
       }
     }
@@ -151,8 +151,9 @@ extension KQueue where Backend: ~Copyable {
     } else if !knote.isDisabled {
       leaveLooks(knote)
       queue(knote, happening.bits)
-      // Its siblings may have gone when they were delivered. By edges it would be reported anew; and one that is about
-      // to be disabled would be reported once more for nothing (C-351): EV_ENABLE sees to that.
+      // If delivery removed its siblings, the knote can move to the main set. The new entry reports at once. Under
+      // EV_CLEAR that would be a second edge; under EV_DISPATCH it would leave the kqueue readable for nothing (C-351),
+      // so EV_ENABLE moves the knote.
       if !knote.has(EV_CLEAR | EV_DISPATCH) { leaveAlone(knote.descriptor) }
     }
     return true
@@ -243,7 +244,7 @@ extension KQueue where Backend: ~Copyable {
   @inline(__always)
   private mutating func settle(_ knote: KnoteRef, _ readiness: Readiness) {
     if knote.has(EV_ONESHOT | EV_CLEAR | EV_DISPATCH) { return settleOnce(knote, readiness) }
-    // Level: the kernel reports its own again, ours go to the end.
+    // Level: the kernel reports its own knotes again; the core requeues the others at the tail.
     if knote.status.contains(.recorded) { queueRecorded(knote) }
   }
 
@@ -252,7 +253,7 @@ extension KQueue where Backend: ~Copyable {
     ready.append(knote, knotes, isHeld: true)
   }
 
-  /// The state of a knote that a further delivery needs a change or a new report for.
+  /// Applies EV_ONESHOT, EV_DISPATCH and EV_CLEAR after a delivery.
   @inline(never)
   mutating func settleOnce(_ knote: KnoteRef, _ readiness: Readiness) {
     if knote.status.contains(.born) { return settleBirth(knote) }
@@ -260,7 +261,7 @@ extension KQueue where Backend: ~Copyable {
       try? remove(knote, knote.kind)
       return
     }
-    // First: what is disabled is not looked at again.
+    // Set first, since sampleSoon() ignores a disabled knote.
     if knote.has(EV_DISPATCH) { knote.status.insert(.disabled) }
     if knote.has(EV_CLEAR) && knote.status.contains(.recorded) {
       clear(knote, readiness.next)

@@ -37,6 +37,7 @@ extension KQueueHandle where Backend: ~Copyable {
       flushAndUnlock()
       return result.unsafelyUnwrapped
     } catch {
+      // A kqueue that was closed during the wait has nothing to flush.
       if slot.pointee.number == number + 1 { flushAndUnlock() } else { unlock() }
       throw error
     }

@@ -3,10 +3,10 @@ import Synchronization
 
 /// Waiting without the lock, and the clean-up after a thread whose wait is cancelled or jumped out of.
 extension KQueueHandle where Backend: ~Copyable {
-  /// How long a thread sleeps at a time, in ns, where no close could wake it: it checks for one after each sleep.
+  /// The longest sleep, in ns, if close(kq) cannot wake the thread.
   private static var unwokenInterval: Int64 { 50_000_000 }
 
-  /// How long a thread sleeps, in ns, where a stale entry that cannot be removed yet would end each wait at once.
+  /// The sleep, in ns, while a stale entry would end every wait at once.
   private static var cloggedInterval: Int64 { 10_000_000 }
 
   /// Waits without the lock. It is the only place where a thread sleeps.
@@ -14,7 +14,7 @@ extension KQueueHandle where Backend: ~Copyable {
   func park(
     _ parked: inout Parked<Backend>, _ nanoseconds: Int64?, _ room: Int, _ cancelled: CancelHandler?
   ) throws(Errno) -> CInt? {
-    // For close(kq) to wake us; without it all else works.
+    // Without the wake descriptor close(kq) cannot wake the thread; the wait is then sliced.
     let canBeWoken = (try? queue.pointee.backend.prepareWake()) != nil
     let left = canBeWoken ? nanoseconds : min(nanoseconds ?? .max, Self.unwokenInterval)
     let waiter = try enter(&parked)
@@ -67,7 +67,8 @@ extension KQueueHandle where Backend: ~Copyable {
 public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
   let handle: KQueueHandle<Backend>
   let buffer: UnsafeMutableBufferPointer<Backend.RawEvent>
-  /// Nil once the frame is gone: the jump out of it has restored the mask.
+  /// Points into the waiting frame. The copy kept for a jump has nil: the jump discards the frame and restores the
+  /// mask.
   private(set) var signals: UnsafeMutablePointer<kq_wait_signals>?
   var waiter: Backend.Waiter?
 

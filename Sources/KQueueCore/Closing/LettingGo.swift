@@ -49,8 +49,8 @@ extension KQueueRegistry where Backend: ~Copyable {
     return record.pointee.kqueue.load(ordering: .acquiring) == DescriptorRecord.closing
   }
 
-  /// Whether a number that names no kqueue of ours is open all the same. A kqueue that is being closed does not count,
-  /// nor one that another thread is making, nor what is left open of a parent's in a child whose fork ran no handler.
+  /// Whether the number is open and is no kqueue of this library. A kqueue that is being closed does not count as
+  /// another's, nor does one that another thread is making, or one of a parent's in a child whose fork ran no handler.
   ///
   /// The order decides: a close ends once the number is not open, and a kqueue is the library's once it is made.
   public func isForeign(_ number: CInt) -> Bool {
@@ -111,8 +111,8 @@ extension KQueueRegistry where Backend: ~Copyable {
     handle.close()
   }
 
-  /// The word of the kqueue that a number names, once it is not about to be moved: one system call of a thread that no
-  /// signal handler interrupts. Async-signal-safe.
+  /// The record's word, after waiting for a move to end. A move is one system call with signals blocked.
+  /// Async-signal-safe.
   private func restingKqueue(_ record: UnsafeMutablePointer<DescriptorRecord>) -> UInt {
     var word = record.pointee.kqueue.load(ordering: .acquiring)
     while word & DescriptorRecord.moving != 0 {

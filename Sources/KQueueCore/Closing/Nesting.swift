@@ -2,8 +2,8 @@ import CKQueue
 import CKQueueShims
 import Synchronization
 
-/// Kqueues that watch kqueues (contract 3.8). There is no cycle (C-107), and no chain of which the outer end would be told
-/// nothing, or whose inner end could not be used for all that a kqueue is used for (C-108).
+/// Kqueues that watch kqueues (contract 3.8). No cycle (C-107); no chain longer than the kernel can report through, or
+/// whose innermost kqueue could not be used fully (C-108).
 extension KQueue where Backend: ~Copyable {
   /// Notes that a new knote on a descriptor is on a kqueue, where it is.
   /// - Returns: as `KQueueRegistry.watch`.
@@ -43,8 +43,8 @@ extension KQueueRegistry where Backend: ~Copyable {
     slot.pointee.watchedKqueues.load(ordering: .relaxed) > 0
   }
 
-  /// How many kqueues would stand in the longest chain of which two are neighbours; beyond a limit, no matter. The shield
-  /// of the nesting lock is up, so the registry's lock is not left behind either.
+  /// The length of the longest chain through both kqueues, counted up to the limit. The shield of the nesting lock is
+  /// up, so the registry's lock is not left behind either.
   private func chain(of inner: UnsafeMutablePointer<Slot>, in outer: UnsafeMutablePointer<Slot>, _ limit: Int) -> Int {
     Backend.reach(&state.pointee.lock)
     _ = kq_lock_take(&state.pointee.lock)
@@ -52,7 +52,7 @@ extension KQueueRegistry where Backend: ~Copyable {
     return kqueues(above: outer, limit) + 2 + kqueues(below: inner, limit)
   }
 
-  /// A kqueue that stands there without a knote watches none, or it is taken for one that has it.
+  /// A leftover of the chain is not counted if it watches no kqueue, and else counted as a watcher.
   private func kqueues(above slot: UnsafeMutablePointer<Slot>, _ limit: Int) -> Int {
     var most = 0
     guard limit > 0 else { return most }

@@ -29,7 +29,7 @@ extension KQueue where Backend: ~Copyable {
     switch backend.origin(of: token) {
     case .nowhere: return
     case .number(let number):
-      // What has the number now may be removed by it, where no knote is on it.
+      // The entry may belong to the number's present file; it can be deleted if no knote is on it.
       if table.first(on: number, knotes) == nil && backend.dismiss(number) { return }
     case .unknown: break
     }

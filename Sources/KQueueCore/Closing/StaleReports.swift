@@ -1,7 +1,5 @@
-/// Stale reports: those of knotes that are gone.
-///
-/// One alone says nothing: it was under way when its knote was removed, or another thread is about to close its number.
-/// One that was asked for after it had been seen once is of an entry that stays.
+/// Reports whose knotes are gone. The first of an entry may have been queued before the removal, or another thread is
+/// about to close its number. A second one, from a poll after the first, proves an entry that stays.
 struct StaleReports: BitwiseCopyable {
   private struct Sighting: BitwiseCopyable {
     var token: KnoteToken

@@ -33,9 +33,8 @@ extension KQueueRegistry where Backend: ~Copyable {
       expected: UInt(bitPattern: slot), desired: 0, ordering: .acquiringAndReleasing)
   }
 
-  /// Whether nobody has closed the number since the kqueue noted its knote: a close takes all watchers away at once,
-  /// and this kqueue comes back by its next EV_ADD alone. What decides which knotes a close took is this, and no list of
-  /// closes.
+  /// Whether the number has stayed open since the kqueue registered. A close takes every watcher away, and only EV_ADD
+  /// registers again. This tells which knotes a close took; a hint only says where to look.
   @inline(__always)
   func isWatching(_ number: CInt, _ slot: UnsafeMutablePointer<Slot>) -> Bool {
     guard let record = descriptors.find(number) else { return false }

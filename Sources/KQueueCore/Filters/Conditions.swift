@@ -49,7 +49,7 @@ extension KQueue where Backend: ~Copyable {
   private mutating func scheduleSampling() {
     guard polled.isEmpty && told.isEmpty else { return }
     let now = backend.now(.monotonic)
-    // A look that is still to come serves this knote as well, and its timer need not be set anew.
+    // A sampling that is already scheduled serves this knote too.
     if nextLook <= now || nextLook > now &+ Self.lookInterval { nextLook = now &+ Self.lookInterval }
   }
 
@@ -59,7 +59,7 @@ extension KQueue where Backend: ~Copyable {
     queueTold()
   }
 
-  /// Drops a few in turn whose condition is over, so that they do not make the kqueue readable later (C-351).
+  /// Drops up to 8 knotes in turn whose condition is over: they would make the kqueue readable later (C-351).
   mutating func dropFinished() {
     for _ in 0..<min(polled.count, 8) {
       guard let knote = polled.popFirst(knotes) else { return }

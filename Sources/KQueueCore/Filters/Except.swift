@@ -1,7 +1,7 @@
 import CKQueue
 import CKQueueShims
 
-/// EXCEPT: urgent data and nothing else (contract 6.3). READ can be told of it too.
+/// EXCEPT: urgent data and nothing else (contract 6.3). READ reports it with EV_OOBAND.
 extension KQueue where Backend: ~Copyable {
   /// - Throws: EINVAL for a change that watches for something else.
   func requireUrgency(_ change: Kevent) throws(Errno) {

@@ -15,7 +15,7 @@ public enum Filter: Int16 {
   case empty = -13
   case except = -15
 
-  /// By hand, since the compiler's own compares one number after the other, and every change comes here.
+  /// Written by hand: the synthesized initializer compares the values in turn, and every change calls it.
   @inline(__always)
   public init?(rawValue: Int16) {
     switch rawValue {

@@ -5,7 +5,7 @@ import CKQueueShims
 ///
 /// A new filter has a case of `Filter`, its traits, a line in each operation, and a file of its own.
 enum FilterTable {
-  /// What is so of a filter whatever happens to its knotes.
+  /// Constant properties of a filter.
   @inline(__always)
   static func traits(of filter: Filter) -> FilterTraits {
     switch filter {
@@ -48,8 +48,8 @@ extension KQueue where Backend: ~Copyable {
     }
   }
 
-  /// Records what happened before a change, which the change does not ask for (contract 3.5);
-  /// before its knote is looked up, since an occurrence may make one.
+  /// Records occurrences that precede a change and do not belong to it (contract 3.5). Runs before the lookup, since an
+  /// occurrence may make the knote.
   @inline(__always)
   mutating func gatherBefore(_ change: Kevent, _ filter: Filter) {
     switch filter {

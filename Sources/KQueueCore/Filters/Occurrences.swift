@@ -30,7 +30,7 @@ extension KQueue where Backend: ~Copyable {
     if knote.status.contains(.active) { activate(knote) }
   }
 
-  /// Takes note of what happened up to now, which a new knote or a new mask has nothing to do with (contract 3.5).
+  /// Records what happened before the change. A new knote or mask does not report it (contract 3.5).
   mutating func gatherEarlier(_ filter: Filter) {
     guard let source = backend.source(of: filter) else { return }
     gather(source)
@@ -61,7 +61,7 @@ extension KQueue where Backend: ~Copyable {
     ready.remove(knote, knotes)
   }
 
-  /// - Returns: what is said of a knote that has nothing recorded or is gone; nil where something is to be told.
+  /// - Returns: the readiness of a knote with nothing pending, or whose file is gone; nil if an event is pending.
   mutating func sampleUnrecorded(_ knote: KnoteRef, _ filter: Filter) -> Readiness? {
     let status = knote.status
     guard !status.isDisjoint(with: KnoteStatus.active.union(.forced)) else { return .inactive }

@@ -60,8 +60,8 @@ extension KQueue where Backend: ~Copyable {
     removeIfOver(knote)
   }
 
-  /// The kernel may tell of a process's end before what it did last is gathered: forks that nobody would know the
-  /// parent of any more.
+  /// The kernel may report an exit before the forks that preceded it are gathered. After the exit their parent would be
+  /// unknown.
   mutating func noteWhatCameBefore(_ knote: KnoteRef) {
     guard knote.kind == .proc, knote.fflags & familyBits != 0 else { return }
     gatherUntold()
@@ -90,7 +90,7 @@ extension KQueue where Backend: ~Copyable {
     return pendingOfProcess(knote)
   }
 
-  /// An end is asked for first and noted last: nothing that came before it is gathered too late.
+  /// The exit is sampled first and recorded last, so that every earlier fork precedes it.
   private mutating func noteAllOf(_ knote: KnoteRef) {
     let shield = Shield()
     defer { shield.end() }
@@ -127,8 +127,8 @@ extension KQueue where Backend: ~Copyable {
     }
   }
 
-  /// The child is watched already. A parent's number in its knote says that it is a former process of this
-  /// number, of which not all is told: then there is no telling the two apart.
+  /// The child is watched already. A knote whose data holds a parent belongs to a former process of this number that is
+  /// not fully delivered. The two cannot be told apart.
   private mutating func adopt(_ knote: KnoteRef, by parent: KnoteRef) {
     let mask = knote.fflags
     guard knote.data == 0 else { return record(parent, NOTE_TRACKERR.bits) }
@@ -157,8 +157,8 @@ extension KQueue where Backend: ~Copyable {
     removeIfOver(knote)
   }
 
-  /// Some of what the platform should have told was lost. A knote with NOTE_TRACK is told so; a fork or an exec may have
-  /// been among it; and of a process that only this would have told the end of, the end is all that is known.
+  /// The platform lost reports. Each NOTE_TRACK knote reports NOTE_TRACKERR, each knote that asked reports NOTE_FORK
+  /// and NOTE_EXEC, and a process whose exit only these reports would tell counts as exited.
   mutating func noteLoss() {
     var place: UInt32 = 0
     while let knote = knotes.next(&place) {

@@ -15,7 +15,7 @@ import CKQueueShims
 ///
 /// A platform says which of these a descriptor is, and gives bits and sizes. What follows is the same on all of them.
 extension KnoteRef {
-  /// NOTE_LOWAT with no bytes to wait for: a READ knote that is active whatever there is.
+  /// READ with NOTE_LOWAT <= 0: always active.
   public var isAlwaysEnough: Bool {
     @inline(__always) get { kind == .read && hasLowWater && data <= 0 }
   }
@@ -27,7 +27,7 @@ extension KnoteRef {
 
   /// How many bytes a connection has to have.
   /// - Parameters:
-  ///   - buffer: what the socket's buffer holds: more would never come together.
+  ///   - buffer: the socket's buffer size, which caps the threshold.
   ///   - lowWater: what the socket asks for itself.
   @inline(__always)
   public func leastToRead(buffer: @autoclosure () -> Int, lowWater: @autoclosure () -> Int) -> Int {

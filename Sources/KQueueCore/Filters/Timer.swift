@@ -4,9 +4,8 @@ import CKQueueShims
 /// TIMER (contract 6.9). A timer that runs is in the heap of its clock; one that has expired and waits for
 /// its delivery, or is disabled, is not. `data` holds the interval and `occurrence` the next expiry, in ns.
 extension KQueue where Backend: ~Copyable {
-  /// The least time between two wake-ups for timers, in ns: what Linux takes for the slack of a sleep, too,
-  /// and up to four times as much where they are dense. It bounds what they cost, also a timer of 1 ns; each
-  /// expiry counts all the same.
+  /// The least time between two timer wake-ups, in ns: the default slack of Linux, times up to 4 if many timers expire
+  /// together. It bounds the cost of short timers; every expiration is still counted.
   private static func wakeSpacing(after expired: Int) -> UInt64 {
     50_000 * UInt64(min(max(expired, 1), 4))
   }
@@ -99,12 +98,12 @@ extension KQueue where Backend: ~Copyable {
     timers[knote.clock.rawValue].remove(knote, knotes)
   }
 
-  /// Takes a timer away from those of its clock: it is no more, or another clock's from now on.
+  /// Removes a timer from its clock, on removal or before a restart, which may be on another clock.
   mutating func leaveTimers(_ knote: KnoteRef) {
     timers[knote.clock.rawValue].leave(knote, knotes)
   }
 
-  /// Puts a timer of which only the knote is known where it belongs.
+  /// Requeues a timer after a repair.
   mutating func repairTimer(_ knote: KnoteRef) {
     guard (try? timers[knote.clock.rawValue].reserve()) != nil else {
       knotes.beginRemoval(knote)
@@ -209,7 +208,7 @@ extension KnoteRef {
     nonmutating set { previous = KnoteLink(rawValue: newValue) }
   }
 
-  /// An absolute timer that was delivered: nothing to come, but it is there to be deleted (C-306).
+  /// A delivered absolute timer: never runs again, but EV_DELETE finds it (C-306).
   fileprivate var isSpent: Bool {
     occurrence == 0
   }

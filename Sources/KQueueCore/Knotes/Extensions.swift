@@ -34,7 +34,7 @@ struct Extensions: ~Copyable {
 
 extension KQueue where Backend: ~Copyable {
   /// Applies a change of kevent64(), whose words go with the knote as its udata does.
-  /// - Throws: the errno of the entry; then nothing has changed.
+  /// - Throws: the errno of the entry, as `apply` without words.
   mutating func apply(_ change: Kevent, _ ext: Extension) throws(Errno) {
     try extensions.reserve(find(change)?.index ?? knotes.nextPlace, ext)
     try apply(change)

@@ -17,8 +17,8 @@ public struct Readiness: BitwiseCopyable, Equatable {
   /// Whether there is something to deliver.
   public var isActive: Bool
   public private(set) var next: Next
-  /// Nothing to deliver, and the call that told the system so makes it report once more: no waiter is to get that
-  /// report (C-351).
+  /// Nothing to deliver. The call that muted the entry makes it report once more; no waiter may see that report
+  /// (C-351).
   public private(set) var isReportedAnew = false
   public var data: Int
   public var fflags: UInt32

@@ -12,11 +12,12 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var ready = ReadyList()
   /// Knotes that are not ready, and whose readiness the system does not report: sampled at the next call.
   var unsettled = ReadyList(mark: .unsettled)
-  /// Knotes whose readiness the system does not report, and when to sample them next.
+  /// Knotes whose readiness the system does not report: sampled within `lookInterval`.
   var polled = ReadyList(mark: .polled)
-  /// Knotes that were told under EV_CLEAR and may have more, of which nobody tells: looked at in the next call, or
-  /// before long by a thread that waits (C-346).
+  /// Knotes that were delivered under EV_CLEAR and may hold more, which nobody reports: sampled at the next call, or at
+  /// the next look of a thread that waits (C-346).
   var told = ReadyList(mark: .told)
+  /// When a waiter samples `polled` and `told` next.
   var nextLook: UInt64 = 0
   /// The timers that run, by clock.
   var timers = InlineArray<2, TimerHeap> { _ in TimerHeap() }

@@ -182,8 +182,8 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     !kq_is_open(slot.pointee.number - 1) || queue.pointee.backend.isReplaced
   }
 
-  /// Closes a kqueue whose number was closed unseen, as somebody finds who means what has the number now. Also where
-  /// closes are seen, as a bare system call's is not. One whose lock is held is in use, and so not replaced.
+  /// Closes a kqueue whose number was closed unseen, found by a caller that means the number's present file. A kqueue
+  /// whose lock is held is in use and is left.
   /// - Returns: whether it was.
   @inline(never)
   func closeIfReplaced() -> Bool {
