@@ -55,8 +55,9 @@ extension KQueueRegistry where Backend: ~Copyable {
   /// A leftover of the chain is not counted if it watches no kqueue, and else counted as a watcher.
   private func kqueues(above slot: UnsafeMutablePointer<Slot>, _ limit: Int) -> Int {
     var most = 0
-    guard limit > 0 else { return most }
-    visitWatchers(slot.pointee.number - 1) {
+    let number = slot.pointee.number
+    guard limit > 0, number > 0 else { return most }
+    visitWatchers(number - 1) {
       if watchesKqueues($0) { most = max(most, 1 + kqueues(above: $0, limit - 1)) }
     }
     return most
@@ -67,7 +68,8 @@ extension KQueueRegistry where Backend: ~Copyable {
     var most = 0
     guard limit > 0, watchesKqueues(slot) else { return most }
     forEachSlot { handle in
-      guard handle.slot.pointee.number > 0, watches(slot, handle.slot.pointee.number - 1) else { return }
+      let number = handle.slot.pointee.number
+      guard number > 0, watches(slot, number - 1) else { return }
       most = max(most, 1 + kqueues(below: handle.slot, limit - 1))
     }
     return most

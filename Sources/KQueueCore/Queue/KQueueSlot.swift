@@ -13,8 +13,7 @@ public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stack
   let wakers: Atomic<Int>
   /// The kqueue is closed, but waiters or wakers have still to leave it.
   let isLeftover: Atomic<Bool>
-  /// The kqueue's number, or 0: free (0 as a number is stored as 1, and so on).
-  var number: CInt
+  private let numberWord: Atomic<CInt>
   /// A hint, to be read without the lock: the slot was used at some time.
   let isInUse: Atomic<Bool>
   /// Whether `queue` is initialised: from creation until the last waiter has left after the close.
@@ -35,6 +34,12 @@ public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stack
   let mayReportStale: Atomic<Bool>
   let closedNumbers: ClosedNumbers
   var queue: UnsafeMutablePointer<KQueue<Backend>>
+
+  /// The kqueue's number, or 0: free (0 as a number is stored as 1, and so on). Written under the lock; without it a hint.
+  var number: CInt {
+    @inline(__always) get { numberWord.load(ordering: .relaxed) }
+    @inline(__always) nonmutating set { numberWord.store(newValue, ordering: .relaxed) }
+  }
 
   /// Set under the lock and read without it: a set that is there stays so until the kqueue is closed.
   var watchSets: WatchSets {
