@@ -18,9 +18,9 @@ extension KQueueHandle where Backend: ~Copyable {
     let buffer = try queue.pointee.takeBuffer(events.count)
     var parked = Parked(handle: self, buffer: buffer, signals: signals, waiter: nil)
     while true {
-      let (delivered, asked) = queue.pointee.collectNow(
+      let (delivered, isComplete) = queue.pointee.collectNow(
         events, buffer, poll: deadline.isAtOnce || queue.pointee.isClogged)
-      if delivered != 0 || asked && deadline.isAtOnce { return try finish(delivered, buffer) }
+      if delivered != 0 || isComplete && deadline.isAtOnce { return try finish(delivered, buffer) }
 
       let whole = deadline.left(queue.pointee.backend)
       let left = sliced(whole)
@@ -76,11 +76,13 @@ extension KQueue where Backend: ~Copyable {
   /// activation, and a second edge joins the first (contract 3.4, 3.6). Otherwise the kernel rotates its reports, and a
   /// poll of the eventlist's size suffices.
   /// - Parameter poll: ask it even where nothing is queued.
-  /// - Returns: how many were delivered or a negative errno, and whether the system was asked.
-  mutating func collectNow(_ events: Eventlist, _ buffer: Buffer, poll: Bool) -> (delivered: Int, asked: Bool) {
+  /// - Returns: how many were delivered or a negative errno, and whether that is all there is: the system was polled,
+  ///   or has nothing to report.
+  mutating func collectNow(_ events: Eventlist, _ buffer: Buffer, poll: Bool) -> (delivered: Int, isComplete: Bool) {
     lookAgain()
     if backend.hasUntold { gatherUntold() }
     if ready.isEmpty {
+      let isQuiet = isQuiet
       guard poll && !isQuiet else { return (0, isQuiet) }
       if backend.hasPutOff { gatherPutOff() }
       armTimers()
@@ -106,7 +108,8 @@ extension KQueue where Backend: ~Copyable {
     }
   }
 
-  /// Delivers the queued knotes where the system need not be polled: those of a kqueue that has USER knotes alone.
+  /// Delivers the queued knotes where the system need not be polled: nothing else can be due, as in a kqueue of USER
+  /// knotes.
   @inline(__always)
   mutating func deliverOwn(_ events: Eventlist) -> Int {
     guard !ready.isEmpty && isQuiet else { return 0 }

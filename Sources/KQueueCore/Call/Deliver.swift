@@ -1,7 +1,7 @@
 import CKQueue
 
-/// Events out: what the scan delivers, and the state of a knote after that. ONESHOT, CLEAR and DISPATCH are applied
-/// here and nowhere else (contract 3.2, 3.6).
+/// Events out: what the scan delivers, and the state of a knote after that. What a delivery does under EV_ONESHOT,
+/// EV_CLEAR and EV_DISPATCH is done in `settleOnce`, also for the copies of a fork (contract 3.2, 3.6).
 extension KQueue where Backend: ~Copyable {
   /// Delivers what the system reported, straight to the eventlist while nothing older is queued.
   /// - Parameter asked: the last pass that had begun when the system was polled.

@@ -3,8 +3,9 @@ import Synchronization
 /// Descriptor numbers that were closed: hints, which a kqueue reads at its next call.
 ///
 /// A close may happen in a signal handler, so it leaves the number here and no more, as a hint where to look: which
-/// knotes are gone is told by `KQueueRegistry.isWatching`, so hints may be read late and in any order. Where one
-/// finds its place taken, all knotes are looked at. All-zero bytes: none.
+/// knotes are gone is told by `KQueueRegistry.isWatching`, and after a doubtful hint by the file that the number names.
+/// So hints may be read late and in any order. Where one finds its place taken, all knotes are looked at. All-zero
+/// bytes: none.
 struct ClosedNumbers: ~Copyable {
   private static var room: UInt { 64 }
 

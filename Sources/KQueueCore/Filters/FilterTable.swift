@@ -1,7 +1,8 @@
 import CKQueue
 import CKQueueShims
 
-/// What each filter does, one line an operation: the only place that tells one filter from another.
+/// What each filter does, one line an operation: the only switches on filters. Where another file compares with one, it
+/// is about that filter alone.
 ///
 /// A new filter has a case of `Filter`, its traits, a line in each operation, and a file of its own.
 enum FilterTable {

@@ -3,9 +3,9 @@ import CKQueueShims
 /// What a platform gives: the sum of four protocols, each of which has a file here.
 ///
 /// One value of a conforming type belongs to one kqueue and is used under that kqueue's lock, except for `wait`, which
-/// therefore is static and has what `enter` returned. Policy stands in the core: when a knote is delivered, what becomes
-/// of it then, which changes are legal. A platform looks at EV_ONESHOT, EV_CLEAR and EV_DISPATCH only to tell its kernel
-/// how to report.
+/// therefore is static and has what `enter` returned. Policy stands in the core: when a knote is delivered, what
+/// becomes of it then, which changes are legal. A platform looks at EV_ONESHOT and EV_DISPATCH only to tell its kernel
+/// how to report; at EV_CLEAR also in `sample`, which says what is news of a condition that the system tells by edges.
 ///
 /// In each protocol those requirements come first that every platform has to meet; the rest has an implementation that
 /// serves a system without the matter.

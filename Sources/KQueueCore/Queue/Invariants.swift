@@ -1,8 +1,8 @@
 import CKQueue
 import CKQueueShims
 
-/// Invariants of a kqueue whenever its lock is dropped. They are checked in debug and test builds, which have assertions;
-/// elsewhere nothing is left of it.
+/// Invariants of a kqueue when a call has brought it up to date (`flush`) and is about to drop its lock. They are
+/// checked in debug and test builds, which have assertions; elsewhere nothing is left of it.
 extension KQueue where Backend: ~Copyable {
   @inline(__always)
   mutating func checkInvariants() {
