@@ -1,7 +1,6 @@
 import CKQueue
 import CKQueueShims
 import KQueueCore
-import Synchronization
 
 // The C functions of <sys/event.h>. errno is set here and nowhere else.
 

@@ -1,4 +1,3 @@
-import CKQueue
 import CKQueueShims.Linux
 import KQueueCore
 

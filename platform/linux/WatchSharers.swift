@@ -1,4 +1,3 @@
-import CKQueueShims.Linux
 import KQueueCore
 
 /// The knotes of one file. Most files have but one, whose watch knows it.

@@ -105,8 +105,6 @@ struct WatchTable: ~Copyable {
 
   // MARK: What was told
 
-  var isAnyTold: Bool { firstTold != 0 }
-
   /// The one that has waited longest to be looked at.
   var first: UInt32? {
     firstTold == 0 ? nil : firstTold - 1

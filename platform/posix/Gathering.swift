@@ -1,4 +1,3 @@
-import CKQueueShims.POSIX
 import KQueueCore
 
 /// What happened to what knotes watch: signals, children and files, one after the other.

@@ -1,4 +1,3 @@
-import CKQueue
 import CKQueueShims.POSIX
 import KQueueCore
 

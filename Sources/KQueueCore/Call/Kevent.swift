@@ -1,6 +1,5 @@
 import CKQueue
 import CKQueueShims
-import Synchronization
 
 /// kevent() on one kqueue: changes in, then events out, waiting where there are none (contract 1.2).
 extension KQueueHandle where Backend: ~Copyable {

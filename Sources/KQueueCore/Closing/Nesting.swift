@@ -1,4 +1,3 @@
-import CKQueue
 import CKQueueShims
 import Synchronization
 

@@ -1,5 +1,3 @@
-import CKQueueShims
-
 /// Entries of the system's that cannot be removed: their number is closed, or another file's, and a duplicate keeps them
 /// alive (contract 4). The set that has them is made anew, on that proof alone.
 extension KQueue where Backend: ~Copyable {

@@ -52,14 +52,8 @@ extension KQueueRegistry where Backend: ~Copyable {
     return Self.contains(record.pointee.watchers.load(ordering: .acquiring), slot)
   }
 
-  /// Calls `body` with each kqueue that stands with a number.
-  func forEachWatcher(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) {
-    let lock = lock()
-    defer { lock.end() }
-    visitWatchers(number, body)
-  }
-
-  /// The same for a closer, which never waits. Async-signal-safe where `body` is.
+  /// Calls `body` with each kqueue that stands with a number; for a closer, which waits for no lock. Async-signal-safe
+  /// where `body` is.
   /// - Returns: false where there are several and another thread changes a chain in this moment: nobody was called.
   func visitWatchersIfFree(_ number: CInt, _ body: (UnsafeMutablePointer<Slot>) -> Void) -> Bool {
     let word = descriptors.find(number)?.pointee.watchers.load(ordering: .acquiring) ?? 0

@@ -1,5 +1,4 @@
 import CKQueue
-import CKQueueShims
 
 /// READ, WRITE, EXCEPT and EMPTY: the condition is the descriptor's, so the platform has it (contract 6.1 to 6.4).
 extension KQueue where Backend: ~Copyable {

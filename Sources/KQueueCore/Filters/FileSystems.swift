@@ -1,5 +1,3 @@
-import CKQueue
-
 /// FS: file systems that came and went (contract 6.11).
 extension KQueue where Backend: ~Copyable {
   /// What the platform tells of one knote concerns all of this filter.

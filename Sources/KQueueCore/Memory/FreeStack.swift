@@ -1,4 +1,3 @@
-import CKQueueShims
 import Synchronization
 
 /// A place that can stand in a `FreeStack`, and in memory that is never unmapped.

@@ -1,5 +1,3 @@
-import CKQueueShims
-
 /// The state of what the system watches when a number is closed, seen or unseen.
 public protocol CloseSafety: Waiting, ~Copyable {
   /// What `forget` needs to know.

@@ -1,5 +1,3 @@
-import CKQueueShims
-
 /// Where another thread can come between, one after the other. A test's platform has one come there (see
 /// `PlatformBackend.reach`); elsewhere nothing is left of it.
 public enum Step: Sendable {

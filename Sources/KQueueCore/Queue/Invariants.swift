@@ -1,6 +1,3 @@
-import CKQueue
-import CKQueueShims
-
 /// Invariants of a kqueue when a call has brought it up to date (`flush`) and is about to drop its lock. They are
 /// checked in debug and test builds, which have assertions; elsewhere nothing is left of it.
 extension KQueue where Backend: ~Copyable {
