@@ -1,8 +1,8 @@
 import CKQueueShims
 import KQueueCore
 
-// The functions that close descriptors, in front of libc's (contract 4). Each lets the library go of the
-// numbers that are about to be closed, and then calls the definition that it stands in front of.
+// The functions that close descriptors, in front of libc's (contract 4). Each has the library begin the
+// close of the numbers, and then calls the definition that it stands in front of.
 //
 // close, dup2, dup3, close_range and closefrom are async-signal-safe, as POSIX has close: they take no memory, and wait
 // for nothing that the interrupted thread may hold (docs/locking.md). In a child of vfork(2) they only call the next
@@ -11,21 +11,21 @@ import KQueueCore
 
 @_cdecl("close")
 public func exportedClose(_ descriptor: CInt) -> CInt {
-  let isKnown = letGo(descriptor)
+  let isKnown = beginClose(descriptor)
   defer { endClose(descriptor, isKnown) }
   return kq_next_close(descriptor)
 }
 
 @_cdecl("dup2")
 public func exportedDup2(_ old: CInt, _ new: CInt) -> CInt {
-  let isKnown = old != new && letGo(new, replacedBy: old)
+  let isKnown = old != new && beginClose(new, replacedBy: old)
   defer { endClose(new, isKnown) }
   return kq_next_dup2(old, new)
 }
 
 @_cdecl("dup3")
 public func exportedDup3(_ old: CInt, _ new: CInt, _ flags: CInt) -> CInt {
-  let isKnown = old != new && flags & ~kq_close_on_exec() == 0 && letGo(new, replacedBy: old)
+  let isKnown = old != new && flags & ~kq_close_on_exec() == 0 && beginClose(new, replacedBy: old)
   defer { endClose(new, isKnown) }
   return kq_next_dup3(old, new, flags)
 }
@@ -34,7 +34,7 @@ public func exportedDup3(_ old: CInt, _ new: CInt, _ flags: CInt) -> CInt {
 public func exportedCloseRange(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
   guard first <= last && kq_close_range_closes(flags) else { return kq_next_close_range(first, last, flags) }
   if kq_close_range_separates(flags) { return kq_close_range_apart(first, last, flags) }
-  letGo(from: first, through: last)
+  beginClose(from: first, through: last)
   defer { endClose(from: first, through: last) }
   return kq_next_close_range(first, last, flags)
 }
@@ -42,7 +42,7 @@ public func exportedCloseRange(_ first: CUnsignedInt, _ last: CUnsignedInt, _ fl
 @_cdecl("closefrom")
 public func exportedCloseFrom(_ first: CInt) {
   let start = CUnsignedInt(max(first, 0))
-  letGo(from: start, through: .max)
+  beginClose(from: start, through: .max)
   defer { endClose(from: start, through: .max) }
   kq_next_closefrom(first)
 }
@@ -86,36 +86,36 @@ public func exportedClosedir(_ directory: UnsafeMutableRawPointer?) -> CInt {
   closing(kq_directory_descriptor(directory)) { kq_next_closedir(directory) }
 }
 
-// MARK: Letting go
+// MARK: Before and after a close
 
 /// Calls what closes a number.
 @inline(__always)
 private func closing<Result>(_ number: CInt, _ close: () -> Result) -> Result {
-  let isKnown = letGo(number)
+  let isKnown = beginClose(number)
   defer { endClose(number, isKnown) }
   return close()
 }
 
-/// Lets go of a number, with errno as it was.
+/// Begins the close of a number, with errno as it was.
 /// - Returns: whether anything referred to it; then `endClose` is to follow the close.
 @inline(__always)
-private func letGo(_ number: CInt) -> Bool {
+private func beginClose(_ number: CInt) -> Bool {
   guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return false }
   let error = kq_errno()
   defer { kq_set_errno(error) }
-  return registry.letGo(number)
+  return registry.beginClose(number)
 }
 
-/// Lets go of a number that becomes a duplicate of another, unless the call will fail.
+/// Begins the close of a number that becomes a duplicate of another, unless the call will fail.
 @inline(__always)
-private func letGo(_ number: CInt, replacedBy old: CInt) -> Bool {
+private func beginClose(_ number: CInt, replacedBy old: CInt) -> Bool {
   guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return false }
   let error = kq_errno()
   defer { kq_set_errno(error) }
-  return kq_is_open(old) && kq_is_allowed(number) && registry.letGo(number)
+  return kq_is_open(old) && kq_is_allowed(number) && registry.beginClose(number)
 }
 
-/// After a close. Somebody may have begun to watch the number since `letGo` found nothing that referred to it.
+/// After a close. Somebody may have begun to watch the number since `beginClose` found nothing that referred to it.
 @inline(__always)
 private func endClose(_ number: CInt, _ wasKnown: Bool) {
   if wasKnown { return endClose(number) }
@@ -137,8 +137,8 @@ private func doubt(_ number: CInt, _ registry: KQueueRegistry<NativeBackend>) {
   kq_set_errno(error)
 }
 
-private func letGo(from first: CUnsignedInt, through last: CUnsignedInt) {
-  forRange(first, last) { $0.letGo(from: $1, through: $2) }
+private func beginClose(from first: CUnsignedInt, through last: CUnsignedInt) {
+  forRange(first, last) { $0.beginClose(from: $1, through: $2) }
 }
 
 private func endClose(from first: CUnsignedInt, through last: CUnsignedInt) {

@@ -25,7 +25,7 @@ import Testing
     let descriptor = system.open(readable: 5)
     try queue.change(.read(descriptor, .add), .write(descriptor, .add))
     _ = queue.kernel.takeCalls()
-    system.registry.letGo(descriptor)
+    system.registry.beginClose(descriptor)
     #expect(queue.kernel.takeCalls() == [.forget(descriptor)])
     system.fill(descriptor, 5)
     #expect(try queue.collect() == [])
@@ -132,7 +132,7 @@ import Testing
   func range() throws {
     let descriptors = (0..<10).map { _ in system.open(readable: 1) }
     for descriptor in descriptors { try queue.change(.read(descriptor, .add)) }
-    system.registry.letGo(from: descriptors[2], through: descriptors[7])
+    system.registry.beginClose(from: descriptors[2], through: descriptors[7])
     #expect(try queue.collect().map(\.ident) == [0, 1, 8, 9].map { UInt(descriptors[$0]) })
   }
 

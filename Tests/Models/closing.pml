@@ -1,6 +1,6 @@
 /*
- * Closes of a descriptor number while others add knotes on it and collect: KQueueRegistry.letGo, endClose and doubt,
- * Watchers.swift, ClosedNumbers.swift, Reclaim.swift, and KQueue.create in Changes.swift.
+ * Closes of a descriptor number while others add knotes on it and collect: KQueueRegistry.beginClose, endClose and
+ * doubt, Watchers.swift, ClosedNumbers.swift, Reclaim.swift, and KQueue.create in Changes.swift.
  *
  * One kqueue, one number, two filters. Files are counted up from 1; every file has a duplicate that keeps it open, so what
  * the system watches under the number goes on reporting it unless it is taken out. Hints have few places, so that they do
@@ -77,7 +77,7 @@ proctype closer() {
     byte place, was, closes;
     bool had, isFree;
     for (closes : 1 .. CLOSES) {
-        /* letGo */
+        /* beginClose */
         takeWatchers(had);
         if
         :: had -> forget(); leave(CLOSED)
@@ -149,7 +149,7 @@ inline reclaim(hint) {
     fi
 }
 
-inline seeToClosed() {
+inline reclaimClosed() {
     if
     :: count != seenClosed ->
        seenClosed = count;
@@ -216,7 +216,7 @@ proctype adder(byte filter) {
     bool had;
     began = file;
     atomic { !lock; lock = true }
-    seeToClosed();
+    reclaimClosed();
     apply(filter);
     /* Sure where the file had the number from before the call until it was attached. */
     if
@@ -243,7 +243,7 @@ inline collect() {
         lock = true;
         overBefore[1] = isOver[1]; overBefore[2] = isOver[2]; overBefore[3] = isOver[3]
     }
-    seeToClosed();
+    reclaimClosed();
     deliver(0);
     deliver(1);
     lock = false

@@ -25,7 +25,7 @@ active [CLOSERS] proctype closer() {
     closed++
 }
 
-inline seeToClosed() {
+inline reclaimClosed() {
     if
     :: count != seen -> seen = count; hints = 0
     :: else
@@ -34,7 +34,7 @@ inline seeToClosed() {
 
 active proctype waiter() {
     do
-    :: seeToClosed();
+    :: reclaimClosed();
        watchSets = true;       /* enter, publishWatchSets */
        if
        :: count == seen -> /* Backend.wait */

@@ -31,7 +31,7 @@ public final class FakeQueue {
 
   public func close() {
     wasClosed = true
-    let isKnown = system.registry.letGo(number)
+    let isKnown = system.registry.beginClose(number)
     TurnTaker.current?.step("closed")
     if isKnown { system.registry.endClose(number) } else { system.registry.doubt(number) }
   }

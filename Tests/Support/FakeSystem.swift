@@ -116,7 +116,7 @@ public final class FakeSystem: @unchecked Sendable {
   /// Closes a descriptor as a program does whose close() is the library's.
   /// - Parameter meanwhile: runs when the library has let go of the number and the system has it still.
   public func close(_ number: CInt, _ meanwhile: () -> Void = {}) {
-    let isKnown = registry.letGo(number)
+    let isKnown = registry.beginClose(number)
     TurnTaker.current?.step("close")
     meanwhile()
     closeUnseen(number)

@@ -17,7 +17,7 @@ public final class PlatformQueue<Backend: PlatformBackend & ~Copyable>: @uncheck
   }
 
   public func close() {
-    if registry.letGo(number) { registry.endClose(number) }
+    if registry.beginClose(number) { registry.endClose(number) }
   }
 
   /// kevent(), with a timeout in nanoseconds; nil waits without limit.

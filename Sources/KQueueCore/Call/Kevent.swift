@@ -21,7 +21,7 @@ extension KQueueHandle where Backend: ~Copyable {
       unlock()
       throw Errno(EBADF)
     }
-    seeToClosed()
+    reclaimClosed()
     if isClosedUnseen() {
       closeUnseen()
       throw Errno(registry.isForeign(number) ? EINVAL : EBADF)
@@ -74,7 +74,7 @@ extension KQueueHandle where Backend: ~Copyable {
     if entry.filter == Filter.libkqueue.rawValue { return try answerQuery(&entry) }
     if entry.filter == 0 { return false }  // skipped, as FreeBSD does (C-040)
     do throws(Errno) {
-      try refuseOtherThanRead(entry)
+      try requireReadOfKQueue(entry)
       if let ext { try queue.pointee.apply(entry, ext) } else { try queue.pointee.apply(entry) }
       if kq_tracing() { trace(entry, 0) }
     } catch {
@@ -87,9 +87,9 @@ extension KQueueHandle where Backend: ~Copyable {
     return true
   }
 
-  /// A kqueue can be read and nothing else (contract 3.8).
+  /// A kqueue can be read and nothing else (contract 3.8). One that was replaced unseen is closed, and is none.
   @inline(__always)
-  private func refuseOtherThanRead(_ entry: Kevent) throws(Errno) {
+  private func requireReadOfKQueue(_ entry: Kevent) throws(Errno) {
     guard entry.has(EV_ADD), entry.ident <= UInt(CInt.max), let filter = Filter(rawValue: entry.filter),
       filter.watchesDescriptor, let other = registry.find(CInt(truncatingIfNeeded: entry.ident))
     else { return }

@@ -36,7 +36,7 @@ extension KQueueHandle where Backend: ~Copyable {
     lock()
     guard leave(waiter) else { return nil }
     Backend.reach(.left)
-    seeToClosed()
+    reclaimClosed()
     return reports
   }
 

@@ -3,16 +3,16 @@ import Synchronization
 
 /// What the exported closing functions call: before a number is closed, and after.
 extension KQueueRegistry where Backend: ~Copyable {
-  /// Lets go of a number that is about to be closed: its knotes in every kqueue, and the kqueue that it is or is
-  /// inside of. Async-signal-safe.
+  /// Begins the close of a number: takes it out of every kqueue that watches it, and closes the kqueue that it names.
+  /// Where it is inside of one, that is noted. Async-signal-safe.
   /// - Returns: whether anything referred to it; then `endClose` is to be called once it is closed.
   @inline(never)
   @discardableResult
-  public func letGo(_ number: CInt) -> Bool {
-    guard mayLetGo else { return false }
+  public func beginClose(_ number: CInt) -> Bool {
+    guard closesProcessDescriptors else { return false }
     if kq_is_inside(number) { kq_lose(number) }
     guard refersTo(number) else { return false }
-    letGo(number, descriptors.find(number).unsafelyUnwrapped)
+    beginClose(number, descriptors.find(number).unsafelyUnwrapped)
     return true
   }
 
@@ -37,10 +37,10 @@ extension KQueueRegistry where Backend: ~Copyable {
 
   @inline(never)
   private func doubtWatchers(_ number: CInt) {
-    guard mayLetGo else { return }
+    guard closesProcessDescriptors else { return }
     if visitWatchersIfFree(number, { tell($0, .doubtful(number)) }) { return }
     // Which kqueues they are is changed in this moment, and a closer does not wait.
-    forEachSlot { if $0.slot.pointee.isInUse.load(ordering: .acquiring) { tell($0.slot, .doubtful(number)) } }
+    forEachSlot { if $0.slot.pointee.wasEverUsed.load(ordering: .acquiring) { tell($0.slot, .doubtful(number)) } }
   }
 
   /// Whether a number is a kqueue's that is being closed.
@@ -61,7 +61,7 @@ extension KQueueRegistry where Backend: ~Copyable {
 
   /// Whether the caller closes the process's descriptors: a child of vfork has the parent's memory and descriptors of
   /// its own, and so has a thread with a table of its own.
-  private var mayLetGo: Bool {
+  private var closesProcessDescriptors: Bool {
     kq_is_process(state.pointee.process) && kq_shares_descriptors(state.pointee.process)
   }
 
@@ -78,20 +78,20 @@ extension KQueueRegistry where Backend: ~Copyable {
   }
 
   /// Likewise for each number of a range.
-  public func letGo(from first: CInt, through last: CInt) {
-    guard mayLetGo else { return }
+  public func beginClose(from first: CInt, through last: CInt) {
+    guard closesProcessDescriptors else { return }
     kq_lose_range(first, last)
-    descriptors.forEach(from: first, through: last) { letGo($0) }
+    descriptors.forEach(from: first, through: last) { beginClose($0) }
   }
 
   /// After the close of a range of numbers.
   public func endClose(from first: CInt, through last: CInt) {
-    guard mayLetGo else { return }
+    guard closesProcessDescriptors else { return }
     descriptors.forEach(from: first, through: last) { endClose($0) }
   }
 
-  private func letGo(_ number: CInt, _ record: UnsafeMutablePointer<DescriptorRecord>) {
-    Backend.reach(.lettingGo)
+  private func beginClose(_ number: CInt, _ record: UnsafeMutablePointer<DescriptorRecord>) {
+    Backend.reach(.beginningClose)
     takeWatchers(record) { slot in
       Backend.reach(.tookWatchers)
       let had = Backend.forget(number, slot.pointee.watchSets)

@@ -104,7 +104,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// The kqueue is closed: no number's close is to be told any more, and what is no descriptor of the program's is
   /// not watched any more.
-  mutating func letGoOfAll() {
+  mutating func endAllWatches() {
     var place: UInt32 = 0
     while let knote = knotes.next(&place) {
       let filter = knote.kind

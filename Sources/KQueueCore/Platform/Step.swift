@@ -15,7 +15,7 @@ public enum Step: Sendable {
   case left
   case retiring
   // A close, of a descriptor or of a kqueue.
-  case lettingGo
+  case beginningClose
   case tookWatchers
   case forgot
   case reservedPlace

@@ -64,7 +64,7 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   private static func write(
     _ handle: KQueueHandle<Backend>, _ entries: UnsafeMutablePointer<Entry>, _ count: inout Int
   ) {
-    handle.seeToClosed()
+    handle.reclaimClosed()
     handle.queue.pointee.settleBeforeCopy()
     entries[count].number = handle.slot.pointee.number - 1
     entries[count].isKnote = false

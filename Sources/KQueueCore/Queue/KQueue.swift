@@ -73,7 +73,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
 
   /// Gives back everything but the kqueue's own descriptor.
   mutating func close() {
-    letGoOfAll()
+    endAllWatches()
     backend.close()
     knotes.removeAll()
     table.removeAll()

@@ -132,7 +132,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     handle.queue.initialize(to: queue)
     handle.slot.pointee.isInitialised = true
     handle.slot.pointee.number = number + 1
-    handle.slot.pointee.isInUse.store(true, ordering: .releasing)
+    handle.slot.pointee.wasEverUsed.store(true, ordering: .releasing)
     handle.slot.pointee.copies.store(copies, ordering: .relaxed)
     // A number that still names a kqueue was closed unseen.
     Backend.reach(.named)
@@ -167,7 +167,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// Re-registers a kqueue's number, which names another set now, in the kqueues that watch it. No slot's lock is held.
   func enterAgain(_ number: CInt) {
     forEachSlot { outer in
-      guard outer.slot.pointee.isInUse.load(ordering: .acquiring), isWatching(number, outer.slot) else { return }
+      guard outer.slot.pointee.wasEverUsed.load(ordering: .acquiring), isWatching(number, outer.slot) else { return }
       outer.enterAgain(number)
     }
   }
@@ -185,6 +185,6 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     guard Backend.closesGoUnseen else { return }
     let shield = Shield()
     defer { shield.end() }
-    forEachSlot { if $0.slot.pointee.isInUse.load(ordering: .acquiring) { $0.closeIfUnseen() } }
+    forEachSlot { if $0.slot.pointee.wasEverUsed.load(ordering: .acquiring) { $0.closeIfUnseen() } }
   }
 }

@@ -15,7 +15,7 @@ public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stack
   let isLeftover: Atomic<Bool>
   private let numberWord: Atomic<CInt>
   /// A hint, to be read without the lock: the slot was used at some time.
-  let isInUse: Atomic<Bool>
+  let wasEverUsed: Atomic<Bool>
   /// Whether `queue` is initialised: from creation until the last waiter has left after the close.
   var isInitialised: Bool
   var nextFree: UnsafeMutablePointer<KQueueSlot>?
@@ -149,7 +149,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
 
   /// Removes the knotes on numbers that were closed meanwhile. The lock is held.
   @inline(__always)
-  func seeToClosed() {
+  func reclaimClosed() {
     if slot.pointee.closedNumbers.count.load(ordering: .acquiring) != queue.pointee.seenClosed {
       queue.pointee.reclaim(slot.pointee.closedNumbers)
     }

@@ -201,8 +201,8 @@ extension KnoteRef<FuzzKnote> {
 // MARK: Closes, as the library's close() tells them
 
 @_cdecl("fuzz_let_go")
-func letGo(_ number: CInt) -> Bool {
-  sharedRegistry()?.letGo(number) ?? false
+func beginClose(_ number: CInt) -> Bool {
+  sharedRegistry()?.beginClose(number) ?? false
 }
 
 @_cdecl("fuzz_end_close")
