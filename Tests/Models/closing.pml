@@ -119,7 +119,7 @@ inline discard(filter) {
         knote[filter] = 0;
         generation[filter]++;
         if
-        :: !live(0) && !live(1) -> watchers = false /* untrack */
+        :: !live(0) && !live(1) -> watchers = false /* unregisterForCloses */
         :: else
         fi
     }
@@ -171,7 +171,7 @@ inline reclaimClosed() {
 
 /* EV_ADD finds no knote. */
 inline create(filter) {
-    atomic { had = !watchers; watchers = true } /* track */
+    atomic { had = !watchers; watchers = true } /* registerForCloses */
     if
     :: had && live(1 - filter) -> d_step { knote[1 - filter] = 0; generation[1 - filter]++ }
     :: else

@@ -49,7 +49,7 @@ extension LinuxBackend {
     enterOwn()
     var place: UInt32 = 0
     while let knote = knotes.next(&place) {
-      try enterAgain(moving: knote)
+      try reenter(moving: knote)
       leaveIfReplaced(knote, oldMain, oldSides)
     }
     if !isIntact { throw Errno(ENOMEM) }
@@ -66,7 +66,7 @@ extension LinuxBackend {
     signals.enter(main)
   }
 
-  private mutating func enterAgain(moving knote: LinuxKnoteRef) throws(Errno) {
+  private mutating func reenter(moving knote: LinuxKnoteRef) throws(Errno) {
     if knote.kind == .proc { return try enterProcess(knote) }
     guard knote.platform.place.isInSet else { return }
     do throws(Errno) {
@@ -141,7 +141,7 @@ extension LinuxBackend {
     _ = kq_renumber(main.descriptor, number)
   }
 
-  public mutating func enterAgain(_ knote: LinuxKnoteRef) {
+  public mutating func reenterNested(_ knote: LinuxKnoteRef) {
     guard knote.platform.place.isInSet else { return }
     try? enterInPlace(knote)
   }

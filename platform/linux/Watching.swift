@@ -197,7 +197,7 @@ extension LinuxBackend {
 
   /// An event of a nested set costs a call more, so a knote that is alone moves to the kqueue's own. Its entry is
   /// made anew, and reports what holds: under EV_CLEAR it moves where nothing does.
-  public mutating func stand(alone knote: LinuxKnoteRef) {
+  public mutating func noteSole(_ knote: LinuxKnoteRef) {
     guard let side = knote.platform.place.side.flatMap({ sides[$0] }), knote.kind != .procdesc,
       !knote.has(EV_CLEAR) || kq_poll(knote.descriptor, CInt(bitPattern: knote.interest)) == 0
     else { return }

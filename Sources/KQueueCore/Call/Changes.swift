@@ -55,7 +55,7 @@ extension KQueue where Backend: ~Copyable {
     do throws(Errno) {
       if filter.watchesDescriptor {
         Backend.reach(.listed)
-        try track(knote)
+        try registerForCloses(knote)
         Backend.reach(.watched)
       }
       try attach(knote, change, filter)
@@ -128,7 +128,7 @@ extension KQueue where Backend: ~Copyable {
       guard filter.watchesDescriptor && change.has(EV_ADD) else { throw error }
       return try create(change, filter)
     }
-    if filter.watchesDescriptor { leaveAlone(CInt(truncatingIfNeeded: change.ident)) }
+    if filter.watchesDescriptor { noteSoleKnote(on: CInt(truncatingIfNeeded: change.ident)) }
   }
 
   private func isOpen(_ ident: UInt) -> Bool {

@@ -154,7 +154,7 @@ extension KQueue where Backend: ~Copyable {
       // If delivery removed its siblings, the knote can move to the main set. The new entry reports at once. Under
       // EV_CLEAR that would be a second edge; under EV_DISPATCH it would leave the kqueue readable for nothing (C-351),
       // so EV_ENABLE moves the knote.
-      if !knote.has(EV_CLEAR | EV_DISPATCH) { leaveAlone(knote.descriptor) }
+      if !knote.has(EV_CLEAR | EV_DISPATCH) { noteSoleKnote(on: knote.descriptor) }
     }
     return true
   }

@@ -84,7 +84,7 @@ public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
     guard handle.slot.pointee.isInitialised else { return handle.unlock() }
     if handle.leave(parked.waiter.unsafelyUnwrapped) {
       handle.queue.pointee.buffers.give(back: parked.buffer)
-      handle.queue.pointee.askAgain()
+      handle.queue.pointee.rearmAll()
       handle.flushAndUnlock()
     } else {
       parked.unmapBuffer()
@@ -114,7 +114,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Re-arms all knotes: a cancelled thread may have consumed their reports.
-  mutating func askAgain() {
+  mutating func rearmAll() {
     wakePending = false
     armed = InlineArray(repeating: 0)
     var place: UInt32 = 0

@@ -65,7 +65,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Watches a kqueue again that got another set under its number.
-  mutating func enterAgain(_ number: CInt) {
-    if let knote = table.first(on: number, knotes) { backend.enterAgain(knote) }
+  mutating func reenterNested(_ number: CInt) {
+    if let knote = table.first(on: number, knotes) { backend.reenterNested(knote) }
   }
 }

@@ -81,7 +81,7 @@ extension KQueue where Backend: ~Copyable {
   /// Registers the kqueue for closes of a new knote's number, and removes older knotes where it was closed since it was
   /// looked at last: from now on the new one's watch would be taken for theirs.
   /// - Throws: ELOOP, ENOMEM.
-  mutating func track(_ knote: KnoteRef) throws(Errno) {
+  mutating func registerForCloses(_ knote: KnoteRef) throws(Errno) {
     guard let tracking else { return }
     let wasNested = try nest(knote)
     let isNew = try tracking.registry.watch(knote.descriptor, tracking.slot)
@@ -97,7 +97,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Ends the kqueue's registration for closes of a number that no knote is left on.
-  mutating func untrack(_ number: CInt) {
+  mutating func unregisterForCloses(_ number: CInt) {
     guard let tracking, !table.hasKnotes(on: number) else { return }
     tracking.registry.unwatch(number, tracking.slot)
   }

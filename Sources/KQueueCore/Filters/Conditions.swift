@@ -25,7 +25,7 @@ extension KQueue where Backend: ~Copyable {
       knote.data = Int64(change.data)
     }
     try updateWatch(knote)
-    if knote.has(EV_DISPATCH) { leaveAlone(knote.descriptor) }
+    if knote.has(EV_DISPATCH) { noteSoleKnote(on: knote.descriptor) }
     if knote.status.contains(.recorded) { activate(knote) }
   }
 

@@ -44,7 +44,7 @@ extension KQueue where Backend: ~Copyable {
     // Its status may be told before its end is, and not again.
     if happening.bits & NOTE_EXITSTATUS.bits != 0 { knote.value = UInt32(truncatingIfNeeded: happening.data) }
     let isTracked = happening.bits & NOTE_FORK.bits != 0 && knote.fflags & NOTE_TRACK.bits != 0
-    if isTracked { track(UInt(happening.data), of: knote) }
+    if isTracked { followChild(UInt(happening.data), of: knote) }
     record(knote, knote.wanted(happening.bits) & (NOTE_FORK.bits | NOTE_EXEC.bits))
   }
 
@@ -112,7 +112,7 @@ extension KQueue where Backend: ~Copyable {
   // MARK: NOTE_TRACK
 
   /// Watches the child of a process that is tracked, as its parent is watched (C-268).
-  private mutating func track(_ child: UInt, of parent: KnoteRef) {
+  private mutating func followChild(_ child: UInt, of parent: KnoteRef) {
     if let existing = table.find(.proc, child, knotes) { return adopt(existing, by: parent) }
     do throws(Errno) {
       try create(

@@ -61,7 +61,7 @@ public protocol CloseSafety: Waiting, ~Copyable {
   mutating func takeNumber(_ number: CInt)
 
   /// Watches a kqueue again that a knote is on, as its number was given another set.
-  mutating func enterAgain(_ knote: KnoteRef<KnoteState>)
+  mutating func reenterNested(_ knote: KnoteRef<KnoteState>)
 }
 
 extension CloseSafety where Self: ~Copyable {
@@ -80,7 +80,7 @@ extension CloseSafety where Self: ~Copyable {
   ) -> CInt { 0 }
   public var needsNumber: Bool { false }
   public mutating func takeNumber(_ number: CInt) {}
-  public mutating func enterAgain(_ knote: KnoteRef<KnoteState>) {}
+  public mutating func reenterNested(_ knote: KnoteRef<KnoteState>) {}
 }
 
 /// What a platform needs to know to forget a number without the kqueue's lock. All zeroes: nothing.

@@ -40,7 +40,7 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   // MARK: What only some need
 
   /// A knote is the last of its number from now on.
-  mutating func stand(alone knote: KnoteRef<KnoteState>)
+  mutating func noteSole(_ knote: KnoteRef<KnoteState>)
 
   /// A signal handler jumped out of a call, which may have been in `attach`, `update` or `detach` of a condition, in
   /// `sample`, `poll` or `enter`: makes whole from the knotes what the platform keeps of them, also of those that are
@@ -118,7 +118,7 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
 }
 
 extension EventSource where Self: ~Copyable {
-  public mutating func stand(alone knote: KnoteRef<KnoteState>) {}
+  public mutating func noteSole(_ knote: KnoteRef<KnoteState>) {}
   public mutating func repair(_ knotes: borrowing Knotes) {}
   public func isOpen(_ number: CInt) -> Bool { kq_is_open(number) }
   public func source(of filter: Filter) -> Source? { nil }

@@ -182,9 +182,9 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   }
 
   /// Tells the platform where one knote is left on a number.
-  mutating func leaveAlone(_ number: CInt) {
+  mutating func noteSoleKnote(on number: CInt) {
     guard let last = table.first(on: number, knotes), last.link == .none else { return }
-    backend.stand(alone: last)
+    backend.noteSole(last)
   }
 
   /// Frees a knote that no platform knows of, or not any more.
@@ -194,6 +194,6 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     unnest(knote)
     table.remove(knote, filter, knotes)
     knotes.free(knote)
-    if filter.watchesDescriptor { untrack(number) }
+    if filter.watchesDescriptor { unregisterForCloses(number) }
   }
 }

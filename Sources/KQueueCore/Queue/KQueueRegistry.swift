@@ -165,10 +165,10 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   }
 
   /// Re-registers a kqueue's number, which names another set now, in the kqueues that watch it. No slot's lock is held.
-  func enterAgain(_ number: CInt) {
+  func reenterNested(_ number: CInt) {
     forEachSlot { outer in
       guard outer.slot.pointee.wasEverUsed.load(ordering: .acquiring), isWatching(number, outer.slot) else { return }
-      outer.enterAgain(number)
+      outer.reenterNested(number)
     }
   }
 

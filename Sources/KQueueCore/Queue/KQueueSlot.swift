@@ -120,15 +120,15 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     queue.pointee.hasMoved = false
     let number = slot.pointee.number - 1
     flushAndUnlock()
-    if number >= 0 { registry.enterAgain(number) }
+    if number >= 0 { registry.reenterNested(number) }
   }
 
   /// Watches a kqueue again that got another set under its number.
   @inline(never)
-  func enterAgain(_ number: CInt) {
+  func reenterNested(_ number: CInt) {
     lock()
     guard slot.pointee.isInitialised && slot.pointee.number != 0 else { return unlock() }
-    queue.pointee.enterAgain(number)
+    queue.pointee.reenterNested(number)
     flushAndUnlock()
   }
 

@@ -28,7 +28,7 @@ extension KQueue where Backend: ~Copyable {
     tracking?.slot.pointee.closedNumbers.doubtAll()
     beginPass()
     backend.takeBackWake()
-    askAgain()
+    rearmAll()
   }
 
   /// The content of these is not to be trusted.
