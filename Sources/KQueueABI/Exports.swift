@@ -77,7 +77,7 @@ private func call(
 ) throws(Errno) -> CInt {
   guard let handle = sharedRegistry()?.find(kq) else { throw Errno(isForeign(kq) ? EINVAL : EBADF) }
   guard changes.count >= 0 && events.count >= 0 else { throw Errno(EINVAL) }
-  guard changes.isThere && events.isThere else { throw Errno(EFAULT) }
+  guard changes.hasMemory && events.hasMemory else { throw Errno(EFAULT) }
   // A call that may wait is a cancellation point, also where it finds events and so does not (C-027).
   if events.mayWait(timeout) { kq_end_if_cancelled() }
   let written = try handle.kevent(

@@ -19,12 +19,12 @@ extension KQueueHandle where Backend: ~Copyable {
     var parked = Parked(handle: self, buffer: buffer, signals: signals, waiter: nil)
     while true {
       let (delivered, isComplete) = queue.pointee.collectNow(
-        events, buffer, poll: deadline.isAtOnce || queue.pointee.isClogged)
-      if delivered != 0 || isComplete && deadline.isAtOnce { return try finish(delivered, buffer) }
+        events, buffer, poll: deadline.isPoll || queue.pointee.rebuildIsPending)
+      if delivered != 0 || isComplete && deadline.isPoll { return try finish(delivered, buffer) }
 
       let whole = deadline.left(queue.pointee.backend)
       let left = sliced(whole)
-      if queue.pointee.wakesForNothing || left != whole { kq_signals_hold(signals) }
+      if queue.pointee.lastWaitWasEmpty || left != whole { kq_signals_hold(signals) }
       if queue.pointee.backend.validates && !queue.pointee.backend.isAlive {
         queue.pointee.buffers.give(back: buffer)
         throw Errno(EBADF)
@@ -40,10 +40,10 @@ extension KQueueHandle where Backend: ~Copyable {
         throw Errno(EBADF)
       }
       let count = queue.pointee.deliverAwaited(reports, of: buffer, to: events, asked: lastPass)
-      if count > 0 { queue.pointee.wakesForNothing = false }
+      if count > 0 { queue.pointee.lastWaitWasEmpty = false }
       if count != 0 || deadline.isOver(queue.pointee.backend) { return try finish(count, buffer) }
       if signals.pointee.interrupted { return try finish(Int(-EINTR), buffer) }
-      queue.pointee.wakesForNothing = true
+      queue.pointee.lastWaitWasEmpty = true
       kq_signals_hold(signals)
     }
   }
@@ -125,12 +125,12 @@ extension KQueue where Backend: ~Copyable {
   private mutating func harvest(_ events: Eventlist, _ buffer: Buffer, room: Int) -> Int {
     for _ in 0...(knotes.count / room &+ 4) {
       let asked = pass
-      hasLost = false
+      mustPollAgain = false
       let reports = Int(backend.poll(knotes, UnsafeMutableBufferPointer(rebasing: buffer[..<room])))
       if reports < 0 { return reports }
       let delivered = deliver(reports, of: buffer, to: events, asked: asked)
       confirmStale(buffer)
-      if delivered > 0 || reports < room && !hasLost { return delivered }
+      if delivered > 0 || reports < room && !mustPollAgain { return delivered }
     }
     return 0
   }

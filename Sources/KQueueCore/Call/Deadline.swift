@@ -26,7 +26,7 @@ struct Deadline: BitwiseCopyable {
     }
   }
 
-  var isAtOnce: Bool {
+  var isPoll: Bool {
     time == 0
   }
 

@@ -74,7 +74,7 @@ extension KQueue where Backend: ~Copyable {
         return nil
       }
       if knote.isDisabled { return nil }
-      if knote.status.rawValue & KnoteStatus.lookedAt != 0 { leaveLooks(knote) }
+      if knote.status.rawValue & KnoteStatus.lookedAt != 0 { removeFromSampleLists(knote) }
       return (knote, reported)
     case .wake: wakePending = false
     case .timer(let clock): expireTimers(clock)
@@ -86,7 +86,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// Removes a knote from the lists of knotes that the system does not report.
   @inline(never)
-  private mutating func leaveLooks(_ knote: KnoteRef) {
+  private mutating func removeFromSampleLists(_ knote: KnoteRef) {
     unsettled.remove(knote, knotes)
     polled.remove(knote, knotes)
     told.remove(knote, knotes)
@@ -149,7 +149,7 @@ extension KQueue where Backend: ~Copyable {
     if knote.status.contains(.recorded) {
       note(knote, happening)
     } else if !knote.isDisabled {
-      leaveLooks(knote)
+      removeFromSampleLists(knote)
       queue(knote, happening.bits)
       // If delivery removed its siblings, the knote can move to the main set. The new entry reports at once. Under
       // EV_CLEAR that would be a second edge; under EV_DISPATCH it would leave the kqueue readable for nothing (C-351),
@@ -207,7 +207,7 @@ extension KQueue where Backend: ~Copyable {
   /// Updates a knote that was sampled and has nothing to deliver.
   @inline(never)
   mutating func withhold(_ knote: KnoteRef, _ readiness: Readiness, wasReported: Bool) {
-    if readiness.isReportedAnew { hasLost = true }
+    if readiness.isReportedAnew { mustPollAgain = true }
     switch readiness.next {
     case .report, .taken: return
     case .call: unsettled.append(knote, knotes)

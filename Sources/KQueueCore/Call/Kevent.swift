@@ -26,7 +26,7 @@ extension KQueueHandle where Backend: ~Copyable {
       closeUnseen()
       throw Errno(registry.isForeign(number) ? EINVAL : EBADF)
     }
-    if queue.pointee.seesItselfBroken() {
+    guard queue.pointee.checkIntact() else {
       unlock()
       throw Errno(EBADF)
     }
@@ -71,7 +71,10 @@ extension KQueueHandle where Backend: ~Copyable {
   /// Applies one change; `entry` becomes what is to be written where it returns true.
   @inline(__always)
   private func applyOne(_ entry: inout Kevent, _ ext: Extension?) throws(Errno) -> Bool {
-    if entry.filter == Filter.libkqueue.rawValue { return try answerQuery(&entry) }
+    if entry.filter == Filter.libkqueue.rawValue {
+      try answerQuery(&entry)
+      return true
+    }
     if entry.filter == 0 { return false }  // skipped, as FreeBSD does (C-040)
     do throws(Errno) {
       try requireReadOfKQueue(entry)
@@ -103,13 +106,13 @@ extension KQueueHandle where Backend: ~Copyable {
 }
 
 extension KQueue where Backend: ~Copyable {
-  /// Whether the program closed what the kqueue needs inside, as a daemon's closefrom does (F7).
+  /// Whether the kqueue has all that it needs inside, which a program may close, as a daemon's closefrom does (F7).
   @inline(__always)
-  mutating func seesItselfBroken() -> Bool {
+  mutating func checkIntact() -> Bool {
     if seenLost != kq_lost() {
       seenLost = kq_lost()
       isBroken = isBroken || !backend.isIntact
     }
-    return isBroken
+    return !isBroken
   }
 }

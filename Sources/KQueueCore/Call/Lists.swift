@@ -18,7 +18,7 @@ public struct Changelist {
   }
 
   /// Whether there is memory for its entries.
-  public var isThere: Bool {
+  public var hasMemory: Bool {
     base != nil || count == 0
   }
 
@@ -68,7 +68,7 @@ public struct Eventlist {
   }
 
   /// Whether there is memory for its entries.
-  public var isThere: Bool {
+  public var hasMemory: Bool {
     base != nil || count == 0
   }
 

@@ -7,30 +7,31 @@ extension KQueueHandle where Backend: ~Copyable {
   private static var unwokenInterval: Int64 { 50_000_000 }
 
   /// The sleep, in ns, while a stale entry would end every wait at once.
-  private static var cloggedInterval: Int64 { 10_000_000 }
+  private static var pendingRebuildInterval: Int64 { 10_000_000 }
 
   /// Waits without the lock. It is the only place where a thread sleeps.
+  /// - Parameter limit: the longest wait, in ns; nil: without limit.
   /// - Returns: as `PlatformBackend.wait`, or nil where the kqueue was closed meanwhile.
   func park(
-    _ parked: inout Parked<Backend>, _ nanoseconds: Int64?, _ room: Int, _ cancelled: CancelHandler?
+    _ parked: inout Parked<Backend>, _ limit: Int64?, _ room: Int, _ cancelled: CancelHandler?
   ) throws(Errno) -> CInt? {
     // Without the wake descriptor close(kq) cannot wake the thread; the wait is then sliced.
     let canBeWoken = (try? queue.pointee.backend.prepareWake()) != nil
-    let left = canBeWoken ? nanoseconds : min(nanoseconds ?? .max, Self.unwokenInterval)
+    let left = canBeWoken ? limit : min(limit ?? .max, Self.unwokenInterval)
     let waiter = try enter(&parked)
     let buffer = UnsafeMutableBufferPointer(rebasing: parked.buffer[..<room])
     queue.pointee.waiters += 1
-    let nanoseconds = announceWait() ? left : 0
-    let isClogged = queue.pointee.isClogged
+    let sleepTime = announceWait() ? left : 0
+    let rebuildIsPending = queue.pointee.rebuildIsPending
     let signals = parked.signals.unsafelyUnwrapped
     Backend.reach(.announced)
-    let place = parked.keep(cancelled)
+    let place = parked.registerForJump(cancelled)
     flushAndUnlock()
     let reports = withUnsafeMutablePointer(to: &parked) {
-      isClogged
-        ? kq_nap(min(nanoseconds ?? .max, Self.cloggedInterval), cancelled, $0)
+      rebuildIsPending
+        ? kq_nap(min(sleepTime ?? .max, Self.pendingRebuildInterval), cancelled, $0)
         : Backend.wait(
-          waiter, buffer, nanoseconds: nanoseconds, signals: signals, cancelled: cancelled, context: $0)
+          waiter, buffer, nanoseconds: sleepTime, signals: signals, cancelled: cancelled, context: $0)
     }
     kq_wait_ends(place)
     lock()
@@ -93,7 +94,7 @@ public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
   }
 
   /// Registers this wait, so that the thread's next call abandons it if a signal handler jumps out of it.
-  mutating func keep(_ abandon: CancelHandler?) -> CInt {
+  mutating func registerForJump(_ abandon: CancelHandler?) -> CInt {
     let own = signals
     signals = nil
     defer { signals = own }

@@ -37,15 +37,15 @@ extension KQueue where Backend: ~Copyable {
   private mutating func rebuild() {
     let shield = Shield()
     defer { shield.end() }
-    isClogged = true
+    rebuildIsPending = true
     guard let news = try? makeAnew() else { return }
-    isClogged = false
+    rebuildIsPending = false
     publishWatchSets()
     stale = StaleReports()
     mayReportStale = false
     if backend.needsNumber, let tracking {
       tracking.registry.move(tracking.slot) { backend.takeNumber($0) }
-      hasMoved = true
+      numberHasNewSet = true
     }
     queueReports(news.count, of: news.buffer, asked: pass &- 1)
     buffers.give(back: news.buffer)

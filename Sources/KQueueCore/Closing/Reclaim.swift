@@ -64,7 +64,7 @@ extension KQueue where Backend: ~Copyable {
     abandon(knote)
     dropGone(number)
     mayReportStale = true
-    hasLost = true
+    mustPollAgain = true
     if wasReported { stale.note(token, in: pass) }
   }
 

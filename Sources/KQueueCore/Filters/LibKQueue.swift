@@ -5,7 +5,7 @@ import CKQueueShims
 extension KQueueHandle where Backend: ~Copyable {
   /// Answers one entry; `entry` becomes the answer, which always is written.
   /// - Throws: EINVAL for an unknown number, ENOENT without EV_ADD, ENOSYS for what this platform lacks.
-  func answerQuery(_ entry: inout Kevent) throws(Errno) -> Bool {
+  func answerQuery(_ entry: inout Kevent) throws(Errno) {
     try queue.pointee.requireSense(entry)
     guard entry.has(EV_ADD) else { throw Errno(ENOENT) }
     switch CInt(truncatingIfNeeded: entry.fflags) {
@@ -23,7 +23,6 @@ extension KQueueHandle where Backend: ~Copyable {
     }
     // Not EV_ERROR: data is an answer and must not be read as an errno.
     entry.flags |= UInt16(EV_RECEIPT)
-    return true
   }
 
   private func exchange(_ setting: kq_setting, _ value: Int) -> Int {

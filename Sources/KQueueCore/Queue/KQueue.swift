@@ -37,7 +37,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// Threads inside `wait`; the memory outlives them.
   var waiters = 0
   /// A wait ended early and brought nothing to deliver, and none has brought an event since.
-  var wakesForNothing = false
+  var lastWaitWasEmpty = false
   /// A wake has been asked for and no `wait` has reported it yet.
   var wakePending = false
   /// The system had no descriptor for `wake`: each call tries again.
@@ -47,11 +47,11 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var mayReportStale = false
   /// A knote turned out to be gone, or had its watch changed, since the system was asked last: that may be a report
   /// itself.
-  var hasLost = false
+  var mustPollAgain = false
   /// What reports them could not be made anew, for want of memory or descriptors.
-  var isClogged = false
+  var rebuildIsPending = false
   /// The kqueue's number has another set now, which those that watch it have to enter again.
-  var hasMoved = false
+  var numberHasNewSet = false
   /// The program does not ask for the number of bytes that can be read (NOTE_DECLINE_DATA).
   var declinesData = false
   /// How many calls end without a check of the invariants.

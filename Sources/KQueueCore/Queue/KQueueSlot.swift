@@ -99,7 +99,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   /// Brings the platform up to date, drops the lock, and then wakes a waiter where there is something to deliver.
   @inline(never)
   func flushAndUnlock() {
-    if queue.pointee.hasMoved { return tellWatchersAndUnlock() }
+    if queue.pointee.numberHasNewSet { return tellWatchersAndUnlock() }
     guard queue.pointee.flush() else { return unlock() }
     let backend = UnsafePointer(queue)
     slot.pointee.wakers.add(1, ordering: .relaxed)
@@ -117,7 +117,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   private func tellWatchersAndUnlock() {
     let shield = Shield()
     defer { shield.end() }
-    queue.pointee.hasMoved = false
+    queue.pointee.numberHasNewSet = false
     let number = slot.pointee.number - 1
     flushAndUnlock()
     if number >= 0 { registry.reenterNested(number) }
