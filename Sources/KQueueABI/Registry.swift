@@ -55,7 +55,7 @@ private func startChild() {
   // A system may accept MADV_WIPEONFORK and not honour it. The child then abandons the parent's memory.
   if let registry = sharedRegistry(), !registry.isEmpty {
     registryAddress.store(0, ordering: .releasing)
-    Arena.leaveBehind()
+    Arena.abandonParentMemory()
   }
   restoreCopies()
 }

@@ -110,12 +110,12 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     }
   }
 
-  public var hasPutOff: Bool {
-    @inline(__always) get { looks != nil && looks.unsafelyUnwrapped.pointee.hasPutOff }
+  public var hasDeferredLooks: Bool {
+    @inline(__always) get { looks != nil && looks.unsafelyUnwrapped.pointee.hasDeferredLooks }
   }
 
-  public mutating func hurry() {
-    looks?.pointee.hurryChildren()
+  public mutating func gatherDeferredNext() {
+    looks?.pointee.gatherDeferredChildrenNext()
   }
 
   // MARK: Time

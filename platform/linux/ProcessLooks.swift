@@ -77,7 +77,7 @@ struct ProcessLooks: ~Copyable {
   var isUseless: Bool { reaper.count == 0 && others.count == 0 }
   var isListening: Bool { notifier >= 0 }
   var hasChildren: Bool { reaper.count > 0 }
-  var hasPutOff: Bool { reaper.hasPutOff }
+  var hasDeferredLooks: Bool { reaper.hasDeferredLooks }
 
   mutating func listenNoMore(_ set: EpollSet) {
     guard notifier >= 0 else { return }
@@ -128,7 +128,7 @@ struct ProcessLooks: ~Copyable {
 
   /// Arms the timer, so that a waiter looks in time at processes that nothing reports.
   mutating func arm() {
-    if reaper.hasPutOff { wake(by: reaper.due) }
+    if reaper.hasDeferredLooks { wake(by: reaper.due) }
     guard strangers > 0 || reaper.mayMiss else { return }
     wake(by: max(Self.now + Self.interval, strangers > 0 ? othersDue : 0))
   }
@@ -138,8 +138,8 @@ struct ProcessLooks: ~Copyable {
   }
 
   /// The next round puts nothing off.
-  mutating func hurryChildren() {
-    reaper.hurry()
+  mutating func gatherDeferredChildrenNext() {
+    reaper.gatherDeferredNext()
   }
 
   /// Arms the timer so that all processes are looked at so many ns from now.

@@ -29,7 +29,7 @@ extension POSIXBackend {
   }
 
   mutating func detachProcess(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) {
-    mayTellGone = true
+    pipeMayHoldStaleByte = true
     let position = knote.platform.position
     if let moved = reaper.remove(position) { knotes[moved.index].platform.position = position }
     listenForChildrenNoMore()

@@ -8,8 +8,8 @@ extension POSIXBackend {
   public var hasUntold: Bool { signals.count > 0 || reaper.count > 0 || files.count > 0 }
 
   @inline(__always)
-  public var hasPutOff: Bool { reaper.hasPutOff }
-  public mutating func hurry() { reaper.hurry() }
+  public var hasDeferredLooks: Bool { reaper.hasDeferredLooks }
+  public mutating func gatherDeferredNext() { reaper.gatherDeferredNext() }
 
   /// Whether a handler has noted what was not gathered yet.
   var hasUnseen: Bool { hasUncounted || reaper.hasNews }

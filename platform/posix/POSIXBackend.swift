@@ -28,7 +28,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var filesDue: UInt64 = 0
   var areFilesLeft = false
   /// The pipe may be readable for what is not watched any more: the next to ask drains it (C-351).
-  var mayTellGone = false
+  var pipeMayHoldStaleByte = false
   /// A handler may write to the pipe of what was gathered by now, or came before a knote was added.
   var mayBeToldAgain = false
   /// The core had the pipe made readable, or is about to.
@@ -83,7 +83,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   }
 
   public var descriptor: CInt { pipe.reading }
-  public var isIdle: Bool { polled == 0 && !hasUntold && !mayTellGone }
+  public var isIdle: Bool { polled == 0 && !hasUntold && !pipeMayHoldStaleByte }
   public var isAlive: Bool { pipe.isAlive }
   public var isReplaced: Bool { !pipe.isAlive }
   public var isIntact: Bool { pipe.isIntact }
@@ -173,7 +173,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public mutating func flush(_ knotes: borrowing Knotes) {
     listenAsEnabled(knotes)
     if mayBeToldAgain { drainTold() }
-    if upToDate == 0 && (sleepers > 0 || hasPutOff) { _ = pipe.signal() }
+    if upToDate == 0 && (sleepers > 0 || hasDeferredLooks) { _ = pipe.signal() }
   }
 
   // MARK: Waiting
@@ -228,7 +228,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     let told = sleeper.list.told
     if told.contains(.wake) { isWoken = false }
     if told.contains(.wake) && !isClosing && outdated == 0 { drain() }
-    mayTellGone = false
+    pipeMayHoldStaleByte = false
     // A time that was reported is over; the core asks for the next.
     if told.contains(.monotonic) && deadlines.monotonic == sleeper.monotonic { deadlines.monotonic = 0 }
     if told.contains(.realtime) && deadlines.realtime == sleeper.realtime { deadlines.realtime = 0 }

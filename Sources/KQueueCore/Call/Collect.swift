@@ -84,7 +84,7 @@ extension KQueue where Backend: ~Copyable {
     if ready.isEmpty {
       let isQuiet = isQuiet
       guard poll && !isQuiet else { return (0, isQuiet) }
-      if backend.hasPutOff { gatherPutOff() }
+      if backend.hasDeferredLooks { gatherDeferred() }
       armTimers()
     }
     let room = ready.held > 0 ? buffer.count : min(events.count, buffer.count)
@@ -95,8 +95,8 @@ extension KQueue where Backend: ~Copyable {
 
   /// Gathers what was put off, since the caller is about to be told that there is nothing (C-351).
   @inline(never)
-  private mutating func gatherPutOff() {
-    backend.hurry()
+  private mutating func gatherDeferred() {
+    backend.gatherDeferredNext()
     gatherUntold()
   }
 

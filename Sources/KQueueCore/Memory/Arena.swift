@@ -34,8 +34,8 @@ public enum Arena {
 
   /// In a child whose memory the system does not empty: takes none of the parent's blocks, whose owners are not there
   /// to give them back. Async-signal-safe.
-  public static func leaveBehind() {
-    Segments.leaveBehind()
+  public static func abandonParentMemory() {
+    Segments.abandonParentMemory()
   }
 
   /// Zeroed memory that a forked child finds empty: a block of a segment, or where it is large, a mapping of its own.

@@ -33,7 +33,7 @@ enum Segments {
     roomy.store(segment.address, ordering: .releasing)
   }
 
-  static func leaveBehind() {
+  static func abandonParentMemory() {
     roomy.store(0, ordering: .relaxed)
     newest.store(0, ordering: .relaxed)
   }

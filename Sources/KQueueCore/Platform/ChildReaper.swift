@@ -21,7 +21,7 @@ public struct ChildReaper: ~Copyable {
   /// sleeps, a timer, or whoever polls the kqueue's descriptor.
   public private(set) var due: UInt64 = 0
   /// Whether the next look puts nothing off.
-  private var isHurried = false
+  private var nextDefersNothing = false
 
   public init() {}
 
@@ -32,7 +32,7 @@ public struct ChildReaper: ~Copyable {
   /// Whether an end was found since, of a child of any kqueue.
   private var hasEnds: Bool { kq_children_ends() != seenEnds }
   /// Whether some were not asked for that may have ended.
-  public var hasPutOff: Bool { count > 0 && due != 0 }
+  public var hasDeferredLooks: Bool { count > 0 && due != 0 }
 
   /// Whether SIGCHLD may come and run no handler.
   public var mayMiss: Bool { count > 0 && kq_is_blocked_here(kq_child_signal()) }
@@ -72,8 +72,8 @@ public struct ChildReaper: ~Copyable {
   // MARK: What became of them
 
   /// Has the next round put nothing off.
-  public mutating func hurry() {
-    isHurried = true
+  public mutating func gatherDeferredNext() {
+    nextDefersNothing = true
   }
 
   /// - Returns: whether `due` is a time that no sleeper can know.
@@ -91,9 +91,9 @@ public struct ChildReaper: ~Copyable {
     let signals = kq_signal_count(kq_child_signal())
     if signals != seen || wasDue || mayMiss {
       seen = signals
-      due = kq_children_look(!isHurried)
+      due = kq_children_look(!nextDefersNothing)
     }
-    isHurried = false
+    nextDefersNothing = false
     guard hasEnds else { return }
     seenEnds = kq_children_ends()
     children.beginRound()

@@ -63,10 +63,10 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
 
   /// Whether `gather` put off to look at some of what may have happened, as that would take too much of the time. The
   /// platform has a sleeper, or a poller of the kqueue's descriptor, come back for it.
-  var hasPutOff: Bool { get }
+  var hasDeferredLooks: Bool { get }
 
   /// Makes the next `gather` put nothing off: the caller has nothing else to deliver, and does not wait.
-  mutating func hurry()
+  mutating func gatherDeferredNext()
 
   /// How many bytes an event for the knote would tell now, where a report says nothing but that there are some; 0 where
   /// `sample` is to be asked. A short way for what a busy server sees nearly always.
@@ -125,8 +125,8 @@ extension EventSource where Self: ~Copyable {
   public static var processSource: Source? { nil }
   public var hasUntold: Bool { false }
   @inline(__always)
-  public var hasPutOff: Bool { false }
-  public mutating func hurry() {}
+  public var hasDeferredLooks: Bool { false }
+  public mutating func gatherDeferredNext() {}
   @inline(__always)
   public func plainBytes(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Int { 0 }
   public func isPlainlyReadable(_ knote: KnoteRef<KnoteState>, reported: UInt32) -> Bool { false }
