@@ -142,9 +142,9 @@ import Testing
   }
 
   @Test("C-360 closed numbers")
-  func closedNumbers() throws {
+  func closeHints() throws {
     let slot = try #require(system.registry.find(queue.number)).slot
-    slot.pointee.closedNumbers.start(at: .max - 70)
+    slot.pointee.closeHints.start(at: .max - 70)
     slot.pointee.queue.pointee.seenClosed = .max - 70
     for _ in 0..<200 {
       let descriptor = system.open(readable: 1)

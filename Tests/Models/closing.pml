@@ -1,6 +1,6 @@
 /*
  * Closes of a descriptor number while others add knotes on it and collect: KQueueRegistry.beginClose, endClose and
- * doubt, Watchers.swift, ClosedNumbers.swift, Reclaim.swift, and KQueue.create in Changes.swift.
+ * doubt, Watchers.swift, CloseHints.swift, Reclaim.swift, and KQueue.create in Changes.swift.
  *
  * One kqueue, one number, two filters. Files are counted up from 1; every file has a duplicate that keeps it open, so what
  * the system watches under the number goes on reporting it unless it is taken out. Hints have few places, so that they do
@@ -49,7 +49,7 @@ byte done;
 
 /* ---- The closer; no lock ---- */
 
-inline leave(hint) {
+inline post(hint) {
     atomic { place = next; next = (next + 1) % PLACES }
     atomic {
         isFree = (hints[place] == 0);
@@ -80,7 +80,7 @@ proctype closer() {
         /* beginClose */
         takeWatchers(had);
         if
-        :: had -> forget(); leave(CLOSED)
+        :: had -> forget(); post(CLOSED)
         :: else
         fi;
         atomic { was = file; file = 0 } /* close */
@@ -89,12 +89,12 @@ proctype closer() {
         :: atomic { opened++; file = opened }
            /* endClose, doubt */
            if
-           :: watchers -> leave(DOUBTFUL)
+           :: watchers -> post(DOUBTFUL)
            :: else
            fi;
            isOver[was] = true
         :: if
-           :: watchers -> leave(DOUBTFUL)
+           :: watchers -> post(DOUBTFUL)
            :: else
            fi;
            isOver[was] = true;
@@ -108,7 +108,7 @@ proctype closer() {
 proctype otherCloser() {
     byte place;
     bool isFree;
-    leave(OTHER);
+    post(OTHER);
     done++
 }
 

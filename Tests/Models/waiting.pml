@@ -7,7 +7,7 @@
  */
 #define CLOSERS 2
 
-byte count;        /* ClosedNumbers.count */
+byte count;        /* CloseHints.count */
 byte hints;        /* those in their places */
 byte seen;         /* KQueue.seenClosed */
 bool watchSets;    /* what publishWatchSets tells: whether a thread waits */

@@ -82,7 +82,7 @@ struct EpollSet: BitwiseCopyable {
 
   /// The number of the entry that has a token.
   func origin(of token: UInt64) -> StaleOrigin {
-    EpollEntries.origin(of: token, in: descriptor)
+    ProcEpollEntries.origin(of: token, in: descriptor)
   }
 
   private func control(_ operation: CInt, _ target: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {

@@ -21,7 +21,7 @@ struct LookedAtProcess: Listed {
 struct ProcessLooks: ~Copyable {
   typealias Knotes = KnoteSlab<LinuxKnote>
 
-  private var reaper = ChildReaper()
+  private var childExits = ChildExits()
   private var others = KnoteList<LookedAtProcess>()
   /// A duplicate of what SIGCHLD's handler writes to, since the set may hold that one for a SIGNAL knote; or -1.
   private var notifier: CInt = -1
@@ -42,7 +42,7 @@ struct ProcessLooks: ~Copyable {
   private static var fewOthers: Int { 4 }
 
   /// Whether there is anything to look at before each delivery.
-  var isWatchful: Bool { reaper.count > 0 || strangers > 0 }
+  var isWatchful: Bool { childExits.count > 0 || strangers > 0 }
 
   // MARK: Knotes
 
@@ -74,10 +74,10 @@ struct ProcessLooks: ~Copyable {
     notifier = fresh
   }
 
-  var isUseless: Bool { reaper.count == 0 && others.count == 0 }
+  var isUseless: Bool { childExits.count == 0 && others.count == 0 }
   var isListening: Bool { notifier >= 0 }
-  var hasChildren: Bool { reaper.count > 0 }
-  var hasDeferredLooks: Bool { reaper.hasDeferredLooks }
+  var hasChildren: Bool { childExits.count > 0 }
+  var hasDeferredLooks: Bool { childExits.hasDeferredLooks }
 
   mutating func listenNoMore(_ set: EpollSet) {
     guard notifier >= 0 else { return }
@@ -88,12 +88,12 @@ struct ProcessLooks: ~Copyable {
 
   /// - Throws: ECHILD where it is no child; ESRCH, ENOMEM.
   mutating func addChild(_ knote: LinuxKnoteRef, _ number: CInt) throws(Errno) {
-    try reaper.reserve()
+    try childExits.reserve()
     let token = knote.token
     let wantsExit = knote.fflags & UInt32(NOTE_EXIT) != 0
-    knote.platform.listPosition = try reaper.add(token, number, wantsExit: wantsExit)
+    knote.platform.listPosition = try childExits.add(token, number, wantsExit: wantsExit)
     knote.platform.place = .child
-    if reaper.end(at: knote.platform.listPosition) != nil { hurry() }
+    if childExits.end(at: knote.platform.listPosition) != nil { hurry() }
   }
 
   /// - Throws: ESRCH where there is none, or it has ended and that is not asked for (C-255); ENOMEM.
@@ -114,7 +114,7 @@ struct ProcessLooks: ~Copyable {
     let position = knote.platform.listPosition
     let moved: KnoteToken?
     if knote.platform.place == .child {
-      moved = reaper.remove(position)
+      moved = childExits.remove(position)
     } else {
       if !others[Int(position)].isOwn { strangers -= 1 }
       moved = others.remove(position)
@@ -128,8 +128,8 @@ struct ProcessLooks: ~Copyable {
 
   /// Arms the timer, so that a waiter looks in time at processes that nothing reports.
   mutating func arm() {
-    if reaper.hasDeferredLooks { wake(by: reaper.due) }
-    guard strangers > 0 || reaper.mayMiss else { return }
+    if childExits.hasDeferredLooks { wake(by: childExits.due) }
+    guard strangers > 0 || childExits.mayMiss else { return }
     wake(by: max(Self.now + Self.interval, strangers > 0 ? othersDue : 0))
   }
 
@@ -139,12 +139,12 @@ struct ProcessLooks: ~Copyable {
 
   /// The next round puts nothing off.
   mutating func gatherDeferredChildrenNext() {
-    reaper.gatherDeferredNext()
+    childExits.gatherDeferredNext()
   }
 
   /// Arms the timer so that all processes are looked at so many ns from now.
   mutating func hurry(in time: UInt64 = 0) {
-    reaper.forgetEnds()
+    childExits.forgetEnds()
     othersDue = 0
     wake(at: Self.now + time)
   }
@@ -158,7 +158,7 @@ struct ProcessLooks: ~Copyable {
   mutating func beginRound() {
     if isGathering { return }
     isGathering = true
-    _ = reaper.beginRound()
+    _ = childExits.beginRound()
     lookAtOthers()
     // At once: this thread may leave with something to deliver, and others wait already.
     arm()
@@ -179,7 +179,7 @@ struct ProcessLooks: ~Copyable {
   /// Writes ends that are not told yet.
   mutating func gather(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Int {
     var written = 0
-    reaper.gather(knotes, buffer, &written)
+    childExits.gather(knotes, buffer, &written)
     gatherOthers(knotes, buffer, &written)
     isGathering = written == buffer.count
     return written
@@ -211,7 +211,7 @@ struct ProcessLooks: ~Copyable {
       return end(of: others[Int(position)])
     }
     _ = kq_children_look(true)
-    return reaper.end(at: position)
+    return childExits.end(at: position)
   }
 
   // MARK: The set
@@ -231,7 +231,7 @@ struct ProcessLooks: ~Copyable {
     if notifier >= 0 { kq_close_own(notifier) }
     if timer >= 0 { kq_close_own(timer) }
     (notifier, timer) = (-1, -1)
-    reaper.free()
+    childExits.free()
     others.free()
   }
 }

@@ -5,14 +5,14 @@ extension POSIXBackend {
   /// One source for everything that is not a descriptor's readiness: it has to be looked at before each delivery.
   public static var processSource: PollSource? { .happenings }
 
-  public var hasUntold: Bool { signals.count > 0 || reaper.count > 0 || files.count > 0 }
+  public var hasUntold: Bool { signals.count > 0 || childExits.count > 0 || files.count > 0 }
 
   @inline(__always)
-  public var hasDeferredLooks: Bool { reaper.hasDeferredLooks }
-  public mutating func gatherDeferredNext() { reaper.gatherDeferredNext() }
+  public var hasDeferredLooks: Bool { childExits.hasDeferredLooks }
+  public mutating func gatherDeferredNext() { childExits.gatherDeferredNext() }
 
   /// Whether a handler has noted what was not gathered yet.
-  var hasUnseen: Bool { hasUncounted || reaper.hasNews }
+  var hasUnseen: Bool { hasUncounted || childExits.hasNews }
 
   public mutating func gather(
     _ source: PollSource, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
@@ -22,7 +22,7 @@ extension POSIXBackend {
     if !isGathering { beginRound() }
     var written = 0
     gatherSignals(buffer, &written)
-    reaper.gather(knotes, buffer, &written)
+    childExits.gather(knotes, buffer, &written)
     if written > 0 { mayBeToldAgain = true }
     gatherFiles(knotes, buffer, &written)
     isGathering = written == buffer.count
@@ -33,7 +33,7 @@ extension POSIXBackend {
     signals.beginRound()
     if signals.count > 0 { collectPending() }
     // Another thread sleeps without that time, and this one may not come back.
-    if reaper.beginRound() { noteChange() }
+    if childExits.beginRound() { noteChange() }
     beginFiles()
   }
 }

@@ -21,7 +21,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var polled = 0
   var listener = Listener()
   var signals = KnoteList<SignalWatch>()
-  var reaper = ChildReaper()
+  var childExits = ChildExits()
   var files = KnoteList<SampledFile>()
   /// When the round of files under way began, and when the next may; whether one was put off.
   var filesStart: UInt64 = 0
@@ -77,7 +77,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     quiet.free()
     listener.close()
     signals.free()
-    reaper.free()
+    childExits.free()
     files.free()
     pipe.close()
   }
@@ -238,11 +238,11 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   /// When a waiter has to return to sample what poll(2) does not report; 0 is never.
   private var nextLook: UInt64 {
     var interval = files.count > 0 ? kq_sample_interval() : UInt64.max
-    if quiet.count > 0 || mayMissSignals || reaper.mayMiss { interval = min(interval, Self.lookInterval) }
+    if quiet.count > 0 || mayMissSignals || childExits.mayMiss { interval = min(interval, Self.lookInterval) }
     let look = interval == .max ? 0 : now(.monotonic) + interval
     // Without any there is no round that would put it off anew.
     guard hasUntold else { return look }
-    let due = areFilesLeft && (reaper.due == 0 || filesDue < reaper.due) ? filesDue : reaper.due
+    let due = areFilesLeft && (childExits.due == 0 || filesDue < childExits.due) ? filesDue : childExits.due
     return look == 0 || due != 0 && due < look ? due : look
   }
 

@@ -36,7 +36,7 @@ extension POSIXBackend {
     let number = signals[Int(position)].number
     if let moved = signals.remove(position) { knotes[moved.index].platform.position = position }
     pipeMayHoldStaleByte = true
-    listener.unlisten(to: number, isWanted: number == kq_child_signal() && reaper.count > 0)
+    listener.unlisten(to: number, isWanted: number == kq_child_signal() && childExits.count > 0)
   }
 
   /// Whether a handler has counted what was not gathered yet, and can be delivered.
@@ -50,7 +50,7 @@ extension POSIXBackend {
   /// Until handlers have written of what was gathered.
   func awaitHandlers() {
     for place in 0..<signals.count { kq_signal_await(signals[place].number, signals[place].seen) }
-    if reaper.count > 0 { kq_signal_await(kq_child_signal(), kq_signal_count(kq_child_signal())) }
+    if childExits.count > 0 { kq_signal_await(kq_child_signal(), kq_signal_count(kq_child_signal())) }
   }
 
   /// Makes handlers write to the pipe for signals that can be delivered, and for no others (C-100).
@@ -58,7 +58,7 @@ extension POSIXBackend {
     for place in 0..<signals.count where signals[place].listens == knotes[signals[place].token.index].isDisabled {
       let number = signals[place].number
       signals[place].listens.toggle()
-      let isForChildren = number == kq_child_signal() && reaper.count > 0
+      let isForChildren = number == kq_child_signal() && childExits.count > 0
       listener.tune(to: number, signals[place].listens || isForChildren)
       if signals[place].listens && kq_signal_count(number) != signals[place].seen { _ = pipe.signal() }
     }

@@ -48,7 +48,7 @@ extension KQueueHandle where Backend: ~Copyable {
     guard Backend.waitsKeepFiles else { return true }
     queue.pointee.publishWatchSets()
     atomicMemoryFence(ordering: .sequentiallyConsistent)
-    return slot.pointee.closedNumbers.count.load(ordering: .acquiring) == queue.pointee.seenClosed
+    return slot.pointee.closeHints.count.load(ordering: .acquiring) == queue.pointee.seenClosed
   }
 
   @inline(__always)

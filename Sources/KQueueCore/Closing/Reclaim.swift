@@ -5,7 +5,7 @@ import Synchronization
 extension KQueue where Backend: ~Copyable {
   /// Removes the knotes on numbers that were closed since the last call.
   @inline(never)
-  mutating func reclaim(_ closed: borrowing ClosedNumbers) {
+  mutating func reclaim(_ closed: borrowing CloseHints) {
     // Read first: what is left from now on is seen to next time.
     seenClosed = closed.count.load(ordering: .acquiring)
     if closed.takeAll({ reclaim($0) }) { reclaimAll() }

@@ -126,7 +126,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
       throw error
     }
     queue.tracking = handle
-    queue.seenClosed = handle.slot.pointee.closedNumbers.count.load(ordering: .acquiring)
+    queue.seenClosed = handle.slot.pointee.closeHints.count.load(ordering: .acquiring)
     handle.slot.pointee.watchedKqueues.store(0, ordering: .relaxed)
     handle.slot.pointee.watchSets = queue.backend.watchSets
     handle.queue.initialize(to: queue)

@@ -32,7 +32,7 @@ public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stack
   private let secondWatchSets: Atomic<UInt64>
   /// A number was closed of which the kernel had nothing: see `PlatformBackend.forget`.
   let mayReportStale: Atomic<Bool>
-  let closedNumbers: ClosedNumbers
+  let closeHints: CloseHints
   var queue: UnsafeMutablePointer<KQueue<Backend>>
 
   /// The kqueue's number, or 0: free (0 as a number is stored as 1, and so on). Written under the lock; without it a hint.
@@ -150,8 +150,8 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   /// Removes the knotes on numbers that were closed meanwhile. The lock is held.
   @inline(__always)
   func reclaimClosed() {
-    if slot.pointee.closedNumbers.count.load(ordering: .acquiring) != queue.pointee.seenClosed {
-      queue.pointee.reclaim(slot.pointee.closedNumbers)
+    if slot.pointee.closeHints.count.load(ordering: .acquiring) != queue.pointee.seenClosed {
+      queue.pointee.reclaim(slot.pointee.closeHints)
     }
     Backend.reach(.reclaimed)
   }

@@ -25,7 +25,7 @@ extension KQueue where Backend: ~Copyable {
     place = 0
     while let knote = knotes.next(&place) { requeue(knote, knote.kind) }
     recountNested()
-    tracking?.slot.pointee.closedNumbers.doubtAll()
+    tracking?.slot.pointee.closeHints.doubtAll()
     beginPass()
     backend.takeBackWake()
     rearmAll()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Entries of directories, which getdents64(2) writes as readdir64(3) gives them. */
-#include "../../../Sources/CKQueueShims/closing.c"
+#include "../../../Sources/CKQueueShims/closefrom.c"
 
 #include "layouts.h"
 #include <dirent.h>

@@ -125,7 +125,7 @@ extension KQueueRegistry where Backend: ~Copyable {
 
   /// Tells a kqueue of a number. Async-signal-safe.
   func tell(_ slot: UnsafeMutablePointer<Slot>, _ hint: Hint) {
-    slot.pointee.closedNumbers.leave(hint) { Backend.reach($0) }
+    slot.pointee.closeHints.post(hint) { Backend.reach($0) }
     Backend.reach(.told)
     interrupt(slot)
     Backend.reach(.interrupted)

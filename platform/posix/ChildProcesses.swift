@@ -11,16 +11,16 @@ extension POSIXBackend {
     guard knote.ident > 0, let number = CInt(exactly: knote.ident) else { throw Errno(ESRCH) }
     // Of a copied kqueue: its end is recorded. Of the process itself: it has no use for its end.
     if knote.status.contains(.ended) || number == kq_process() { return }
-    try reaper.reserve()
+    try childExits.reserve()
     try listenForChildren()
     do throws(Errno) {
       let wantsExit = knote.fflags & UInt32(NOTE_EXIT) != 0
       let token = knote.token
-      let position = try reaper.add(token, number, wantsExit: wantsExit)
+      let position = try childExits.add(token, number, wantsExit: wantsExit)
       knote.platform.position = position
       knote.platform.place = .child
       // Of one that has ended already the signal came before anybody listened, or was gathered (C-351).
-      if reaper.end(at: position) != nil { _ = pipe.signal() }
+      if childExits.end(at: position) != nil { _ = pipe.signal() }
     } catch {
       listenForChildrenNoMore()
       throw error.code == ECHILD ? Errno(kq_process_exists(number) ? ENOTSUP : ESRCH) : error
@@ -31,7 +31,7 @@ extension POSIXBackend {
   mutating func detachProcess(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) {
     pipeMayHoldStaleByte = true
     let position = knote.platform.position
-    if let moved = reaper.remove(position) { knotes[moved.index].platform.position = position }
+    if let moved = childExits.remove(position) { knotes[moved.index].platform.position = position }
     listenForChildrenNoMore()
   }
 
@@ -43,11 +43,11 @@ extension POSIXBackend {
   // MARK: SIGCHLD
 
   private mutating func listenForChildren() throws(Errno) {
-    if reaper.count == 0 { try listener.listen(to: kq_child_signal(), pipe.writing) }
+    if childExits.count == 0 { try listener.listen(to: kq_child_signal(), pipe.writing) }
   }
 
   private func listenForChildrenNoMore() {
-    guard reaper.count == 0 else { return }
+    guard childExits.count == 0 else { return }
     listener.unlisten(to: kq_child_signal(), isWanted: counts(kq_child_signal()))
   }
 }

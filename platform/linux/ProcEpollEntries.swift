@@ -3,7 +3,7 @@ import KQueueCore
 
 /// What an epoll set watches, as /proc tells it: a line for each entry,
 /// "tfd: 5 events: 19 data: 100000002 ...", with two numbers of base 16.
-enum EpollEntries {
+enum ProcEpollEntries {
   /// The number of the entry that has a token.
   static func origin(of token: UInt64, in set: CInt) -> StaleOrigin {
     let file = ProcPath("/proc/thread-self/fdinfo/", set).open()

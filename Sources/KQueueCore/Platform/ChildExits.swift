@@ -12,7 +12,7 @@ public struct Child: Listed {
 /// was is asked without reaping any, so the program's own waitpid(2) finds what it would have found.
 ///
 /// A platform listens to SIGCHLD while there are any, and begins a round before it gathers.
-public struct ChildReaper: ~Copyable {
+public struct ChildExits: ~Copyable {
   private var children = KnoteList<Child>()
   /// The count of SIGCHLD when they were last asked for, and of ends when they were last gone through.
   private var seen: CUnsignedInt = 0

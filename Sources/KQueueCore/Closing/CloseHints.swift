@@ -6,7 +6,7 @@ import Synchronization
 /// knotes are gone is told by `KQueueRegistry.isWatching`, and after a doubtful hint by the file that the number names.
 /// So hints may be read late and in any order. Where one finds its place taken, all knotes are looked at. All-zero
 /// bytes: none.
-struct ClosedNumbers: ~Copyable {
+struct CloseHints: ~Copyable {
   private static var room: UInt { 64 }
 
   /// Changes with each hint that is left, once it stands in its place.
@@ -18,7 +18,7 @@ struct ClosedNumbers: ~Copyable {
   /// Leaves a hint. Async-signal-safe.
   /// - Parameter reach: see `PlatformBackend.reach`.
   @inline(__always)
-  func leave(_ hint: Hint, _ reach: (Step) -> Void) {
+  func post(_ hint: Hint, _ reach: (Step) -> Void) {
     let place = Int(next.wrappingAdd(1, ordering: .relaxed).oldValue % Self.room)
     reach(.reservedPlace)
     // No hint is written over: its closer may have returned by then, and the kqueue would miss that close until this
