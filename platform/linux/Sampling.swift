@@ -97,44 +97,6 @@ extension LinuxBackend {
     setMuted(true, knote)
     return true
   }
-
-  /// Files and devices: always ready, but for READ on a file at its end.
-  private func sampleUnpollable(_ knote: LinuxKnoteRef) -> Readiness {
-    guard knote.isRead else { return Readiness(data: 0) }
-    let kind = knote.platform.kind(of: knote.descriptor)
-    guard kind == KQ_KIND_FILE || kind == KQ_KIND_DIRECTORY else { return Readiness(data: 0) }
-    var remaining: Int64 = 0
-    let result = kq_file_remaining(knote.descriptor, &remaining)
-    guard result == 0 else { return result == -EBADF ? .inactive : .unsettled }
-    let always = knote.fflags & UInt32(NOTE_FILE_POLL) != 0
-    let isTold = knote.platform.place == .file
-    if remaining == 0 && knote.fflags & UInt32(NOTE_EOF) != 0 { return sampleEndOfFile(knote, isTold) }
-    knote.platform.isEndTold = false
-    if isTold && knote.fflags & UInt32(NOTE_EOF) != 0 && knote.has(EV_CLEAR) {
-      // Nobody tells that a reader has come to the end.
-      return knote.status.contains(.again) ? .polled : .remaining(remaining).thenLeft
-    }
-    if !isTold && !always { return sampleUntold(knote, remaining) }
-    // At its end: growth is told, but not that the program moves the offset.
-    return remaining != 0 || always ? .remaining(remaining) : .unsettled
-  }
-
-  /// NOTE_EOF: the end of a file is told, too; under EV_CLEAR once (C-363).
-  private func sampleEndOfFile(_ knote: LinuxKnoteRef, _ isTold: Bool) -> Readiness {
-    if knote.has(EV_CLEAR) && knote.platform.isEndTold { return isTold ? .unsettled : .polled }
-    knote.platform.isEndTold = true
-    return isTold ? .fileHasEnded : .fileHasEnded.thenPolled
-  }
-
-  /// A file of which nobody tells that it has grown; under EV_CLEAR it is told again once it has changed.
-  private func sampleUntold(_ knote: LinuxKnoteRef, _ remaining: Int64) -> Readiness {
-    let mark = kq_file_mark(knote.descriptor)
-    guard remaining != 0 && !(knote.has(EV_CLEAR) && mark == knote.platform.toldMark) else {
-      return .polled
-    }
-    knote.platform.toldMark = mark
-    return .remaining(remaining).thenPolled
-  }
 }
 
 /// Bits of poll(2) as a knote was reported with.

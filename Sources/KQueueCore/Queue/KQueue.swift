@@ -88,28 +88,6 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     told = ReadyList(mark: .told)
   }
 
-  /// Brings the platform up to date before the lock is dropped: timers armed, and the descriptor readable
-  /// while something stands in the ready list that the kernel does not know of, and only then.
-  /// - Returns: whether the caller must call `wake`; it should once the lock is dropped, since the thread
-  ///   that wakes takes the lock first of all.
-  @inline(__always)
-  mutating func flush() -> Bool {
-    armTimers()
-    defer {
-      backend.flush(knotes)
-      checkInvariants()
-    }
-    guard (ready.held > 0) != wakePending else { return false }
-    if wakePending {
-      wakePending = false
-      backend.takeBackWake()
-    } else {
-      wakePending = (try? backend.prepareWake()) != nil
-      lacksWake = !wakePending
-    }
-    return wakePending
-  }
-
   @inline(__always)
   mutating func armTimers() {
     armTimer(.monotonic)

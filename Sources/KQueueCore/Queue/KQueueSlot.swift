@@ -96,57 +96,6 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     if slot.pointee.closing.load(ordering: .sequentiallyConsistent) { closeIfAsked() }
   }
 
-  /// Brings the platform up to date, drops the lock, and then wakes a waiter where there is something to deliver.
-  @inline(never)
-  func flushAndUnlock() {
-    if queue.pointee.numberHasNewSet { return tellWatchersAndUnlock() }
-    guard queue.pointee.flush() else { return unlock() }
-    let backend = UnsafePointer(queue)
-    slot.pointee.wakers.add(1, ordering: .relaxed)
-    unlock()
-    Backend.reach(.waking)
-    let woke = backend.pointee.backend.wake()
-    if !woke { noteBroken() }
-    Backend.reach(.woke)
-    slot.pointee.wakers.subtract(1, ordering: .sequentiallyConsistent)
-    if slot.pointee.isLeftover.load(ordering: .sequentiallyConsistent) { freeLeftover() }
-  }
-
-  /// The number has another set: kqueues that watch it are entered there, without this one's lock.
-  @inline(never)
-  private func tellWatchersAndUnlock() {
-    let shield = Shield()
-    defer { shield.end() }
-    queue.pointee.numberHasNewSet = false
-    let number = slot.pointee.number - 1
-    flushAndUnlock()
-    if number >= 0 { registry.reenterNested(number) }
-  }
-
-  /// Watches a kqueue again that got another set under its number.
-  @inline(never)
-  func reenterNested(_ number: CInt) {
-    lock()
-    guard slot.pointee.isInitialised && slot.pointee.number != 0 else { return unlock() }
-    queue.pointee.reenterNested(number)
-    flushAndUnlock()
-  }
-
-  /// The wake descriptor is gone. The kqueue is there still, as its wakers keep it.
-  @inline(never)
-  private func noteBroken() {
-    lock()
-    queue.pointee.isBroken = true
-    unlock()
-  }
-
-  @inline(never)
-  private func freeLeftover() {
-    lock()
-    freeIfLeft()
-    unlock()
-  }
-
   /// Removes the knotes on numbers that were closed meanwhile. The lock is held.
   @inline(__always)
   func reclaimClosed() {
@@ -247,7 +196,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   }
 
   /// Frees a closed kqueue that no thread is inside of any more. The lock is held.
-  private func freeIfLeft() {
+  func freeIfLeft() {
     guard slot.pointee.isLeftover.load(ordering: .relaxed), queue.pointee.waiters == 0,
       slot.pointee.wakers.load(ordering: .sequentiallyConsistent) == 0
     else { return }
