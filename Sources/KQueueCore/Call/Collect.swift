@@ -51,7 +51,7 @@ extension KQueueHandle where Backend: ~Copyable {
   /// Where a close of the kqueue would go unseen, a waiter checks for it from time to time.
   @inline(__always)
   private func sliced(_ nanoseconds: Int64?) -> Int64? {
-    queue.pointee.backend.validates ? min(nanoseconds ?? .max, 50_000_000) : nanoseconds
+    queue.pointee.backend.validates ? min(nanoseconds ?? .max, Self.unwokenInterval) : nanoseconds
   }
 
   @inline(__always)
@@ -89,7 +89,7 @@ extension KQueue where Backend: ~Copyable {
     }
     let room = ready.held > 0 ? buffer.count : min(events.count, buffer.count)
     let delivered = harvest(events, buffer, room: room)
-    if delivered == 0 && poll && !polled.isEmpty { dropFinished() }
+    if delivered == 0 && poll && !samples.polled.isEmpty { dropFinished() }
     return (delivered, true)
   }
 
@@ -103,8 +103,7 @@ extension KQueue where Backend: ~Copyable {
   /// Whether the system has nothing to report but the kqueue's own wake descriptor.
   private var isQuiet: Bool {
     @inline(__always) get {
-      backend.isIdle && !mayReportStale && timers[0].count == 0 && timers[1].count == 0 && polled.isEmpty
-        && unsettled.isEmpty && told.isEmpty
+      backend.isIdle && !mayReportStale && timers[0].count == 0 && timers[1].count == 0 && samples.isEmpty
     }
   }
 

@@ -74,7 +74,7 @@ extension KQueue where Backend: ~Copyable {
         return nil
       }
       if knote.isDisabled { return nil }
-      if knote.status.rawValue & KnoteStatus.lookedAt != 0 { removeFromSampleLists(knote) }
+      samples.remove(knote, knotes)
       return (knote, reported)
     case .wake: wakePending = false
     case .timer(let clock): expireTimers(clock)
@@ -82,14 +82,6 @@ extension KQueue where Backend: ~Copyable {
     case .nothing: break
     }
     return nil
-  }
-
-  /// Removes a knote from the lists of knotes that the system does not report.
-  @inline(never)
-  private mutating func removeFromSampleLists(_ knote: KnoteRef) {
-    unsettled.remove(knote, knotes)
-    polled.remove(knote, knotes)
-    told.remove(knote, knotes)
   }
 
   @inline(__always)
@@ -149,7 +141,7 @@ extension KQueue where Backend: ~Copyable {
     if knote.status.contains(.recorded) {
       note(knote, happening)
     } else if !knote.isDisabled {
-      removeFromSampleLists(knote)
+      samples.remove(knote, knotes)
       queue(knote, happening.bits)
       // If delivery removed its siblings, the knote can move to the main set. The new entry reports at once. Under
       // EV_CLEAR that would be a second edge; under EV_DISPATCH it would leave the kqueue readable for nothing (C-351),
@@ -210,7 +202,7 @@ extension KQueue where Backend: ~Copyable {
     if readiness.isReportedAnew { mustPollAgain = true }
     switch readiness.next {
     case .report, .taken: return
-    case .call: unsettled.append(knote, knotes)
+    case .call: samples.unsettled.append(knote, knotes)
     case .soon: sampleSoon(knote)
     case .never: lose(knote, wasReported: wasReported)
     }

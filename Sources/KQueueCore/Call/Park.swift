@@ -3,8 +3,8 @@ import Synchronization
 
 /// Waiting without the lock, and the clean-up after a thread whose wait is cancelled or jumped out of.
 extension KQueueHandle where Backend: ~Copyable {
-  /// The longest sleep, in ns, if close(kq) cannot wake the thread.
-  private static var unwokenInterval: Int64 { 50_000_000 }
+  /// The longest sleep, in ns, if a close of the kqueue cannot wake the thread.
+  static var unwokenInterval: Int64 { 50_000_000 }
 
   /// The sleep, in ns, while a stale entry would end every wait at once.
   private static var pendingRebuildInterval: Int64 { 10_000_000 }

@@ -9,12 +9,7 @@ extension KQueue where Backend: ~Copyable {
     let backing = try attachWatch(knote)
     publishWatchSets()
     guard backing == .recorded else { return }
-    do throws(Errno) {
-      try backend.prepareWake()
-    } catch {
-      try? detach(knote)
-      throw error
-    }
+    try prepareWake(for: knote)
     knote.status.insert(.recorded)
     activate(knote)
   }
@@ -40,13 +35,13 @@ extension KQueue where Backend: ~Copyable {
   /// Queues a knote to be sampled within `lookInterval`, by whichever thread waits then.
   mutating func sampleSoon(_ knote: KnoteRef) {
     guard !knote.isDisabled else { return }
-    guard (try? backend.prepareTimer(.monotonic)) != nil else { return unsettled.append(knote, knotes) }
+    guard (try? backend.prepareTimer(.monotonic)) != nil else { return samples.unsettled.append(knote, knotes) }
     scheduleSampling()
-    polled.append(knote, knotes)
+    samples.polled.append(knote, knotes)
   }
 
   private mutating func scheduleSampling() {
-    guard polled.isEmpty && told.isEmpty else { return }
+    guard !samples.needsLook else { return }
     let now = backend.now(.monotonic)
     // A sampling that is already scheduled serves this knote too.
     if nextLook <= now || nextLook > now &+ Self.lookInterval { nextLook = now &+ Self.lookInterval }
@@ -54,15 +49,15 @@ extension KQueue where Backend: ~Copyable {
 
   /// Moves the knotes that are to be sampled to the ready list; those with nothing to deliver come back.
   mutating func queuePolled() {
-    while let knote = polled.popFirst(knotes) { queueAgain(knote) }
+    while let knote = samples.polled.popFirst(knotes) { queueAgain(knote) }
     queueTold()
   }
 
   /// Drops up to 8 knotes in turn whose condition is over: they would make the kqueue readable later (C-351).
   mutating func dropFinished() {
-    for _ in 0..<min(polled.count, 8) {
-      guard let knote = polled.popFirst(knotes) else { return }
-      if !backend.isOver(knote) { polled.append(knote, knotes) }
+    for _ in 0..<min(samples.polled.count, 8) {
+      guard let knote = samples.polled.popFirst(knotes) else { return }
+      if !backend.isOver(knote) { samples.polled.append(knote, knotes) }
     }
   }
 
@@ -72,12 +67,12 @@ extension KQueue where Backend: ~Copyable {
   mutating func sampleAtNextCall(_ knote: KnoteRef) {
     guard !knote.isDisabled else { return }
     if (try? backend.prepareTimer(.monotonic)) != nil { scheduleSampling() }
-    told.append(knote, knotes)
+    samples.told.append(knote, knotes)
   }
 
   @inline(__always)
   mutating func queueTold() {
-    while let knote = told.popFirst(knotes) { queueAgain(knote) }
+    while let knote = samples.told.popFirst(knotes) { queueAgain(knote) }
   }
 
   private mutating func queueAgain(_ knote: KnoteRef) {

@@ -10,12 +10,7 @@ extension KQueue where Backend: ~Copyable {
     gatherEarlier(knote.kind)
     _ = try attachWatch(knote)
     publishWatchSets()
-    do throws(Errno) {
-      try backend.prepareWake()
-    } catch {
-      try? detach(knote)
-      throw error
-    }
+    try prepareWake(for: knote)
     knote.status.insert(.recorded)
   }
 
@@ -51,8 +46,7 @@ extension KQueue where Backend: ~Copyable {
   mutating func record(_ knote: KnoteRef, _ bits: UInt32) {
     guard bits != 0 else { return }
     knote.pending |= bits
-    knote.status.insert(.active)
-    activate(knote)
+    raise(knote)
   }
 
   mutating func forgetOccurrences(_ knote: KnoteRef) {

@@ -23,12 +23,7 @@ extension KQueue where Backend: ~Copyable {
     try requireProcessBits(knote.fflags, knote.kind)
     if !knote.status.contains(.born) { knote.data = 0 }
     let backing = try attachWatch(knote)
-    do throws(Errno) {
-      try backend.prepareWake()
-    } catch {
-      try? detach(knote)
-      throw error
-    }
+    try prepareWake(for: knote)
     publishWatchSets()
     knote.status.formUnion(backing == .recorded ? KnoteStatus.recorded.union(.unseen) : .recorded)
   }
@@ -39,21 +34,19 @@ extension KQueue where Backend: ~Copyable {
   }
 
   mutating func noteProcess(_ knote: KnoteRef, _ happening: Happening) {
-    if happening.bits & NOTE_EXIT.bits != 0 { return noteEnd(knote, happening) }
     guard !knote.status.contains(.ended) else { return }
-    // Its status may be told before its end is, and not again.
+    // The status may be told before the end is, and not again.
     if happening.bits & NOTE_EXITSTATUS.bits != 0 { knote.value = UInt32(truncatingIfNeeded: happening.data) }
+    if happening.bits & NOTE_EXIT.bits != 0 { return noteEnd(knote) }
     let isTracked = happening.bits & NOTE_FORK.bits != 0 && knote.fflags & NOTE_TRACK.bits != 0
     if isTracked { followChild(UInt(happening.data), of: knote) }
     record(knote, knote.wanted(happening.bits) & (NOTE_FORK.bits | NOTE_EXEC.bits))
   }
 
   /// The process has ended: nothing can happen to it any more.
-  private mutating func noteEnd(_ knote: KnoteRef, _ happening: Happening) {
-    guard !knote.status.contains(.ended) else { return }
+  private mutating func noteEnd(_ knote: KnoteRef) {
     knote.flags |= UInt16(EV_ONESHOT)
     knote.status.insert(.ended)
-    if happening.bits & NOTE_EXITSTATUS.bits != 0 { knote.value = UInt32(truncatingIfNeeded: happening.data) }
     if knote.fflags & NOTE_EXIT.bits != 0 {
       record(knote, knote.wanted(NOTE_EXIT.bits | NOTE_EXITSTATUS.bits))
     }
@@ -121,7 +114,7 @@ extension KQueue where Backend: ~Copyable {
           udata: parent.udata), .proc, as: .born)
       guard let knote = table.find(.proc, child, knotes) else { return }
       extensions.set(knote, extensions.find(parent))
-      tellBirth(knote)
+      raise(knote)
     } catch {
       record(parent, NOTE_TRACKERR.bits)
     }
@@ -141,12 +134,7 @@ extension KQueue where Backend: ~Copyable {
     }
     knote.data = Int64(parent.ident)
     knote.status.insert(.born)
-    tellBirth(knote)
-  }
-
-  private mutating func tellBirth(_ knote: KnoteRef) {
-    knote.status.insert(.active)
-    activate(knote)
+    raise(knote)
   }
 
   /// The birth was delivered; what else is recorded comes in an entry of its own.

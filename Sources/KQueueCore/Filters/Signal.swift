@@ -4,7 +4,6 @@ extension KQueue where Backend: ~Copyable {
     guard happening.data > 0 else { return }
     let count = Int(knote.value) + happening.data
     knote.value = UInt32(clamping: count)
-    knote.status.insert(.active)
-    activate(knote)
+    raise(knote)
   }
 }

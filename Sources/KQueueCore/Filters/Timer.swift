@@ -83,15 +83,10 @@ extension KQueue where Backend: ~Copyable {
   private mutating func run(_ knote: KnoteRef, _ now: UInt64) {
     var deadline = knote.occurrence
     if deadline <= now {
-      guard precedesSeconds(knote) else { return expire(knote) }
+      guard precedesSeconds(knote) else { return raise(knote) }
       deadline = now &+ Self.secondsInterval
     }
     timers[knote.clock.rawValue].insert(knote, deadline: deadline, knotes)
-  }
-
-  private mutating func expire(_ knote: KnoteRef) {
-    knote.status.insert(.active)
-    activate(knote)
   }
 
   private mutating func stopTimer(_ knote: KnoteRef) {
@@ -169,7 +164,7 @@ extension KQueue where Backend: ~Copyable {
     // Not for the realtime clock, which may be set back.
     guard clock == .monotonic else { return }
     if expired > 0 { nextTimerWake = now &+ Self.wakeSpacing(after: expired) }
-    if !polled.isEmpty && nextLook <= now { queuePolled() }
+    if !samples.polled.isEmpty && nextLook <= now { queuePolled() }
   }
 
   /// Counts the expirations up to now; the timer runs on from there.

@@ -6,7 +6,7 @@ extension KQueue where Backend: ~Copyable {
     try backend.prepareWake()
     knote.fflags = change.fflags & NOTE_FFLAGSMASK.bits
     knote.status.insert(.recorded)
-    if change.triggers { trigger(knote) }
+    if change.triggers { raise(knote) }
   }
 
   mutating func modifyUser(_ knote: KnoteRef, _ change: Kevent) {
@@ -15,18 +15,13 @@ extension KQueue where Backend: ~Copyable {
     let onlyEnables = change.has(EV_ENABLE | EV_DISABLE) && !change.has(EV_ADD) && operation == 0
     if change.triggers || !onlyEnables { knote.data = Int64(change.data) }
     if change.triggers {
-      trigger(knote)
+      raise(knote)
     } else if change.has(EV_CLEAR) {
       knote.status.remove(.active)
       ready.remove(knote, knotes)
     } else if knote.status.contains(.active) {
       activate(knote)
     }
-  }
-
-  private mutating func trigger(_ knote: KnoteRef) {
-    knote.status.insert(.active)
-    activate(knote)
   }
 
   private func combined(_ stored: UInt32, _ operation: UInt32, _ fflags: UInt32) -> UInt32 {

@@ -23,9 +23,9 @@ extension KQueue where Backend: ~Copyable {
   private mutating func isWhole() -> Bool {
     checkKnotes()
     check(ready, .queued)
-    check(unsettled, .unsettled)
-    check(polled, .polled)
-    check(told, .told)
+    check(samples.unsettled, .unsettled)
+    check(samples.polled, .polled)
+    check(samples.told, .told)
     timers[Clock.monotonic.rawValue].check(knotes)
     timers[Clock.realtime.rawValue].check(knotes)
     checkReadable()

@@ -10,14 +10,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var table = KnoteTable()
   var extensions = Extensions()
   var ready = ReadyList()
-  /// Knotes that are not ready, and whose readiness the system does not report: sampled at the next call.
-  var unsettled = ReadyList(mark: .unsettled)
-  /// Knotes whose readiness the system does not report: sampled within `lookInterval`.
-  var polled = ReadyList(mark: .polled)
-  /// Knotes that were delivered under EV_CLEAR and may hold more, which nobody reports: sampled at the next call, or at
-  /// the next look of a thread that waits (C-346).
-  var told = ReadyList(mark: .told)
-  /// When a waiter samples `polled` and `told` next.
+  var samples = SampleLists()
+  /// When a thread that waits samples next.
   var nextLook: UInt64 = 0
   /// The timers that run, by clock.
   var timers = InlineArray<2, TimerHeap> { _ in TimerHeap() }
@@ -83,9 +77,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     buffers.removeAll()
     happenings.removeAll()
     ready = ReadyList()
-    unsettled = ReadyList(mark: .unsettled)
-    polled = ReadyList(mark: .polled)
-    told = ReadyList(mark: .told)
+    samples = SampleLists()
   }
 
   @inline(__always)
@@ -99,7 +91,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
     var deadline = timers[clock.rawValue].first?.deadline ?? 0
     if clock == .monotonic {
       if deadline != 0 { deadline = max(deadline, nextTimerWake) }
-      if !polled.isEmpty || !told.isEmpty { deadline = deadline == 0 ? nextLook : min(deadline, nextLook) }
+      if samples.needsLook { deadline = deadline == 0 ? nextLook : min(deadline, nextLook) }
     }
     guard deadline != armed[clock.rawValue] else { return }
     armed[clock.rawValue] = deadline
@@ -109,11 +101,15 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// Queues a knote that may have something to deliver; a disabled one waits for EV_ENABLE.
   mutating func activate(_ knote: KnoteRef) {
     guard !knote.isDisabled else { return }
-    unsettled.remove(knote, knotes)
-    polled.remove(knote, knotes)
-    told.remove(knote, knotes)
+    samples.remove(knote, knotes)
     knote.status.remove(.again)
     enqueue(knote)
+  }
+
+  /// Records that a knote has something to deliver, and queues it.
+  mutating func raise(_ knote: KnoteRef) {
+    knote.status.insert(.active)
+    activate(knote)
   }
 
   /// Puts a knote at the end of the ready list.
@@ -130,16 +126,14 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   mutating func deactivate(_ knote: KnoteRef) {
     guard knote.status.rawValue & KnoteStatus.listed != 0 else { return }
     ready.remove(knote, knotes)
-    unsettled.remove(knote, knotes)
-    polled.remove(knote, knotes)
-    told.remove(knote, knotes)
+    samples.remove(knote, knotes)
   }
 
   /// Samples some of the knotes that the system does not report. Few at a time, so that no call takes long for them.
   mutating func lookAgain() {
     queueTold()
-    for _ in 0..<min(unsettled.count, 8) {
-      guard let knote = unsettled.popFirst(knotes) else { return }
+    for _ in 0..<min(samples.unsettled.count, 8) {
+      guard let knote = samples.unsettled.popFirst(knotes) else { return }
       enqueue(knote)
     }
   }

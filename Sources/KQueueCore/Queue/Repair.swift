@@ -34,8 +34,7 @@ extension KQueue where Backend: ~Copyable {
   /// The content of these is not to be trusted.
   private mutating func forgetLists() {
     table = KnoteTable()
-    (ready, unsettled) = (ReadyList(), ReadyList(mark: .unsettled))
-    (polled, told) = (ReadyList(mark: .polled), ReadyList(mark: .told))
+    (ready, samples) = (ReadyList(), SampleLists())
     timers[Clock.monotonic.rawValue] = TimerHeap()
     timers[Clock.realtime.rawValue] = TimerHeap()
     buffers = BufferPool()

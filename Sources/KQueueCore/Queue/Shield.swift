@@ -43,6 +43,17 @@ extension KQueue where Backend: ~Copyable {
     try backend.detach(knote, knotes)
   }
 
+  /// Takes what waking for a knote needs, which is attached and will be recorded. Where that fails, it is detached.
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  mutating func prepareWake(for knote: KnoteRef) throws(Errno) {
+    do throws(Errno) {
+      try backend.prepareWake()
+    } catch {
+      try? detach(knote)
+      throw error
+    }
+  }
+
   mutating func abandonWatch(_ knote: KnoteRef) {
     let shield = Shield(if: isIntricate(knote))
     defer { shield.end() }
