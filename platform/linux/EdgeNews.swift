@@ -9,8 +9,8 @@ import KQueueCore
 /// is told by comparing a mark of what was told with one of what there is. Where the same mark can be both, it is
 /// told again after a second: late at worst, but not lost.
 extension LinuxBackend {
-  /// Of a knote under EV_CLEAR: what of a readiness is news. The kernel may have reported it in an earlier pass, which had
-  /// no room for it; and of what the program has looked at anew nothing is remembered.
+  /// Of a knote under EV_CLEAR: what of a readiness is news. The kernel may have reported it in an earlier pass, which
+  /// had no room for it; and of what the program has looked at anew nothing is remembered.
   func news(_ knote: LinuxKnoteRef, _ readiness: Readiness) -> Readiness {
     guard readiness.isActive else { return quiet(knote, readiness) }
     let isLook = knote.status.contains(.again) && knote.platform.past.contains(.marked)

@@ -29,7 +29,8 @@ struct InotifyWatches: ~Copyable {
   // MARK: Knotes
 
   /// Watches the file behind a knote's descriptor.
-  /// - Throws: EBADF, EMFILE, ENFILE, ENOMEM; EINVAL for VNODE on what is no file; ENOTSUP where /proc is not to be had.
+  /// - Throws: EBADF, EMFILE, ENFILE, ENOMEM; EINVAL for VNODE on what is no file; ENOTSUP where /proc is not to be
+  ///   had.
   mutating func add(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, in set: EpollSet) throws(Errno) {
     let number = knote.descriptor
     let status = try FileStatus(of: number)

@@ -63,8 +63,8 @@ enum ItemsLeft {
 
   // MARK: What is no socket
 
-  /// A device of which one record is read at a time, or not: nobody says. The random ones are no queue. Packets that were
-  /// read from a tun device are those that its interface has sent.
+  /// A device of which one record is read at a time, or not: nobody says. The random ones are no queue. Packets that
+  /// were read from a tun device are those that its interface has sent.
   private static func ofDevice(_ descriptor: CInt) -> ItemsLeft {
     var sent: UInt32 = 0
     if kq_is_random_device(descriptor) { return .nothing }

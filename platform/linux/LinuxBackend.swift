@@ -16,7 +16,8 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   public static var processSource: EpollSource? { .processes }
 
   /// The kqueue's own descriptor, which the program names, closes and has reused when it likes; where closes may go
-  /// unseen, a set of its own that holds `main` alone, so that `main` can be made anew and outer pollers keep the kqueue.
+  /// unseen, a set of its own that holds `main` alone, so that `main` can be made anew and outer pollers keep the
+  /// kqueue.
   var own: EpollSet
   /// The set that everything is entered in, by a descriptor inside: a thread that is in the kqueue reaches this set
   /// whatever became of the kqueue's number.

@@ -1,8 +1,8 @@
 import CKQueueShims.Linux
 import KQueueCore
 
-/// Forks and execs as perf records them, for a process that may not have the process connector: a ring a processor, into
-/// which the events of all watched threads write.
+/// Forks and execs as perf records them, for a process that may not have the process connector: a ring a processor,
+/// into which the events of all watched threads write.
 struct PerfRecords: BitwiseCopyable {
   /// One thread of a knote's process on one processor.
   private struct Event: BitwiseCopyable {

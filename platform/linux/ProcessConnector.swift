@@ -37,8 +37,8 @@ struct ProcessConnector: BitwiseCopyable {
     }
   }
 
-  /// Before 6.6 the kernel wants CAP_NET_ADMIN of a process that opens the socket, binds it, asks for messages and ends that.
-  /// Where it is permitted and not in effect, it is raised for these.
+  /// Before 6.6 the kernel wants CAP_NET_ADMIN of a process that opens the socket, binds it, asks for messages and ends
+  /// that. Where it is permitted and not in effect, it is raised for these.
   /// - Parameter events: room for a batch.
   /// - Returns: the socket, or a negative errno.
   private mutating func openSocket(_ events: UnsafeMutablePointer<ProcessEvent>) -> CInt {

@@ -15,8 +15,8 @@ struct ProcessStat: BitwiseCopyable {
     self = ProcPath("/proc/", process, "/stat").read { $0.flatMap { Self($0) } ?? ProcessStat() }
   }
 
-  /// The second field, the name, may have blanks and parentheses in it, so the others are counted from its end. The third
-  /// is the state, the 20th counts threads, the 22nd is the start, and the 52nd, on newer kernels, the status.
+  /// The second field, the name, may have blanks and parentheses in it, so the others are counted from its end. The
+  /// third is the state, the 20th counts threads, the 22nd is the start, and the 52nd, on newer kernels, the status.
   private init?(_ text: ProcText) {
     var text = text
     guard text.skip(pastLast: UInt8(ascii: ")")), text.skip(blanks: 1), let state = text.first else { return nil }

@@ -1,7 +1,8 @@
 import CKQueueShims.Linux
 import KQueueCore
 
-/// PROC where the kernel has no descriptors of processes: what stands between `ProcessLooks`, signals and the connector.
+/// PROC where the kernel has no descriptors of processes: what stands between `ProcessLooks`, signals and the
+/// connector.
 extension LinuxBackend {
   /// - Throws: ESRCH where there is no such process, or nothing to expect of it; EMFILE, ENFILE, ENOMEM.
   mutating func lookAt(_ knote: LinuxKnoteRef) throws(Errno) {

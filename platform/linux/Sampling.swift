@@ -60,8 +60,8 @@ extension LinuxBackend {
     if knote.has(EV_CLEAR) { readiness = news(knote, readiness) }
     // Later events of such a knote are told without the checks below, see `plainBytes`; so is this one.
     if readiness.isActive && isPlainlyReadable(knote, reported: reported ?? 0) { return readiness }
-    // A close by a raw system call, which nobody sees, leaves a report of the file that was there, or a condition of the
-    // one that is there now (C-119, C-123, C-126).
+    // A close by a raw system call, which nobody sees, leaves a report of the file that was there, or a condition of
+    // the one that is there now (C-119, C-123, C-126).
     if !isSameFile(knote) { return .gone }
     let isReportedAnew = followUp(knote, wasReported: reported != nil, isActive: readiness.isActive)
     return isReportedAnew ? readiness.thenReportedAnew : readiness

@@ -52,7 +52,8 @@ extension POSIXBackend {
       return true
     }
     if knote.platform.wasTold { return mayBeNew(knote, now) }
-    // The bits may be older than the bytes, which another thread took: then an end looks as that did, and is found late.
+    // The bits may be older than the bytes, which another thread took: then an end looks as that did, and is found
+    // late.
     return now.bits != told.bits || now.bytes != told.bytes || hasWaited(knote, Self.patience)
   }
 

@@ -1,5 +1,5 @@
-/// Entries of the system's that cannot be removed: their number is closed, or another file's, and a duplicate keeps them
-/// alive (contract 4). The set that has them is made anew, on that proof alone.
+/// Entries of the system's that cannot be removed: their number is closed, or another file's, and a duplicate keeps
+/// them alive (contract 4). The set that has them is made anew, on that proof alone.
 extension KQueue where Backend: ~Copyable {
   /// Polls once more where a stale report was seen for the first time, so that an entry that cannot be removed does not
   /// leave the kqueue readable with nothing to get (C-351).

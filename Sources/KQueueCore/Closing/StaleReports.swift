@@ -42,8 +42,8 @@ struct StaleReports: BitwiseCopyable {
     isFresh = false
   }
 
-  /// All there is was reported in a pass: what is known did not come again for now, and gives way to others. By edges it
-  /// may come later.
+  /// All there is was reported in a pass: what is known did not come again for now, and gives way to others. By edges
+  /// it may come later.
   mutating func age(_ pass: UInt32) {
     for place in 0..<Self.room where sightings[place].token.index != .max {
       sightings[place].pass = pass &- Self.memory &- 1

@@ -8,8 +8,8 @@ public struct Knote<PlatformState: BitwiseCopyable>: BitwiseCopyable {
   /// What is watched: a descriptor number, a timer's name, ... (contract 3.1).
   public var ident: UInt
   public var udata: UnsafeMutableRawPointer?
-  /// The threshold of READ and WRITE, the interval in nanoseconds of TIMER, which needs 64 bits everywhere, the value of
-  /// USER.
+  /// The threshold of READ and WRITE, the interval in nanoseconds of TIMER, which needs 64 bits everywhere, the value
+  /// of USER.
   public var data: Int64
   /// Stored fflags: what the knote watches for, or USER's bits.
   public var fflags: UInt32

@@ -65,8 +65,8 @@ struct ReadyList: BitwiseCopyable {
     newcomer = .none
   }
 
-  /// Takes the first knote out that stood in the list when the round began. Others may have left meanwhile, so these are
-  /// not counted.
+  /// Takes the first knote out that stood in the list when the round began. Others may have left meanwhile, so these
+  /// are not counted.
   mutating func popOld<S>(_ knotes: borrowing KnoteSlab<S>) -> KnoteRef<S>? {
     head == newcomer ? nil : popFirst(knotes)
   }

@@ -18,8 +18,8 @@ public enum Arena {
     giveBack(memory, MemoryLayout<Element>.stride * count)
   }
 
-  /// The same in a mapping of its own, of which the element is the beginning: for memory that a forked child finds empty
-  /// and goes on with. Of a block that is cut from a segment the child's segment does not know.
+  /// The same in a mapping of its own, of which the element is the beginning: for memory that a forked child finds
+  /// empty and goes on with. Of a block that is cut from a segment the child's segment does not know.
   /// - Throws: ENOMEM.
   public static func mapApart<Element: ~Copyable>(_: Element.Type, bytes: Int) throws(Errno) -> UnsafeMutablePointer<
     Element

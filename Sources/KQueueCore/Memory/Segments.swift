@@ -59,8 +59,8 @@ private let newest = Atomic<UInt>(0)
 /// One that had room when it was looked at last, or 0.
 private let roomy = Atomic<UInt>(0)
 
-/// 64 KiB, cut into units. The first unit is the head: the address of the segment before, and a bit for each unit that is
-/// taken. All-zero bytes are an empty segment.
+/// 64 KiB, cut into units. The first unit is the head: the address of the segment before, and a bit for each unit that
+/// is taken. All-zero bytes are an empty segment.
 struct Segment {
   /// The size of a segment, which begins at a multiple of it.
   private static var size: Int { 1 << 16 }

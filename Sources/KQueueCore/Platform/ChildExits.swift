@@ -8,8 +8,8 @@ public struct Child: Listed {
   let place: CInt
 }
 
-/// Children that the system has no descriptors of (contract 6.6). SIGCHLD tells that something happened to one; which it
-/// was is asked without reaping any, so the program's own waitpid(2) finds what it would have found.
+/// Children that the system has no descriptors of (contract 6.6). SIGCHLD tells that something happened to one; which
+/// it was is asked without reaping any, so the program's own waitpid(2) finds what it would have found.
 ///
 /// A platform listens to SIGCHLD while there are any, and begins a round before it gathers.
 public struct ChildExits: ~Copyable {

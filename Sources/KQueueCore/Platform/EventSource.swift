@@ -15,8 +15,8 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   /// - Throws: EBADF, EINVAL, ELOOP, ENOMEM, EPIPE, EMFILE, ENFILE, ENOTSUP, ESRCH.
   mutating func attach(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) throws(Errno) -> Backing
 
-  /// Follows a change of a knote's flags, fflags or status, and has the system check its condition anew, or report again
-  /// what no `wait` may have returned yet.
+  /// Follows a change of a knote's flags, fflags or status, and has the system check its condition anew, or report
+  /// again what no `wait` may have returned yet.
   /// - Throws: EBADF or ENOENT as `detach`, else as `attach`; the knote is then as before for the kernel.
   mutating func update(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) throws(Errno)
 
@@ -44,7 +44,8 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
 
   /// A signal handler jumped out of a call, which may have been in `attach`, `update` or `detach` of a condition, in
   /// `sample`, `poll` or `enter`: makes whole from the knotes what the platform keeps of them, also of those that are
-  /// detached next since they were half made. It may be left by a jump as well. With other filters' calls none interferes.
+  /// detached next since they were half made. It may be left by a jump as well. With other filters' calls none
+  /// interferes.
   mutating func repair(_ knotes: borrowing Knotes)
 
   /// Whether a descriptor number is open.

@@ -21,7 +21,8 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   var nextTimerWake: UInt64 = 0
   var buffers = BufferPool<Backend.RawEvent>()
   var happenings = BufferPool<Happening>()
-  /// The program has closed one of the kqueue's inner descriptors: every call on the kqueue fails with EBADF from now on.
+  /// The program has closed one of the kqueue's inner descriptors: every call on the kqueue fails with EBADF from now
+  /// on.
   var isBroken = false
   /// How many inner descriptors of all kqueues were lost when this one was last found whole.
   var seenLost = kq_lost()

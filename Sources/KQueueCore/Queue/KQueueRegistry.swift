@@ -24,8 +24,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
 
   let state: UnsafeMutablePointer<State>
 
-  /// The registry, the beginning of its table, and the first slots lie in one mapping: one system call, and a forked child
-  /// that makes a kqueue makes none.
+  /// The registry, the beginning of its table, and the first slots lie in one mapping: one system call, and a forked
+  /// child that makes a kqueue makes none.
   private static var bytes: Int { tableOffset + DescriptorTable.bytes }
   static var slotsOffset: Int { SlotBlock<Backend>.aligned(MemoryLayout<State>.size) }
   private static var tableOffset: Int { slotsOffset + SlotBlock<Backend>.bytes }

@@ -35,7 +35,8 @@ public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stack
   let closeHints: CloseHints
   var queue: UnsafeMutablePointer<KQueue<Backend>>
 
-  /// The kqueue's number, or 0: free (0 as a number is stored as 1, and so on). Written under the lock; without it a hint.
+  /// The kqueue's number, or 0: free (0 as a number is stored as 1, and so on). Written under the lock; without it a
+  /// hint.
   var number: CInt {
     @inline(__always) get { numberWord.load(ordering: .relaxed) }
     @inline(__always) nonmutating set { numberWord.store(newValue, ordering: .relaxed) }
@@ -81,8 +82,8 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     if slot.pointee.isInitialised { queue.pointee.repair() }
   }
 
-  /// Whether a fork is under way that holds the lock: the thread that forks comes in all the same, since handlers of the
-  /// program's run there as well, and nobody else does.
+  /// Whether a fork is under way that holds the lock: the thread that forks comes in all the same, since handlers of
+  /// the program's run there as well, and nobody else does.
   var isHeldForFork: Bool {
     @inline(__always) get { slot.pointee.isHeldForFork.load(ordering: .relaxed) }
   }

@@ -5,7 +5,8 @@ import Synchronization
 ///
 /// The knotes are what is known; all else in the core is made anew from them. So a change may be left between any two
 /// stores, where
-/// - a knote is whole from one store on and until one store, `complete` and `beginRemoval`, and what is not whole is freed;
+/// - a knote is whole from one store on and until one store, `complete` and `beginRemoval`, and what is not whole is
+///   freed;
 /// - a change of a whole knote is undone, see `Undo`;
 /// - the platform has a knote noted before the system knows of it, and until the system does not;
 /// - nothing that a repair reads is written by it but to what it reads next time, so that it may be left as well;
