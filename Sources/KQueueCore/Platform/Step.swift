@@ -28,6 +28,7 @@ public enum Step: Sendable {
   case endedClose
   // kqueue().
   case named
+  case tookNumber
   /// Polls for another thread to finish: a further poll has the same result until that one goes on.
   case idle
 }

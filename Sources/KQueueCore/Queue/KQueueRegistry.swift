@@ -102,17 +102,29 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     state.pointee.making.add(1, ordering: .acquiringAndReleasing)
     defer { state.pointee.making.subtract(1, ordering: .acquiringAndReleasing) }
     let handle = KQueueHandle(slot: try takeSlot(), registry: self)
+    let (made, former) = try openLocked(handle, copies, number)
+    // Waits for that slot's lock, so not while another's is held.
+    if let former, former.slot != handle.slot { former.closeIfNamed(made) }
+    return made
+  }
+
+  private func openLocked(
+    _ handle: KQueueHandle<Backend>, _ copies: Bool, _ wanted: CInt?
+  ) throws(Errno) -> (number: CInt, former: KQueueHandle<Backend>?) {
     handle.lock()
     defer { handle.unlock() }
     do throws(Errno) {
-      return try open(handle, copies, number)
+      return try open(handle, copies, wanted)
     } catch {
       giveBack(handle.slot)
       throw error
     }
   }
 
-  private func open(_ handle: KQueueHandle<Backend>, _ copies: Bool, _ wanted: CInt?) throws(Errno) -> CInt {
+  /// - Returns: its number, and the kqueue that had it before and was closed unseen.
+  private func open(
+    _ handle: KQueueHandle<Backend>, _ copies: Bool, _ wanted: CInt?
+  ) throws(Errno) -> (number: CInt, former: KQueueHandle<Backend>?) {
     var queue = try KQueue<Backend>()
     let record: UnsafeMutablePointer<DescriptorRecord>
     let number: CInt
@@ -137,7 +149,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     // A number that still names a kqueue was closed unseen.
     Backend.reach(.named)
     let stale = record.pointee.kqueue.exchange(UInt(bitPattern: handle.slot), ordering: .acquiringAndReleasing)
-    kqueue(of: stale)?.close()
+    Backend.reach(.tookNumber)
     // A thread that found the former kqueue closed unseen may have disowned the number since it was made.
     _ = kq_own(number)
     // So was one that is still watched: what watches it does not watch this kqueue.
@@ -145,7 +157,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
       slot.pointee.mayReportStale.store(true, ordering: .releasing)
       tell(slot, .closed(number))
     }
-    return number
+    return (number, kqueue(of: stale))
   }
 
   // MARK: Moving

@@ -149,6 +149,14 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     return isGone
   }
 
+  /// Closes the kqueue that had a number before another one got it. By now somebody else may have found that it was closed
+  /// unseen, and its slot may be a third one's.
+  func closeIfNamed(_ number: CInt) {
+    lock()
+    if slot.pointee.number == number + 1 { retire() }
+    unlock()
+  }
+
   /// Closes a kqueue where its number was closed unseen.
   @inline(never)
   func closeIfUnseen() {

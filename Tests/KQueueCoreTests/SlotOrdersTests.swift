@@ -1,0 +1,37 @@
+import Support
+import Testing
+
+@testable import KQueueCore
+
+/// Slots that are used again while other threads still mean the kqueue that was there, in every order of their steps.
+@Suite("Orders of threads and slots", .serialized) struct SlotOrdersTests {
+  let system = FakeSystem()
+
+  /// A number comes back without a close: kqueue() closes the kqueue that had it. Meanwhile another thread finds the same,
+  /// and a third gets the slot, whose kqueue nobody closes.
+  @Test("a kqueue in the slot of one that was closed unseen stays open")
+  func slotUsedAgain() throws {
+    let count = try Orders(interruptions: 3).explore {
+      let first = try FakeQueue(on: system)
+      let former = try #require(system.registry.find(first.number))
+      var (second, third): (FakeQueue?, FakeQueue?)
+      let threads: [() throws -> Void] = [
+        { second = try FakeQueue(on: system, as: first.number) },
+        {
+          former.lock()
+          if former.slot.pointee.number == first.number + 1 { former.closeUnseen() } else { former.unlock() }
+        },
+        { third = try FakeQueue(on: system) },
+      ]
+      return Orders.Scenario(threads) {
+        for queue in [second, third] {
+          try #require(queue).change(.user(1, .add, .trigger))
+          #expect(try queue?.collect().map(\.ident) == [1])
+        }
+        second?.close()
+        third?.close()
+      }
+    }
+    #expect(count > 50)
+  }
+}
