@@ -131,7 +131,7 @@ static double each_kqueue(void) { return of_queues_each(watch_by_kqueue, serve_k
 static double each_epoll(void) { return of_queues_each(watch_by_epoll, serve_epoll); }
 
 const struct bench_curve thread_curves[] = {
-    {"threads", "So many threads on one kqueue, CPU an event", "ns", one_kqueue, one_epoll, {1, 2, 4, 8, 16, 64}},
-    {"threads-each", "So many threads, a kqueue each, CPU an event", "ns", each_kqueue, each_epoll, {1, 2, 4, 8, 16, 64}},
+    {"threads", "Threads on one kqueue, CPU an event", "ns", one_kqueue, one_epoll, {1, 2, 4, 8, 16, 64}},
+    {"threads-each", "Threads, a kqueue each, CPU an event", "ns", each_kqueue, each_epoll, {1, 2, 4, 8, 16, 64}},
     {0},
 };
