@@ -1,3 +1,4 @@
+import CKQueue
 import CKQueueShims.Linux
 import KQueueCore
 

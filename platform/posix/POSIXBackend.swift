@@ -1,3 +1,4 @@
+import CKQueue
 import CKQueueShims.POSIX
 import KQueueCore
 
