@@ -106,7 +106,7 @@ static double fork_and_use_epoll(void) {
 }
 
 const struct bench life_benches[] = {
-    {"create", "made, one descriptor, a look, closed", "us", use_kqueues, use_epolls, 1.5},
+    {"create", "made, 1 descriptor, a look, closed", "us", use_kqueues, use_epolls, 1.5},
     {"fork", "fork beside 5,000 USER knotes", "us", fork_beside_kqueue, fork_beside_none, 1.05},
     {"fork-use", "a child makes, uses and drops one", "us", fork_and_use_kqueue, fork_and_use_epoll, 1.15},
     {0},
