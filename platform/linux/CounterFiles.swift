@@ -9,7 +9,13 @@ struct CounterFiles: BitwiseCopyable {
   private struct Kept: BitwiseCopyable {
     var number: CInt = -1
     var file: CInt = -1
+    /// The file's own, by which it is known again.
+    var identity: CInt = 0
   }
+
+  /// How many descriptors of ours the program had closed when the files were last looked at: a number that it closed
+  /// may be another file of ours by now.
+  private var seenLost = kq_lost()
 
   /// By number, modulo what there is room for: one that takes another's place is kept once it is asked for again.
   private var kept = InlineArray<4, Kept>(repeating: Kept())
@@ -17,6 +23,7 @@ struct CounterFiles: BitwiseCopyable {
   /// - Parameter staysOwn: whether a close of a kept file by the program would be seen.
   /// - Returns: nil where /proc does not tell.
   mutating func counter(of number: CInt, staysOwn: Bool) -> UInt64? {
+    if seenLost != kq_lost() { forgetLost() }
     if staysOwn && isAskedAgain(for: number) { return Self.parse(fileOfKept(number)) }
     let file = Self.open(number)
     defer { if file >= 0 { kq_close_descriptor(file) } }
@@ -37,13 +44,24 @@ struct CounterFiles: BitwiseCopyable {
   private mutating func keepFile(_ place: Int) {
     let signals = kq_block_signals()
     kept[place].file = kq_move_high(Self.open(kept[place].number))
+    kept[place].identity = kq_short_identity(kept[place].file)
     kq_unblock_signals(signals)
   }
 
   private mutating func fileOfKept(_ number: CInt) -> CInt {
     let place = Int(number) % kept.count
-    if !kq_owns(kept[place].file) { keepFile(place) }
+    if kept[place].file < 0 { keepFile(place) }
     return kept[place].file
+  }
+
+  @inline(never)
+  private mutating func forgetLost() {
+    seenLost = kq_lost()
+    for place in kept.indices where !isOwn(kept[place]) { kept[place] = Kept() }
+  }
+
+  private func isOwn(_ kept: Kept) -> Bool {
+    kq_owns(kept.file) && kq_short_identity(kept.file) == kept.identity
   }
 
   @inline(never)

@@ -609,6 +609,39 @@ static void eventfd_that_has_anothers_number(void) {
     EXPECT(kq, ends[0], EV_ADD, 0, 2);
 }
 
+/* The number of a file of /proc that a kqueue keeps for an eventfd, or -1. */
+static int kept_counter_file(void) {
+    char link[64], target[128];
+    for (int fd = 0; fd < 4096; fd++) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(link, target, sizeof target - 1);
+        target[length < 0 ? 0 : length] = '\0';
+        if (strstr(target, "/fdinfo/") != NULL)
+            return fd;
+    }
+    return -1;
+}
+
+static void eventfds_of_two_kqueues_where_a_file_inside_is_closed(void) {
+    need_proc("what an eventfd, a signalfd or an inotify holds is told there alone");
+    posix_lacks("there are no eventfds");
+    int first = new_kqueue(), second = new_kqueue(), one = eventfd(0, EFD_CLOEXEC), two = eventfd(0, EFD_CLOEXEC);
+    add_read(first, one, 0);
+    add_read(second, two, 0);
+    put_count(one, 1);
+    put_count(two, 2);
+    for (int i = 0; i < 3; i++)
+        EXPECT(first, one, EV_ADD, 0, 1);
+    EXPECT(second, two, EV_ADD, 0, 2);
+    int inside = kept_counter_file();
+    if (inside >= 0)
+        close(inside);
+    for (int i = 0; i < 3; i++)
+        EXPECT(second, two, EV_ADD, 0, 2);
+    for (int i = 0; i < 3; i++)
+        EXPECT(first, one, EV_ADD, 0, 1);
+}
+
 static void many_eventfds_in_turn(void) {
     enum { COUNT = 30 };
     need_proc("what an eventfd, a signalfd or an inotify holds is told there alone");
@@ -799,6 +832,8 @@ const struct contract_case read_object_cases[] = {
     {"C-180", "an eventfd says its counter", eventfd_says_its_counter, 0},
     {"C-180", "an eventfd with EV_CLEAR fires at each write", eventfd_with_clear_fires_at_each_write, 0},
     {"C-180", "an eventfd that has another's number", eventfd_that_has_anothers_number, 0},
+    {"C-180", "eventfds of two kqueues, after a close of a file that one has inside",
+     eventfds_of_two_kqueues_where_a_file_inside_is_closed, 0},
     {"C-180", "many eventfds in turn", many_eventfds_in_turn, 0},
     {"C-181", "timerfd", timerfd_is_readable_as_poll_says, 0},
     {"C-181", "signalfd", signalfd_is_readable_as_poll_says, 0},
