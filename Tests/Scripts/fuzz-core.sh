@@ -59,7 +59,7 @@ build() {
 }
 
 # Nothing newer than the program: it is used as it is.
-if [ ! -x fuzz-core ] || [ -n "$(find "$source/Sources" "$folder" "$0" -type f -newer fuzz-core)" ]; then
+if [ ! -x fuzz-core ] || [ -n "$(find "$source/Sources" "$folder" "$source/Tests/Scripts/fuzz-core.sh" -type f -newer fuzz-core)" ]; then
   build
 fi
 

@@ -35,8 +35,12 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Removes all knotes on a number.
+  ///
+  /// Of several one may be of a file that had the number before and whose close was not seen: its entry is not the one
+  /// that the closer removed.
   @inline(never)
   private mutating func drop(_ number: CInt) {
+    if let first = table.first(on: number, knotes), first.link != .none { mayReportStale = true }
     while let knote = table.first(on: number, knotes) { abandon(knote) }
   }
 

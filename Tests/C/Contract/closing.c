@@ -474,6 +474,27 @@ static void unseen_close_and_its_own_number_again(void) {
     }
 }
 
+/* The number has knotes of two files when the close of the second is seen; the first lives on by its other number. */
+static void seen_close_of_what_an_unseen_one_left(void) {
+    int kq = new_kqueue(), ends[2], pair[2];
+    new_pipe(ends);
+    unix_pair(pair);
+    int number = duplicate(ends[0]);
+    add_read(kq, number, 0);
+    close_unseen(number);
+    move_to(pair[0], number);
+    struct kevent write;
+    EV_SET(&write, (uintptr_t)number, EVFILT_WRITE, EV_ADD | EV_DISPATCH, 0, 0, NULL);
+    REQUIRE_EQ(kevent(kq, &write, 1, NULL, 0, NULL), 0);
+    close(number);
+    put(ends[1], "1");
+    struct kevent event;
+    struct pollfd readable = {.fd = kq, .events = POLLIN};
+    for (int calls = 0; calls < 8 && poll(&readable, 1, 0) == 1; calls++)
+        REQUIRE_EQ(kevent(kq, NULL, 0, &event, 1, &(struct timespec){0, 0}), 0);
+    REQUIRE_EQ(poll(&readable, 1, 0), 0);
+}
+
 const struct contract_case closing_cases[] = {
     {"C-118", "every change after close gives EBADF", changes_after_close, 30},
     {"C-119", "a closed number is silent while a duplicate lives", closed_number_is_silent, 30},
@@ -494,6 +515,7 @@ const struct contract_case closing_cases[] = {
     {"C-131", "an unseen close: no event, no CPU", unseen_close_of_a_readable_pipe, 30},
     {"C-131", "an unseen close while one waits", unseen_close_while_one_waits, 30},
     {"C-131", "an unseen close, and a regular file of that number", unseen_close_and_a_regular_file, 0},
+    {"C-131", "an unseen close, and a seen one of the next file of that number", seen_close_of_what_an_unseen_one_left, 0},
     {"C-131", "an unseen close, and EV_ADD of the number again", unseen_close_and_its_own_number_again, 0},
     {NULL, NULL, NULL, 0},
 };
