@@ -60,6 +60,9 @@ struct bench_result {
 void bench_run(const struct bench *b, int pairs, bool quick, struct bench_result *result);
 double bench_median(double *values, size_t count); /* sorts them */
 
+/* Whether a name is among those that were asked for, or none was and it fits. */
+bool bench_is_chosen(const char *name, bool fits, char *const *names, int count);
+
 /* curves.c: measures the curves named, or all; false where there is none of those names. */
 bool bench_curves(char *const *names, int count, int pairs, bool quick);
 

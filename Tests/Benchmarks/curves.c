@@ -8,7 +8,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 static const struct bench_curve *const tables[] = {
     active_curves, harvest_curves, register_curves, user_curves, timer_curves,
@@ -37,19 +36,12 @@ static void measure_at(const struct bench_curve *curve, int size, int pairs, boo
     fflush(stdout);
 }
 
-static bool chosen(const struct bench_curve *curve, char *const *names, int count) {
-    for (int i = 0; i < count; i++)
-        if (strcmp(names[i], curve->name) == 0)
-            return true;
-    return count == 0;
-}
-
 bool bench_curves(char *const *names, int count, int pairs, bool quick) {
     bool any = false;
     printf("%-16s %8s %-4s %10s %10s %10s\n", "", "size", "unit", "kqueue", "by hand", "ratio");
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (const struct bench_curve *curve = tables[t]; curve->name != NULL; curve++) {
-            if (!chosen(curve, names, count))
+            if (!bench_is_chosen(curve->name, true, names, count))
                 continue;
             any = true;
             for (const int *size = curve->sizes; *size != 0; size++)

@@ -45,9 +45,9 @@ static bool on_posix(void) {
 }
 
 /* Those named, or those against what the library is made of. */
-static bool chosen(const struct bench *b, bool fits, char *const *names, int count) {
+bool bench_is_chosen(const char *name, bool fits, char *const *names, int count) {
     for (int i = 0; i < count; i++)
-        if (strcmp(names[i], b->name) == 0)
+        if (strcmp(names[i], name) == 0)
             return true;
     return count == 0 && fits;
 }
@@ -91,7 +91,7 @@ static bool run(char *const *names, int count, int pairs, bool quick) {
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (const struct bench *b = tables[t]; b->name != NULL; b++) {
             struct bench_result result;
-            if (!chosen(b, posix == (tables[t] == poll_benches), names, count))
+            if (!bench_is_chosen(b->name, posix == (tables[t] == poll_benches), names, count))
                 continue;
             bench_run(b, pairs, quick, &result);
             all_ran = print_result(b, &result) && all_ran;
