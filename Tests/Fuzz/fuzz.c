@@ -60,10 +60,11 @@ void mismatch(const char *format, ...) {
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fprintf(stderr, "\n");
-    if (fuzz_report)
+    if (fuzz_report) {
         fuzz_report();
-    signal(SIGABRT, SIG_DFL);
-    abort();
+        signal(SIGABRT, SIG_DFL);
+    }
+    abort(); /* libFuzzer keeps the input */
 }
 
 static const char *name_of(int filter) {

@@ -9,9 +9,7 @@ extension LinuxBackend {
     switch knote.platform.kind(of: descriptor) {
     case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return sampleStream(knote, bits)
     case KQ_KIND_DATAGRAM: return sampleDatagram(knote, bits)
-    case KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH:
-      notePlain(knote)
-      return sampleBytes(descriptor, bits)
+    case KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH: return sampleBytes(descriptor, bits)
     case KQ_KIND_PIPE_WRITE: return sampleReaders(descriptor, bits)
     case KQ_KIND_TTY: return sampleTerminal(descriptor, bits)
     case KQ_KIND_EVENTFD: return sampleCounter(descriptor, bits)
@@ -22,7 +20,7 @@ extension LinuxBackend {
 
   /// Notes that a report of bytes needs no closer look from now on.
   /// - Parameter holds: whether any bytes are enough; and one look at the number tells of all that came.
-  private func notePlain(_ knote: LinuxKnoteRef, if holds: Bool = true) {
+  private func notePlain(_ knote: LinuxKnoteRef, if holds: Bool) {
     knote.platform.isPlain = holds && knote.fflags == 0 && !validates
   }
 

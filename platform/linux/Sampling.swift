@@ -20,7 +20,7 @@ extension LinuxBackend {
       knote.platform.place.isInSet && !knote.platform.isMuted
     else { return nil }
     let bytes = kq_readable_bytes(knote.descriptor)
-    return bytes > 0 && kq_socket_low_water(knote.descriptor) <= 1 ? bytes : nil
+    return bytes > 0 && kq_socket_option(knote.descriptor, SO_RCVLOWAT, .max) <= 1 ? bytes : nil
   }
 
   @inline(__always)
@@ -35,13 +35,16 @@ extension LinuxBackend {
   public func isPlainlyReadable(_ knote: LinuxKnoteRef, reported: UInt32) -> Bool {
     guard
       reported == EPOLLIN.rawValue && knote.isRead && knote.fflags == 0 && !validates
-        && !knote.platform.isMuted && knote.platform.place.isInSet
+        && !knote.platform.isMuted && knote.platform.place.isInSet && knote.platform.isKindKnown
     else { return false }
     switch knote.platform.kind(of: knote.descriptor) {
-    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM, KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH, KQ_KIND_EVENTFD:
-      return true
-    default: return false
+    case KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH, KQ_KIND_EVENTFD: return true
+    case let kind: return Self.isSocket(kind)
     }
+  }
+
+  private static func isSocket(_ kind: kq_kind) -> Bool {
+    kind == KQ_KIND_STREAM || kind == KQ_KIND_PACKET_STREAM || kind == KQ_KIND_DATAGRAM
   }
 
   @inline(never)
@@ -56,10 +59,16 @@ extension LinuxBackend {
     case .main, .firstSide, .secondSide, .thirdSide: break
     }
     guard let bits = reported ?? polled(knote) else { return .gone }
+    // What the descriptor is was found out of its file, unless this is the first event.
+    let isKnown = knote.platform.isKindKnown
     var readiness = sampleCondition(knote, bits)
     if knote.has(EV_CLEAR) { readiness = news(knote, readiness) }
-    // Later events of such a knote are told without the checks below, see `plainBytes`; so is this one.
-    if readiness.isActive && isPlainlyReadable(knote, reported: reported ?? 0) { return readiness }
+    // Later events of a socket are told without the checks below, see `plainBytes`; so is this one.
+    if readiness.isActive && isKnown && isPlainlyReadable(knote, reported: reported ?? 0)
+      && Self.isSocket(knote.platform.kind(of: knote.descriptor))
+    {
+      return readiness
+    }
     // A close by a raw system call, which nobody sees, leaves a report of the file that was there, or a condition of
     // the one that is there now (C-119, C-123, C-126).
     if !isSameFile(knote) { return .gone }

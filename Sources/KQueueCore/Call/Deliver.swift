@@ -192,8 +192,7 @@ extension KQueue where Backend: ~Copyable {
     let readiness = sample(knote, reported)
     guard readiness.isActive else { return withhold(knote, readiness, wasReported: reported != nil) }
     events.write(entry(knote, readiness), at: delivered, extensions.find(knote))
-    delivered &+= 1
-    settle(knote, readiness)
+    if settle(knote, readiness) { delivered &+= 1 }
   }
 
   /// Updates a knote that was sampled and has nothing to deliver.
@@ -233,11 +232,13 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// The state of a knote after its delivery.
+  /// - Returns: false where the delivery does not hold, see `settleOnce`.
   @inline(__always)
-  private mutating func settle(_ knote: KnoteRef, _ readiness: Readiness) {
+  private mutating func settle(_ knote: KnoteRef, _ readiness: Readiness) -> Bool {
     if knote.has(EV_ONESHOT | EV_CLEAR | EV_DISPATCH) { return settleOnce(knote, readiness) }
     // Level: the kernel reports its own knotes again; the core requeues the others at the tail.
     if knote.status.contains(.recorded) { queueRecorded(knote) }
+    return true
   }
 
   @inline(never)
@@ -246,19 +247,22 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Applies EV_ONESHOT, EV_DISPATCH and EV_CLEAR after a delivery.
+  /// - Returns: false where the end of a watch shows that the number names another file by now: nothing was delivered.
   @inline(never)
-  mutating func settleOnce(_ knote: KnoteRef, _ readiness: Readiness) {
-    if knote.status.contains(.born) { return settleBirth(knote) }
-    if knote.has(EV_ONESHOT) {
-      try? remove(knote, knote.kind)
-      return
+  @discardableResult
+  mutating func settleOnce(_ knote: KnoteRef, _ readiness: Readiness) -> Bool {
+    if knote.status.contains(.born) {
+      settleBirth(knote)
+      return true
     }
+    if knote.has(EV_ONESHOT) { return (try? remove(knote, knote.kind)) != nil }
     // Set first, since sampleSoon() ignores a disabled knote.
     if knote.has(EV_DISPATCH) { knote.status.insert(.disabled) }
     if knote.has(EV_CLEAR) && knote.status.contains(.recorded) {
       clear(knote, readiness.next)
     }
     if readiness.next == .taken && knote.has(EV_CLEAR) { sampleAtNextCall(knote) }
+    return true
   }
 
   /// Clears what is recorded after a delivery under EV_CLEAR.

@@ -474,6 +474,40 @@ static void unseen_close_and_its_own_number_again(void) {
     }
 }
 
+/* What is at the number next has bytes as well, and nobody registered it. */
+static void unseen_close_and_bytes_at_its_number(int flags, bool is_told_before, bool is_socket) {
+    int kq = new_kqueue(), ends[2], pair[2], next[2];
+    struct kevent event;
+    is_socket ? unix_pair(pair) : new_pipe(pair);
+    new_pipe(ends);
+    unix_pair(next);
+    int number = duplicate(pair[0]);
+    add_read(kq, number, flags);
+    put(pair[1], "12");
+    if (is_told_before) {
+        EXPECT(kq, number, EV_ADD | flags, 0, 2);
+        put(pair[1], "3");
+    }
+    close_unseen(number);
+    move_to(is_socket ? ends[0] : next[0], number);
+    put(is_socket ? ends[1] : next[1], "1234");
+    for (int calls = 0; calls < 4; calls++)
+        REQUIRE_EQ(kevent(kq, NULL, 0, &event, 1, &(struct timespec){0, 0}), 0);
+    close(kq);
+    for (int end = 0; end < 2; end++)
+        close(pair[end]), close(ends[end]), close(next[end]);
+}
+
+static void unseen_close_of_a_pipe_and_bytes_at_its_number(void) {
+    static const int flags[] = {0, EV_CLEAR, EV_DISPATCH, EV_ONESHOT};
+    for (int i = 0; i < 4; i++)
+        unseen_close_and_bytes_at_its_number(flags[i], false, false);
+    unseen_close_and_bytes_at_its_number(0, true, false);
+    unseen_close_and_bytes_at_its_number(EV_CLEAR, true, false);
+    unseen_close_and_bytes_at_its_number(0, false, true);
+    unseen_close_and_bytes_at_its_number(EV_ONESHOT, false, true);
+}
+
 /* The number has knotes of two files when the close of the second is seen; the first lives on by its other number. */
 static void seen_close_of_what_an_unseen_one_left(void) {
     int kq = new_kqueue(), ends[2], pair[2];
@@ -515,6 +549,7 @@ const struct contract_case closing_cases[] = {
     {"C-131", "an unseen close: no event, no CPU", unseen_close_of_a_readable_pipe, 30},
     {"C-131", "an unseen close while one waits", unseen_close_while_one_waits, 30},
     {"C-131", "an unseen close, and a regular file of that number", unseen_close_and_a_regular_file, 0},
+    {"C-131", "an unseen close, and a file with bytes of that number", unseen_close_of_a_pipe_and_bytes_at_its_number, 0},
     {"C-131", "an unseen close, and a seen one of the next file of that number",
      seen_close_of_what_an_unseen_one_left, 0},
     {"C-131", "an unseen close, and EV_ADD of the number again", unseen_close_and_its_own_number_again, 0},
