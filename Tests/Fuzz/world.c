@@ -106,16 +106,19 @@ static void note_closed(int slot, bool is_seen) {
         lose_object(index);
 }
 
-/* Whether a raw close would leave a socket that is reported still, for a copy's sake, and whose bytes are told without
-   a look at what the number is: a call for each event is what that would cost. */
+/* Whether a raw close would leave what is reported still, for a copy's sake, and whose bytes may be told without a look
+   at what the number is, since a call for each event is what that would cost: a socket, or what was not told of yet, so
+   that it is taken for the socket that comes to its number. */
 static bool is_trusted(int slot) {
     if (world.slots[slot] < 0)
         return false;
     struct object *object = &world.objects[world.slots[slot]];
-    bool is_read = false;
-    for (int queue = 0; queue < QUEUES; queue++)
-        is_read |= model_find(queue, EVFILT_READ, (uintptr_t)number_of(slot)) != NULL;
-    return is_read && closes_are_seen && (is_posix || object->references > 1) && (object->kind == UNIX || object->kind == TCP);
+    bool is_read = false, is_socket = object->kind == UNIX || object->kind == TCP;
+    for (int queue = 0; queue < QUEUES; queue++) {
+        const struct knote *knote = model_find(queue, EVFILT_READ, (uintptr_t)number_of(slot));
+        is_read |= knote != NULL && (is_socket || (!is_posix && knote->told_at[0] == 0));
+    }
+    return is_read && closes_are_seen && (is_posix || object->references > 1);
 }
 
 static void close_stream(int number) {

@@ -5,7 +5,7 @@ import KQueueCore
 ///
 /// To open such a file costs five times what it costs to read it, so those of eventfds that are asked for again stay
 /// open. Each goes on to tell of the number, whatever file has that by now, and is read from its start.
-struct CounterFiles: BitwiseCopyable {
+struct CounterFiles: ~Copyable {
   private struct Kept: BitwiseCopyable {
     var number: CInt = -1
     var file: CInt = -1

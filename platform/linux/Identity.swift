@@ -7,7 +7,8 @@ import KQueueCore
 /// as it names the file that was entered; so a knote is known to be gone, without a descriptor held for it.
 extension LinuxBackend {
   /// Whether a knote's number names the file that it was registered for.
-  func isSameFile(_ knote: LinuxKnoteRef) -> Bool {
+  /// Mutating, as what else is asked for each event: the compiler would copy a backend to borrow it.
+  mutating func isSameFile(_ knote: LinuxKnoteRef) -> Bool {
     let descriptor = knote.descriptor
     switch knote.platform.place {
     case .main, .firstSide, .secondSide, .thirdSide: return set(of: knote).unsafelyUnwrapped.holds(descriptor)

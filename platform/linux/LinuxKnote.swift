@@ -109,8 +109,6 @@ public struct LinuxKnote: BitwiseCopyable {
     set { placeValue = newValue.rawValue }
   }
 
-  var isKindKnown: Bool { kindValue != 0 }
-
   /// What the descriptor is; asked for when first needed.
   mutating func kind(of descriptor: CInt) -> kq_kind {
     (try? findKind(of: descriptor)) ?? KQ_KIND_OTHER

@@ -20,11 +20,11 @@ extension LinuxBackend {
 
   /// Notes that a report of bytes needs no closer look from now on.
   /// - Parameter holds: whether any bytes are enough; and one look at the number tells of all that came.
-  private func notePlain(_ knote: LinuxKnoteRef, if holds: Bool) {
+  private mutating func notePlain(_ knote: LinuxKnoteRef, if holds: Bool) {
     knote.platform.isPlain = holds && knote.fflags == 0 && !validates
   }
 
-  private func sampleStream(_ knote: LinuxKnoteRef, _ reported: UInt32) -> Readiness {
+  private mutating func sampleStream(_ knote: LinuxKnoteRef, _ reported: UInt32) -> Readiness {
     let descriptor = knote.descriptor
     let bits = withHangup(knote, reported)
     let bytes = kq_readable_bytes(descriptor)
@@ -57,7 +57,7 @@ extension LinuxBackend {
   }
 
   /// Whether as many bytes wait as the knote, or else the socket, asks for.
-  private func isEnough(_ available: Int, _ knote: LinuxKnoteRef) -> Bool {
+  private mutating func isEnough(_ available: Int, _ knote: LinuxKnoteRef) -> Bool {
     let isPacket = knote.platform.kind(of: knote.descriptor) == KQ_KIND_PACKET_STREAM
     if isPacket && !knote.hasLowWater {
       notePlain(knote, if: !knote.has(EV_CLEAR))
@@ -85,7 +85,7 @@ extension LinuxBackend {
     return backlog > 0 ? Readiness(data: waiting) : Readiness(data: waiting).thenLeft
   }
 
-  private func sampleDatagram(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
+  private mutating func sampleDatagram(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
     let descriptor = knote.descriptor
     let bytes = kq_readable_bytes(descriptor)
     notePlain(knote, if: !knote.has(EV_CLEAR))

@@ -35,7 +35,7 @@ extension LinuxBackend {
   public func isPlainlyReadable(_ knote: LinuxKnoteRef, reported: UInt32) -> Bool {
     guard
       reported == EPOLLIN.rawValue && knote.isRead && knote.fflags == 0 && !validates
-        && !knote.platform.isMuted && knote.platform.place.isInSet && knote.platform.isKindKnown
+        && !knote.platform.isMuted && knote.platform.place.isInSet
     else { return false }
     switch knote.platform.kind(of: knote.descriptor) {
     case KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH, KQ_KIND_EVENTFD: return true
@@ -59,12 +59,10 @@ extension LinuxBackend {
     case .main, .firstSide, .secondSide, .thirdSide: break
     }
     guard let bits = reported ?? polled(knote) else { return .gone }
-    // What the descriptor is was found out of its file, unless this is the first event.
-    let isKnown = knote.platform.isKindKnown
     var readiness = sampleCondition(knote, bits)
     if knote.has(EV_CLEAR) { readiness = news(knote, readiness) }
     // Later events of a socket are told without the checks below, see `plainBytes`; so is this one.
-    if readiness.isActive && isKnown && isPlainlyReadable(knote, reported: reported ?? 0)
+    if readiness.isActive && isPlainlyReadable(knote, reported: reported ?? 0)
       && Self.isSocket(knote.platform.kind(of: knote.descriptor))
     {
       return readiness
@@ -92,7 +90,7 @@ extension LinuxBackend {
 
   /// Keeps an entry from reporting for ever what is not to be delivered, and undoes that when it is.
   /// - Returns: whether it reports that once more for it.
-  private func followUp(_ knote: LinuxKnoteRef, wasReported: Bool, isActive: Bool) -> Bool {
+  private mutating func followUp(_ knote: LinuxKnoteRef, wasReported: Bool, isActive: Bool) -> Bool {
     let isLevel = !knote.has(EV_CLEAR | EV_ONESHOT | EV_DISPATCH)
     if isActive {
       if knote.platform.isMuted && isLevel { setMuted(false, knote) }

@@ -126,7 +126,7 @@ extension LinuxBackend {
   }
 
   /// Makes an entry report changes only, or by level again.
-  func setMuted(_ muted: Bool, _ knote: LinuxKnoteRef) {
+  mutating func setMuted(_ muted: Bool, _ knote: LinuxKnoteRef) {
     knote.platform.isMuted = muted
     try? set(of: knote)?.modify(knote)
   }
