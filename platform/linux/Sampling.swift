@@ -62,8 +62,8 @@ extension LinuxBackend {
     var readiness = sampleCondition(knote, bits)
     if knote.has(EV_CLEAR) { readiness = news(knote, readiness) }
     // Later events of a socket are told without the checks below, see `plainBytes`; so is this one.
-    if readiness.isActive && isPlainlyReadable(knote, reported: reported ?? 0)
-      && Self.isSocket(knote.platform.kind(of: knote.descriptor))
+    if readiness.isActive && knote.isRead && Self.isSocket(knote.platform.kind(of: knote.descriptor))
+      && isPlainlyReadable(knote, reported: reported ?? 0)
     {
       return readiness
     }
