@@ -136,6 +136,32 @@ static void fclose_removes_the_knote(void) {
     require_silent(kq);
 }
 
+/*
+ * Other libraries' constructors may run before the library's, and close streams.  What stands in this section runs
+ * before all constructors; a sanitizer has not begun by then.
+ */
+static int early_close = 1;
+
+#if defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAS_SANITIZER
+#endif
+#endif
+#if defined __GLIBC__ && !defined HAS_SANITIZER && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+static void close_a_stream_early(void) {
+    FILE *stream = fopen("/dev/null", "r");
+    early_close = stream == NULL ? 1 : fclose(stream);
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const early)(void) = close_a_stream_early;
+#endif
+
+static void fclose_before_constructors(void) {
+    if (early_close == 1)
+        contract_skip("nothing runs before constructors");
+    REQUIRE_EQ(early_close, 0);
+}
+
 static void fclose_writes_what_is_buffered(void) {
     int kq = new_kqueue(), pair[2];
     char bytes[8];
@@ -662,6 +688,7 @@ const struct contract_case closing_call_cases[] = {
     {"C-127", "closefrom removes the knotes of its numbers", closefrom_removes_knotes, 0},
     {"C-128", "fclose removes the knote", fclose_removes_the_knote, 0},
     {"C-128", "fclose writes what is buffered", fclose_writes_what_is_buffered, 0},
+    {"C-128", "fclose before the library's constructors have run", fclose_before_constructors, 0},
     {"C-128", "fclose of a stream without a descriptor", stream_without_a_descriptor, 0},
     {"C-128", "freopen removes the knote", freopen_removes_the_knote, 0},
     {"C-128", "freopen64 removes the knote", freopen64_removes_the_knote, 0},

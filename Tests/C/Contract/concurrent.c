@@ -7,6 +7,7 @@
 #include "contract.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/syscall.h>
 
@@ -128,6 +129,104 @@ static void those_of_the_former_file_go(void) {
         if (round >= 8)
             break;
     }
+}
+
+/* ---- Where the system's set has to be made anew (C-131, C-353) ---- */
+
+/* An entry that nobody can remove: its number is another file's, with a knote, and a duplicate keeps it ready. */
+struct leftover {
+    int former[2], copy, next[2];
+};
+
+static void leave_entry(int kq, struct leftover *left) {
+    new_pipe(left->former);
+    new_pipe(left->next);
+    add(kq, left->former[0], EVFILT_READ, 0, 0);
+    left->copy = dup(left->former[0]);
+    REQUIRE_EQ(syscall(SYS_dup3, left->next[0], left->former[0], O_CLOEXEC), left->former[0]);
+    add(kq, left->former[0], EVFILT_READ, 0, 0);
+    put(left->former[1], "x");
+}
+
+enum { KEPT = 4, NEWS = 8 };
+
+static void news_is_told_once_by_another_set(void) {
+    int kq = new_kqueue(), pairs[KEPT + NEWS][2], told[KEPT + NEWS] = {0}, sent;
+    struct leftover left;
+    struct kevent event;
+    for (int i = 0; i < KEPT + NEWS; i++) {
+        unix_pair(pairs[i]);
+        if (i < KEPT)
+            put(pairs[i][1], "x");
+        add(kq, pairs[i][0], EVFILT_READ, EV_CLEAR, i);
+    }
+    for (int i = 0; i < KEPT; i++)
+        REQUIRE_EQ(collect(kq, &event, 1, 1000), 1);
+    leave_entry(kq, &left);
+    for (sent = KEPT; sent < KEPT + 2; sent++)
+        put(pairs[sent][1], "x");
+    /* What comes before each call stands behind that entry, and so is not reported yet when the set is made anew. */
+    while (collect(kq, &event, 1, 50) == 1) {
+        REQUIRE(++told[(intptr_t)event.udata] == 1);
+        if (sent < KEPT + NEWS)
+            put(pairs[sent++][1], "x");
+    }
+    for (int i = 0; i < KEPT + NEWS; i++)
+        REQUIRE_EQ(told[i], i >= KEPT);
+    put(pairs[0][1], "x");
+    require_told_once(kq, pairs[0][0], 0);
+}
+
+static void outer_kqueue_hears_of_another_set(void) {
+    posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
+    int kq = new_kqueue(), outer = new_kqueue(), pair[2];
+    struct leftover left;
+    struct kevent event;
+    new_pipe(pair);
+    add(kq, pair[0], EVFILT_READ, EV_CLEAR, 0);
+    add(outer, kq, EVFILT_READ, 0, 0);
+    leave_entry(kq, &left);
+    for (int i = 0; i < 4; i++)
+        REQUIRE_EQ(collect(kq, &event, 1, 10), 0);
+    require_silent(outer);
+    for (int i = 0; i < 3; i++) {
+        put(pair[1], "x");
+        REQUIRE_EQ(next_event(outer).ident, kq);
+        REQUIRE_EQ(next_event(kq).ident, pair[0]);
+        require_silent(outer);
+    }
+}
+
+static double used_ms(void) {
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
+}
+
+static void no_descriptor_for_another_set(void) {
+    int kq = new_kqueue();
+    struct leftover left;
+    struct rlimit limit, none;
+    struct kevent event;
+    add_user(kq, 1, EV_CLEAR);
+    leave_entry(kq, &left);
+    REQUIRE_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 3;
+    REQUIRE_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+    REQUIRE_EQ(collect(kq, &event, 1, 0), 0);
+    double before = used_ms();
+    REQUIRE_EQ(collect(kq, &event, 1, 1000), 0);
+    REQUIRE(sanitized() || used_ms() - before < allowed_cpu(50));
+    put(left.next[1], "x");
+    REQUIRE_EQ(next_event(kq).ident, left.former[0]);
+    take(left.former[0], 1);
+    REQUIRE_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    REQUIRE_EQ(collect(kq, &event, 1, 0), 0);
+    struct pollfd entry = {.fd = kq, .events = POLLIN};
+    REQUIRE_EQ(poll(&entry, 1, 0), 0);
+    put(left.next[1], "x");
+    REQUIRE_EQ(next_event(kq).ident, left.former[0]);
 }
 
 /* ---- C-354 ---- */
@@ -277,6 +376,9 @@ const struct contract_case concurrent_cases[] = {
     {"C-352", "so they do where it comes by edges", nothing_twice_by_edge, 30},
     {"C-353", "each news under EV_CLEAR is told once while others add and close", each_news_is_told_once, 60},
     {"C-355", "knotes on the former file go, those since stay", those_of_the_former_file_go, 30},
+    {"C-353", "each news is told once where the system's set is made anew", news_is_told_once_by_another_set, 0},
+    {"C-353", "an outer kqueue hears of one whose set was made anew", outer_kqueue_hears_of_another_set, 0},
+    {"C-131", "without a descriptor for another set nothing spins, and it is made up for", no_descriptor_for_another_set, 0},
     {"C-354", "a kqueue that gets the number is untouched", the_next_kqueue_is_untouched, 60},
     {"C-357", "EV_ADD of numbers that are not open takes no memory", numbers_that_are_not_open, 0},
     {"C-359", "timers are disabled, enabled and added again", timers_to_and_fro, 30},

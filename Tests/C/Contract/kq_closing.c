@@ -5,6 +5,11 @@
  */
 #include "life.h"
 
+#ifdef __linux__
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#endif
+
 static const struct timespec no_wait = {0, 0};
 
 enum { THREADS = 4 };
@@ -424,6 +429,30 @@ static void closing_the_outer_one(void) {
     }
 }
 
+#ifdef __linux__
+/*
+ * Another thread closes the number in the middle of a call, and it is given to what looks the same to the system.  A
+ * bare system call does that before the call, and so at any point of it: no change and no wait goes by the number.
+ */
+static void another_set_of_its_number_is_untouched(void) {
+    static const struct timespec moment = {0, 20000000};
+    int kq = new_kqueue(), set = epoll_create1(EPOLL_CLOEXEC), watched[2], foreign[2];
+    struct epoll_event entry = {.events = EPOLLIN | EPOLLONESHOT, .data.u64 = 7}, found[4];
+    struct kevent event;
+    new_pipe(watched);
+    new_pipe(foreign);
+    REQUIRE_EQ(epoll_ctl(set, EPOLL_CTL_ADD, foreign[0], &entry), 0);
+    put(foreign[1], "x");
+    REQUIRE_EQ(syscall(SYS_dup3, set, kq, O_CLOEXEC), kq);
+    EV_SET(&event, (uintptr_t)watched[0], EVFILT_READ, EV_ADD, 0, 0, NULL);
+    (void)kevent(kq, &event, 1, NULL, 0, NULL);
+    (void)kevent(kq, NULL, 0, &event, 1, &moment);
+    put(watched[1], "x");
+    REQUIRE_EQ(epoll_wait(set, found, 4, 0), 1);
+    REQUIRE_EQ(found[0].data.u64, 7);
+}
+#endif
+
 const struct contract_case kq_closing_cases[] = {
     {"C-111", "close wakes a waiter with EBADF", close_wakes_a_waiter, 0},
     {"C-111", "dup2 over a kqueue wakes its waiter with EBADF", replacing_wakes_a_waiter, 0},
@@ -434,6 +463,9 @@ const struct contract_case kq_closing_cases[] = {
     {"C-113", "and one while it is being closed", calls_while_it_is_closed, 0},
     {"C-125", "the number of what was always ready is a pipe's", number_of_what_was_always_ready, 0},
     {"C-125", "the number of a kqueue, closed unseen, is a file's", number_of_an_unseen_close_is_a_files, 0},
+#ifdef __linux__
+    {"C-354", "an epoll set that gets the number is untouched", another_set_of_its_number_is_untouched, 0},
+#endif
     {"C-114", "a kqueue of the same number has no knotes", number_again_is_empty, 0},
     {"C-114", "the number is a file's in between", number_of_a_file_is_no_kqueue, 0},
     {"C-115", "close with 1000 knotes frees them", close_frees_a_thousand_knotes, 30},

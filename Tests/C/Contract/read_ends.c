@@ -208,20 +208,28 @@ static void set_tcp(int fd, int name, int value) {
         contract_skip("the system has no deferred connect()");
 }
 
+/* Before a knote is on it, which looks at it then, or after. */
+static void defer_connect(int fd) {
+    set_tcp(fd, TCP_FASTOPEN_CONNECT, 1);
+    set_tcp(fd, NO_COOKIE, 1);
+}
+
 static void deferred_connect_is_writable(void) {
-    for (int i = 0; i < 8; i++) {
-        int before = i & 1, flags = i & 2 ? EV_CLEAR : 0, sleeps = i & 4, kq = new_kqueue();
+    for (int i = 0; i < 16; i++) {
+        int before = i & 1, flags = i & 2 ? EV_CLEAR : 0, sleeps = i & 4, early = i & 8, kq = new_kqueue();
         uint16_t port;
         int listener = tcp_listener(&port), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         struct sockaddr_in address = loopback(port);
         set_tcp(listener, TCP_FASTOPEN, 5);
         set_tcp(listener, NO_COOKIE, 1);
+        if (early)
+            defer_connect(fd);
         if (before) {
             add_write(kq, fd, flags);
             require_silent(kq);
         }
-        set_tcp(fd, TCP_FASTOPEN_CONNECT, 1);
-        set_tcp(fd, NO_COOKIE, 1);
+        if (!early)
+            defer_connect(fd);
         if (connect(fd, (struct sockaddr *)&address, sizeof address) == -1)
             contract_skip("the system defers no connect()");
         if (!before)
