@@ -607,6 +607,29 @@ static void require_one_look(int kq) {
     }
 }
 
+/* Looked at below its mark, a knote's entry reports changes alone from then on; what it reports then is kept. */
+static void what_crosses_its_mark_in_a_full_list(void) {
+    posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
+    int kq = new_kqueue(), pairs[2][2];
+    struct kevent event;
+    for (int i = 0; i < 2; i++) {
+        unix_pair(pairs[i]);
+        change(kq, (uintptr_t)pairs[i][0], EVFILT_READ, EV_ADD, NOTE_LOWAT, 16, NULL);
+        put(pairs[i][1], "eight by");
+        add_user(kq, (uintptr_t)i, EV_CLEAR);
+    }
+    for (int i = 0; i < 3; i++)
+        REQUIRE_EQ(collect(kq, &event, 1, 0), 0);
+    for (int i = 0; i < 2; i++)
+        put(pairs[i][1], "and sixteen more");
+    for (int i = 0; i < 2; i++)
+        trigger(kq, (uintptr_t)i);
+    for (int told = 0; told < 6; told++) {
+        REQUIRE(is_readable(kq));
+        REQUIRE_EQ(collect(kq, &event, 1, 0), 1);
+    }
+}
+
 static void what_is_withheld_is_readable_once(void) {
     posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
     static const int flags[] = {0, EV_CLEAR, EV_ONESHOT, EV_DISPATCH};
@@ -647,6 +670,7 @@ const struct contract_case kq_readable_cases[] = {
     {"C-351", "SIGNAL", with_signals, 60},
     {"C-351", "TIMER", with_timers, 60},
     {"C-351", "USER", with_triggers, 60},
+    {"C-351", "what crosses its mark while others fill the list", what_crosses_its_mark_in_a_full_list, 0},
     {"C-351", "what is ready and withheld is readable once", what_is_withheld_is_readable_once, 0},
     {"C-351", "what another thread is given", another_thread_takes_it, 60},
     {NULL, NULL, NULL, 0},
