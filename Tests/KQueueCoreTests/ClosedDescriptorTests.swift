@@ -1,7 +1,8 @@
 import CKQueueShims
-import KQueueCore
 import Support
 import Testing
+
+@testable import KQueueCore
 
 /// Descriptors that the program closes through the library's close() (contract 4).
 @Suite("Closed descriptors") struct ClosedDescriptorTests {
@@ -115,6 +116,8 @@ import Testing
     for descriptor in descriptors { system.close(descriptor) }
     for descriptor in descriptors { system.reopen(descriptor) }
     #expect(try queue.collect(room: 300).map(\.data) == [7])
+    // A change would find the others gone, and so hide that they were left.
+    #expect(try #require(system.registry.find(queue.number)).queue.pointee.knotes.count == 1)
     for descriptor in descriptors { #expect(throws: Errno.self) { try queue.change(.read(descriptor, .delete)) } }
     try queue.change(.read(kept, .delete))
   }

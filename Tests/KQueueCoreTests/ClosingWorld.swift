@@ -1,6 +1,7 @@
 import CKQueueShims
-import KQueueCore
 import Support
+
+@testable import KQueueCore
 
 /// What several threads do with one kqueue and one descriptor number, and what may have come of it.
 ///
@@ -164,9 +165,14 @@ final class ClosingWorld {
     system.forgetClosed()
   }
 
+  private var knotesLeft: Int {
+    system.registry.find(queue.number).map { $0.queue.pointee.knotes.count } ?? 0
+  }
+
   private func checkOpen() throws {
     collect()
     if let failure { throw failure }
+    if files.last!.closed < .max { try require(knotesLeft == 0, "a closed number has \(knotesLeft) knotes") }
     try checkTold()
     for file in duplicates { system.fillDuplicate(file, 1) }
     let before = deliveries.count
