@@ -364,6 +364,8 @@ static void shut_down(int slot, int how) {
         object->is_doubtful = peer->is_doubtful = true;
     bool had_read = object->read_over, had_written = object->write_over;
     model_perhaps(index, EVFILT_READ), model_perhaps(object->peer, EVFILT_READ); /* what is over may be told again */
+    if (had_read && how != SHUT_WR)
+        model_perhaps(index, EVFILT_WRITE); /* an edge that looks like room, and nothing new explains it */
     if (how != SHUT_WR && !had_read) {
         object->read_over = peer->write_over = true;
         model_ended(index, EVFILT_READ);
