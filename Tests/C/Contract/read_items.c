@@ -13,6 +13,7 @@
 
 #ifdef __linux__
 #include <net/if.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
@@ -38,7 +39,7 @@ enum { MOST = 8 };
 struct source {
     int reader, writer;
     struct sockaddr_storage address;
-    socklen_t length;
+    socklen_t length; /* of that, or 0: what is put there has arrived at once */
 };
 
 static void take_datagram(struct source *source) {
@@ -46,9 +47,33 @@ static void take_datagram(struct source *source) {
     REQUIRE(recv(source->reader, bytes, sizeof bytes, MSG_DONTWAIT) >= 0);
 }
 
+/* Where the system hands packets to a thread, they take their time: what was put may arrive after a read of it. */
+static int arrivals(void) {
+    static int set = -1;
+#ifdef __linux__
+    if (set < 0)
+        set = epoll_create1(EPOLL_CLOEXEC);
+    REQUIRE(set >= 0);
+#endif
+    return set;
+}
+
+static void await_arrivals_at(int reader) {
+#ifdef __linux__
+    struct epoll_event edge = {.events = EPOLLIN | EPOLLET};
+    REQUIRE(epoll_ctl(arrivals(), EPOLL_CTL_ADD, reader, &edge) == 0);
+#endif
+    (void)reader;
+}
+
 static void put_datagram(struct source *source, int size) {
     char bytes[256] = {0};
     REQUIRE_EQ(send(source->writer, bytes, (size_t)size, 0), size);
+#ifdef __linux__
+    struct epoll_event edge;
+    if (source->length > 0)
+        REQUIRE_EQ(epoll_wait(arrivals(), &edge, 1, 3000), 1);
+#endif
 }
 
 static void open_internet(struct source *source, int family) {
@@ -63,6 +88,7 @@ static void open_internet(struct source *source, int family) {
         contract_skip("there is no loopback of the family");
     REQUIRE(getsockname(source->reader, (struct sockaddr *)&source->address, &source->length) == 0);
     REQUIRE(connect(source->writer, (struct sockaddr *)&source->address, source->length) == 0);
+    await_arrivals_at(source->reader);
 }
 
 static void open_udp(struct source *source) { open_internet(source, AF_INET); }
@@ -71,8 +97,7 @@ static void open_udp6(struct source *source) { open_internet(source, AF_INET6); 
 static void open_pair(struct source *source, int type) {
     int pair[2];
     REQUIRE(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) == 0);
-    source->reader = pair[0];
-    source->writer = pair[1];
+    *source = (struct source){.reader = pair[0], .writer = pair[1]};
 }
 
 static void open_local(struct source *source) { open_pair(source, SOCK_DGRAM); }
@@ -245,10 +270,9 @@ static void sleeper_hears_what_another_thread_leaves(void) {
     int kq = new_kqueue();
     open_udp(&source);
     add_read(kq, source.reader, EV_CLEAR);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         put_datagram(&source, 4);
-        next_event(kq); /* it has arrived, which takes its time where the system hands packets to a thread */
-    }
+    next_event(kq);
     start_waiter(&waiter, kq, 1, 5000);
     park_waiter(&waiter);
     take_datagram(&source);
