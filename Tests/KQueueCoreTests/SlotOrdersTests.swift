@@ -34,4 +34,36 @@ import Testing
     }
     #expect(count > 50)
   }
+
+  /// A program closes a kqueue while another thread's call is at its beginning, which finds the number closed before the
+  /// closer gets the lock. The wish to close is not meant for the kqueue that has the slot by then.
+  @Test("a kqueue in the slot of one that two threads closed stays open")
+  func slotOfOneThatWasClosedTwice() throws {
+    let count = try Orders(interruptions: 3).explore {
+      let first = try FakeQueue(on: system)
+      let former = try #require(system.registry.find(first.number))
+      var isClosed = false
+      var second: FakeQueue?
+      let threads: [() throws -> Void] = [
+        {
+          system.registry.beginClose(first.number)
+          isClosed = true
+          system.registry.endClose(first.number)
+        },
+        {
+          former.lock()
+          guard former.isOpen(as: first.number) else { return former.unlock() }
+          former.reclaimClosed()
+          if isClosed { former.closeUnseen() } else { former.unlock() }
+        },
+        { second = try FakeQueue(on: system) },
+      ]
+      return Orders.Scenario(threads) {
+        try #require(second).change(.user(1, .add, .trigger))
+        #expect(try second?.collect().map(\.ident) == [1])
+        for queue in [first, second] { queue?.close() }
+      }
+    }
+    #expect(count > 50)
+  }
 }

@@ -139,6 +139,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     }
     queue.tracking = handle
     queue.seenClosed = handle.slot.pointee.closeHints.count.load(ordering: .acquiring)
+    // Asked of the slot's former kqueue, which another thread closed first.
+    handle.slot.pointee.closing.store(false, ordering: .relaxed)
     handle.slot.pointee.watchedKqueues.store(0, ordering: .relaxed)
     handle.slot.pointee.watchSets = queue.backend.watchSets
     handle.queue.initialize(to: queue)
