@@ -118,6 +118,7 @@ private func beginClose(_ number: CInt, replacedBy old: CInt) -> Bool {
 /// After a close. Somebody may have begun to watch the number since `beginClose` found nothing that referred to it.
 @inline(__always)
 private func endClose(_ number: CInt, _ wasKnown: Bool) {
+  kq_order_with_system()
   if wasKnown { return endClose(number) }
   guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return }
   doubt(number, registry)
@@ -142,6 +143,7 @@ private func beginClose(from first: CUnsignedInt, through last: CUnsignedInt) {
 }
 
 private func endClose(from first: CUnsignedInt, through last: CUnsignedInt) {
+  kq_order_with_system()
   forRange(first, last) { $0.endClose(from: $1, through: $2) }
 }
 

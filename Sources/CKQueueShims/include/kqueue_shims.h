@@ -84,6 +84,20 @@ static inline void kq_order_stores(void) {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+/*
+ * Orders what this thread does in memory with what its system calls do: what it stored before is seen by whoever finds
+ * that the next one came first, and what it loads after is not older than what the last one did.  A system looks
+ * numbers up without a lock, so it need not do that itself.  On x86 a locked instruction has done it by then: in the
+ * exchange that was the store, and in the system as it lets go of a file.
+ */
+static inline void kq_order_with_system(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+#else
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 static inline int kq_errno(void) {
     return errno;
 }

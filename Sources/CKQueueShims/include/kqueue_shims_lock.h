@@ -58,10 +58,11 @@ KQ_LOCK_INLINE void kq_lock_note_frame(struct kq_lock *lock) {
     __atomic_store_n(&lock->frame, frame, __ATOMIC_RELEASE);
 }
 
+/* Sequentially consistent where it fails as well: whoever announced itself before must not find an owner that is gone. */
 KQ_LOCK_INLINE bool kq_lock_try(struct kq_lock *lock) {
     uintptr_t none = 0;
     if (!__atomic_compare_exchange_n(&lock->owner, &none, (uintptr_t)pthread_self(), false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_RELAXED))
+                                     __ATOMIC_SEQ_CST))
         return false;
     kq_lock_note_frame(lock);
     return true;

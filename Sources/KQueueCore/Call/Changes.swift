@@ -56,6 +56,7 @@ extension KQueue where Backend: ~Copyable {
       if filter.watchesDescriptor {
         Backend.reach(.listed)
         try registerForCloses(knote)
+        kq_order_with_system()  // a close that comes after attach() finds who watches the number
         Backend.reach(.watched)
       }
       try attach(knote, change, filter)

@@ -56,6 +56,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   public func isForeign(_ number: CInt) -> Bool {
     if isClosing(number) { return false }
     guard kq_is_open(number) else { return false }
+    kq_order_with_system()
     return state.pointee.making.load(ordering: .acquiring) == 0 && !kq_owns(number)
   }
 
