@@ -23,8 +23,8 @@ static pid_t bare_fork(void) {
     return _Fork();
 }
 
-static pid_t raw_clone(void) {
-    return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+static pid_t raw_fork(void) {
+    return raw_clone(SIGCHLD);
 }
 
 /* A system that says that it will empty memory, and does not. */
@@ -276,7 +276,7 @@ static void fork_amid_locks(void) {
 
 static void raw_clone_amid_locks(void) {
     need_wiping();
-    fork_amid_busy_threads(raw_clone);
+    fork_amid_busy_threads(raw_fork);
 }
 
 /* ---- What the child can do ---- */
@@ -430,8 +430,8 @@ static void fork_by_bare_fork(void) {
 
 static void fork_by_raw_clone(void) {
     need_wiping();
-    fork_without_handlers(raw_clone);
-    fork_while_threads_wait(raw_clone);
+    fork_without_handlers(raw_fork);
+    fork_while_threads_wait(raw_fork);
 }
 
 /* ---- What an exec'd program has ---- */

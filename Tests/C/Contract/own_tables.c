@@ -142,7 +142,7 @@ static void number_one_forks_another(void) {
     if (first == 0) {
         struct own_table own;
         open_table(&own, CLOSES);
-        pid_t child = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+        pid_t child = raw_clone(CLONE_NEWPID | SIGCHLD);
         if (child == 0) {
             REQUIRE_EQ(getpid(), 1);
             REQUIRE_EQ(change_errno(own.kq, 1, EVFILT_USER, EV_ADD, 0, 0, NULL), EBADF);

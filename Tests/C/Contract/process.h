@@ -65,7 +65,7 @@ static inline pid_t vfork_exiting(void) {
 
 /* A child of which the parent gets no signal. */
 static inline pid_t clone_exiting(void) {
-    pid_t child = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+    pid_t child = raw_clone(0);
     if (child == 0)
         _exit(0);
     return child;

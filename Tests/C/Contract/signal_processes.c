@@ -18,8 +18,8 @@ static pid_t bare_fork(void) {
     return _Fork();
 }
 
-static pid_t raw_clone(void) {
-    return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+static pid_t raw_fork(void) {
+    return raw_clone(SIGCHLD);
 }
 
 /* The signal by a system call: in a raw clone libc is wrong about the process and the thread. */
@@ -35,7 +35,7 @@ static void end_child(pid_t child) {
 }
 
 typedef pid_t (*maker)(void);
-static const maker makers[] = {fork, bare_fork, raw_clone};
+static const maker makers[] = {fork, bare_fork, raw_fork};
 
 static void children_die_of_the_default(void) {
     need_exact_signals();
@@ -236,13 +236,9 @@ static unsigned long long executed_mask(const char *name, maker make) {
     return strtoull(strchr(text, '\t') + 1, NULL, 16);
 }
 
-static pid_t share_and_fork(void) {
-    return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-}
-
 static void nothing_is_left_to_the_executed(void) {
     need_seen_proc();
-    const maker all[] = {fork, share_and_fork, NULL};
+    const maker all[] = {fork, raw_fork, NULL};
     for (int i = 0; i < 3; i++) {
         unsigned long long ignored = executed_mask("SigIgn", all[i]), blocked = executed_mask("SigBlk", all[i]);
         int kq = new_kqueue();

@@ -228,10 +228,18 @@ static void make_entry(void) {
 static pid_t child;
 static int orders, answers;
 
+static pid_t raw_fork(void) {
+#ifdef __s390__
+    return (pid_t)syscall(SYS_clone, 0, SIGCHLD, 0, 0, 0); /* the stack comes first */
+#else
+    return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+#endif
+}
+
 static void obey(int from, int to) {
     char order;
     while (read(from, &order, 1) == 1) {
-        pid_t grandchild = order == 'f' ? (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) : -1;
+        pid_t grandchild = order == 'f' ? raw_fork() : -1;
         if (grandchild == 0)
             syscall(SYS_exit_group, 0);
         if (grandchild > 0)
@@ -244,7 +252,7 @@ static void obey(int from, int to) {
 static uintptr_t make_child(void) {
     int there[2], back[2];
     REQUIRE(pipe2(there, O_CLOEXEC) == 0 && pipe2(back, O_CLOEXEC) == 0);
-    child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    child = raw_fork();
     REQUIRE(child >= 0);
     if (child == 0) {
         syscall(SYS_close, there[1]);
