@@ -49,6 +49,7 @@ struct Rule: CustomTestStringConvertible, Sendable {
     Rule(name: "one protocol", violations: oneProtocol),
     Rule(name: "one switch on filters", violations: oneSwitch),
     Rule(name: "POSIX", violations: posix),
+    Rule(name: "order of bytes", violations: byteOrder),
   ]
 
   /// What the Swift files of a folder may import. Shipped sources are Embedded Swift too: nothing else is there.
@@ -113,6 +114,15 @@ struct Rule: CustomTestStringConvertible, Sendable {
         .map { "\(file.path): \($0)" }
     }
     return elsewhere.map { "\($0.path): C outside of the shims" } + included
+  }
+
+  /// A library of Embedded Swift may be another machine's, whose order of bytes is the other one: C's compiler knows the
+  /// machine. See cmake/SwiftTarget.cmake.
+  @Sendable static func byteOrder(_ tree: SourceTree) -> [String] {
+    let pattern = /\b(bigEndian|littleEndian|byteSwapped)\b/
+    return tree.swift.filter { $0.folder != "Sources/KQueue" }.flatMap { file in
+      file.lines.filter { $0.contains(pattern) }.map { "\(file.path): \($0)" }
+    }
   }
 
   @Sendable static func functionLength(_ tree: SourceTree) -> [String] {
@@ -364,6 +374,8 @@ struct Sample: CustomTestStringConvertible, Sendable {
     Sample("POSIX", "Sources/CKQueueShims/posix_files.c", "MSG_PEEK;\n", "MSG_PEEK | MSG_ERRQUEUE;\n"),
     Sample(
       "POSIX", "Sources/CKQueueShims/posix_sockets.c", "#ifdef FIONREAD\n FIONREAD\n#endif\n", "ioctl(f, FIONREAD);\n"),
+    Sample(
+      "order of bytes", "platform/linux/Filter.swift", "let a = kq_network_order(1)\n", "let a = UInt32(1).bigEndian\n"),
     Sample(
       "POSIX", "Sources/CKQueueShims/include/kqueue_shims_posix.h", "#include \"kqueue_shims.h\"\n",
       "#include \"kqueue_shims_linux.h\"\n"),

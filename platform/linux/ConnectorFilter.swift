@@ -121,11 +121,11 @@ struct ConnectorFilter: ~Copyable {
   }
 
   private mutating func skip(_ steps: Int, unless value: UInt32) {
-    append(Code.jumpIfValue, ifFalse: steps, value.bigEndian)
+    append(Code.jumpIfValue, ifFalse: steps, kq_network_order(value))
   }
 
   private mutating func skip(_ steps: Int, if value: UInt32) {
-    append(Code.jumpIfValue, ifTrue: steps, value.bigEndian)
+    append(Code.jumpIfValue, ifTrue: steps, kq_network_order(value))
   }
 
   private mutating func pass(_ passes: Bool) {

@@ -39,6 +39,14 @@ struct kq_filter_step {
     uint8_t if_true, if_false;
     uint32_t value;
 };
+/* A word as a filter compares it. Swift may have another machine's idea of the order; see cmake/SwiftTarget.cmake. */
+static inline uint32_t kq_network_order(uint32_t word) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return word;
+#else
+    return __builtin_bswap32(word);
+#endif
+}
 /* Has the kernel drop what a program does not let pass; all passes where it has no steps. */
 void kq_connector_filter(int descriptor, const struct kq_filter_step *steps, int count);
 struct kq_connector_message {
