@@ -13,7 +13,7 @@ struct CloseHints: ~Copyable {
   let count: Atomic<UInt>
   private let next: Atomic<UInt>
   private let hasOverflowed: Atomic<Bool>
-  private let hints: InlineArray<64, Atomic<CInt>>  // see `Hint`; 0 is none
+  private let hints: InlineArray<64, Atomic<UInt32>>  // see `Hint`; 0 is none
 
   /// Leaves a hint. Async-signal-safe.
   /// - Parameter reach: see `PlatformBackend.reach`.
@@ -60,16 +60,22 @@ enum Hint: Equatable {
   /// It was closed, and somebody watched it anew while that was under way: the file that is gone, or its successor.
   case doubtful(CInt)
 
-  /// The number + 1, and of a doubtful one the negative of that.
-  fileprivate var word: CInt {
+  /// The number + 1, with room for one bit behind it: whether it is a doubtful one.
+  /// With the sign as that bit the optimiser of Swift 6.2 does not come to an end.
+  fileprivate var word: UInt32 {
     switch self {
-    case .closed(let number): number &+ 1
-    case .doubtful(let number): 0 &- number &- 1
+    case .closed(let number): Self.shifted(number)
+    case .doubtful(let number): Self.shifted(number) | 1
     }
   }
 
-  fileprivate init?(word: CInt) {
+  fileprivate init?(word: UInt32) {
     if word == 0 { return nil }
-    self = word > 0 ? .closed(word &- 1) : .doubtful(0 &- word &- 1)
+    let number = CInt(truncatingIfNeeded: word &>> 1) &- 1
+    self = word & 1 == 0 ? .closed(number) : .doubtful(number)
+  }
+
+  private static func shifted(_ number: CInt) -> UInt32 {
+    UInt32(truncatingIfNeeded: number &+ 1) &<< 1
   }
 }
