@@ -20,6 +20,13 @@
 #define F_DUPFD_QUERY 1027
 #endif
 
+/* Systems of 32 bits have another, and some that alone. */
+#ifdef SYS_mmap2
+enum { MAPPING = SYS_mmap2 };
+#else
+enum { MAPPING = SYS_mmap };
+#endif
+
 #define ANY .argument = -1
 #define WITH(place, what) .argument = (place), .mask = 0xffffffff, .value = (uint32_t)(what)
 #define ERRORS(...) .errors = {__VA_ARGS__}
@@ -28,7 +35,7 @@
 
 const struct call calls[] = {
     /* ---- Memory ---- */
-    {"mmap", SYS_mmap, ANY, ERRORS(ENOMEM), .otherwise = "ENOMEM"},
+    {"mmap", MAPPING, ANY, ERRORS(ENOMEM), .otherwise = "ENOMEM"},
     {"munmap", SYS_munmap, ANY, ERRORS(ENOMEM), .flags = LEAKS, .otherwise = "the memory is lost"},
     {"madvise-wipe", SYS_madvise, WITH(2, 18 /* MADV_WIPEONFORK */), ERRORS(ENOMEM, EAGAIN, EINVAL), ANSWERS(ENOMEM),
      .flags = DENIED, .otherwise = "ENOMEM once it was seen to work; before, a handler empties the child's memory"},
