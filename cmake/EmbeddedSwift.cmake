@@ -141,7 +141,7 @@ function(add_embedded_swift_module name)
   #
   # With -Onone, -g has the 6.3 compiler write the object twice, and stop; line tables it can do.
   set(compile
-    ${KQUEUE_SWIFTC} ${KQUEUE_SWIFT_TARGET} -enable-experimental-feature Embedded -swift-version 6 -wmo
+    ${KQUEUE_SWIFTC} ${KQUEUE_SWIFT_TARGET} ${KQUEUE_SWIFT_MERGING} -enable-experimental-feature Embedded -swift-version 6 -wmo
       $<IF:$<CONFIG:Debug>,-Onone,-O> ${debug}
       -Xllvm -force-remove-attribute=nounwind -Xfrontend -function-sections -Xcc -fPIC -Xcc -D_GNU_SOURCE
       ${c_flags} ${KQUEUE_SWIFT_HEADERS}

@@ -55,6 +55,12 @@ function(kqueue_check_swift_compiler)
     message(FATAL_ERROR "${KQUEUE_SWIFTC} does not run: ${text}${error}\n${otherwise}")
   endif()
   string(REGEX MATCH "Swift version ([0-9.]+)" version "${text}")
+  # Each object has the few functions of the runtime that it uses; Swift 6.2 makes them mergeable if it is told to.
+  set(merging "")
+  if(version AND CMAKE_MATCH_1 VERSION_LESS 6.3)
+    set(merging -Xfrontend -mergeable-symbols)
+  endif()
+  set(KQUEUE_SWIFT_MERGING ${merging} CACHE INTERNAL "Flags for objects that have functions in common")
   if(version AND CMAKE_MATCH_1 VERSION_LESS 6.2)
     message(FATAL_ERROR "${KQUEUE_SWIFTC} is of Swift ${CMAKE_MATCH_1}, which is too old: the library needs 6.2, where "
       "InlineArray is. ${otherwise}")
