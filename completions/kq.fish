@@ -17,6 +17,7 @@ complete -c kq -n '__fish_seen_subcommand_from watch run' -s n -l count -x -d 'e
 complete -c kq -n '__fish_seen_subcommand_from watch' -s f -l format -x -a 'words json' -d 'how to say events'
 complete -c kq -n '__fish_seen_subcommand_from run' -s r -l restart -d 'end the command when a file has changed'
 complete -c kq -n '__fish_seen_subcommand_from run' -F
+complete -c kq -n '__fish_seen_subcommand_from run; and __kq_last --' -a '(__fish_complete_command)'
 complete -c kq -n '__fish_seen_subcommand_from watch; and not __kq_last timer read file process signal' -a 'timer read file process signal'
 complete -c kq -n '__fish_seen_subcommand_from watch; and __kq_last read file' -F
 complete -c kq -n '__fish_seen_subcommand_from watch; and __kq_last process' -a '(__fish_complete_pids)'

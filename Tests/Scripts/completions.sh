@@ -35,6 +35,13 @@ check_zsh() {
   zsh -f -c "fpath=($completions \$fpath); autoload -Uz compinit; compinit -D -u; (( \$+_comps[kq] )) || exit 1; autoload +X _kq" ||
     fail "zsh does not know completions of kq"
   zsh -n "$completions/_kq"
+  # With the words after "run" as _arguments hands them over, what stands behind "--" is completed as a command.
+  # shellcheck disable=SC2016 # expanded there
+  zsh -f -c '_arguments() { state=rest; }
+    _normal() { print -r -- $CURRENT $words; }
+    words=(run a-file -- uname -a) CURRENT=5
+    . "$1/_kq"' - "$completions" >offered
+  grep -qx '2 uname -a' offered || { cat offered; fail "zsh does not complete a command of run"; }
 }
 
 # offers WORDS WORD...
@@ -57,3 +64,9 @@ offers 'kq watch signal U' USR1 USR2
 offers 'kq watch timer 5 --format ' words json
 offers 'kq watch --f' --format
 offers 'kq run a' a-file
+offers 'kq run a-file -- unam' uname
+if [ "$shell" = bash ]; then
+  # Else a folder that is called run has "kq ru" become "kq run/".
+  bash --norc -c '. "$1/kq.bash"; complete -p kq' - "$completions" >offered
+  ! grep -q filenames offered || fail "bash takes words of kq for names of files"
+fi
