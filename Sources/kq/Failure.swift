@@ -30,6 +30,11 @@ func check(_ result: CInt, _ what: String) throws(Failure) -> CInt {
   return result
 }
 
+/// - Throws: where anything that was printed did not get out: a full disk, say, or a reader that has gone.
+func checkOutput() throws(Failure) {
+  try check(tool_flush(), "writing the output")
+}
+
 func complain(_ failure: Failure) -> CInt {
   tool_print_error("kq: \(failure.what): \(reason(failure.code))\n")
   return Status.failure

@@ -33,8 +33,7 @@ func run(_ count: CInt, _ words: UnsafeMutablePointer<UnsafeMutablePointer<CChar
   }
   do throws(Failure) {
     let status = try perform(command)
-    // Lines that did not get out (a full disk, say) are a failure like any other.
-    try check(tool_flush(), "writing the output")
+    try checkOutput()
     return status
   } catch {
     return complain(error)

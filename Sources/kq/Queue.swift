@@ -16,10 +16,10 @@ struct Queue: ~Copyable {
     _ = close(descriptor)
   }
 
-  /// Makes one change.
-  func change(_ change: Kevent) throws(Failure) {
+  /// Makes one change; where that fails, it is said of `name`.
+  func change(_ change: Kevent, of name: String = "kevent") throws(Failure) {
     var change = change
-    try check(kevent(descriptor, &change, 1, nil, 0, nil), "kevent")
+    try check(kevent(descriptor, &change, 1, nil, 0, nil), name)
   }
 
   /// The next event, waited for as long as given, or for ever; nil where none came.

@@ -3,8 +3,8 @@ import CKqShims
 
 /// `kq run`: runs a command, and again when a file has changed.
 ///
-/// A change while the command runs is kept for when it has ended; with --restart it is ended first. A file that is
-/// replaced, as editors do, is opened again under its name.
+/// A change while the command runs is kept for when it has ended; with --restart it is ended first, by SIGKILL where it
+/// does not listen. A file that is replaced, as editors do, is opened again under its name.
 struct Runner: ~Copyable {
   private let queue: Queue
   private let errand: Errand
@@ -16,6 +16,8 @@ struct Runner: ~Copyable {
   private var hasChanged = false
   /// Whether more changes are waited for a moment: who writes a file cuts it first, and writes it in parts.
   private var isSettling = false
+  /// Whether the command was asked to end and has some time left for it.
+  private var isEnding = false
   private var signal: CInt = 0
 
   init(_ errand: Errand, _ queue: consuming Queue) {
@@ -47,8 +49,10 @@ extension Runner {
       descriptors.append(try check(tool_open(file), String(cString: file)))
       try watch(place)
     }
+    // One that is ignored, as nohup(1) has it, stays so: here, and in the command.
     for name in ["HUP", "INT", "TERM"] {
-      try queue.change(Kevent(EVFILT_SIGNAL, UInt(name.withCString { tool_signal_number($0) }), EV_ADD))
+      let signal = name.withCString { tool_signal_number($0) }
+      if tool_is_ignored(signal) == 0 { try queue.change(Kevent(EVFILT_SIGNAL, UInt(signal), EV_ADD)) }
     }
   }
 }
@@ -65,16 +69,31 @@ extension Runner {
     try queue.change(Kevent(EVFILT_PROC, UInt(process), EV_ADD, fflags: UInt32(NOTE_EXIT)))
   }
 
-  private mutating func end() {
+  private mutating func end() throws(Failure) {
+    if isEnding {
+      isEnding = false
+      try queue.change(Kevent(EVFILT_TIMER, endingTimer, EV_DELETE))
+    }
     let ending = tool_reap(child)
     let killer = tool_ending_signal(ending)
     status = killer == 0 ? tool_exit_status(ending) : 128 + killer
     child = 0
   }
 
-  /// Asks the command to end, which is told when it has.
-  private func stop(_ signal: CInt) {
-    if child != 0 { tool_send(child, errand.restarts ? 1 : 0, signal) }
+  /// Asks the command to end, which is told when it has. With --restart it has some time for it.
+  private mutating func stop(_ signal: CInt) throws(Failure) {
+    if child == 0 { return }
+    tool_send(child, errand.restarts ? 1 : 0, signal)
+    if !errand.restarts || isEnding { return }
+    isEnding = true
+    try queue.change(Kevent(EVFILT_TIMER, endingTimer, EV_ADD | EV_ONESHOT, data: Self.grace))
+  }
+
+  private mutating func kill() {
+    isEnding = false
+    let seconds = Self.grace / 1000
+    tool_print_error("kq: \(String(cString: errand.command[0])) has not ended in \(seconds) s, and is killed\n")
+    tool_send(child, 1, tool_signal_number("KILL"))
   }
 }
 
@@ -85,14 +104,21 @@ extension Runner {
   private static var patience: Int { 50 }
   /// Milliseconds that changes have to be followed by others.
   private static var settling: Int { 30 }
+  /// Milliseconds that a command has to end when it was asked to.
+  private static var grace: Int { 5000 }
+
+  /// Timers have the files' places, to look for them again, and these.
+  private var settlingTimer: UInt { UInt(errand.files.count) }
+  private var endingTimer: UInt { settlingTimer + 1 }
 
   private mutating func take(_ event: Kevent) throws(Failure) {
     switch CInt(event.filter) {
-    case EVFILT_PROC: end()
+    case EVFILT_PROC: try end()
     case EVFILT_SIGNAL:
       signal = CInt(truncatingIfNeeded: event.ident)
-      stop(signal)
-    case EVFILT_TIMER where event.ident == errand.files.count: settle()
+      try stop(signal)
+    case EVFILT_TIMER where event.ident == settlingTimer: try settle()
+    case EVFILT_TIMER where event.ident == endingTimer: kill()
     case EVFILT_TIMER: try openAgain(Int(event.ident))
     default: try change(event)
     }
@@ -107,13 +133,12 @@ extension Runner {
     hasChanged = true
     if isSettling { return }
     isSettling = true
-    try queue.change(
-      Kevent(EVFILT_TIMER, UInt(errand.files.count), EV_ADD | EV_ONESHOT, data: Self.settling))
+    try queue.change(Kevent(EVFILT_TIMER, settlingTimer, EV_ADD | EV_ONESHOT, data: Self.settling))
   }
 
-  private mutating func settle() {
+  private mutating func settle() throws(Failure) {
     isSettling = false
-    if errand.restarts && isWanted { stop(tool_signal_number("TERM")) }
+    if errand.restarts && isWanted { try stop(tool_signal_number("TERM")) }
   }
 
   private func watch(_ place: Int) throws(Failure) {

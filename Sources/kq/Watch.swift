@@ -44,7 +44,9 @@ struct Watcher: ~Copyable {
   /// Where there are several, which number is what.
   private func introduce() {
     guard format == .words && sources.count > 1 else { return }
-    for (place, source) in sources.enumerated() { say("\(source.name) is \(subjects[place].text)") }
+    for (place, source) in sources.enumerated() where isWatched[place] {
+      say("\(source.name) is \(subjects[place].text)")
+    }
   }
 
   private mutating func take(_ event: Kevent, of place: Int) throws(Failure) {
@@ -53,11 +55,13 @@ struct Watcher: ~Copyable {
     case .words: chronicle.event(describe(event, source))
     case .json: say(json(event, source, what: subjects[place].text, at: chronicle.milliseconds))
     }
+    // Where nobody reads what is said any more, nothing is left to do.
+    try checkOutput()
     if event.has(EV_ERROR) { throw Failure(source.name, CInt(truncatingIfNeeded: event.data)) }
     // Reads what the event told of, so that the next one is about something new.
     var isAtEnd = false
     if event.filter == Int16(EVFILT_READ) {
-      isAtEnd = try check(tool_skip(source.descriptor, event.data), "read") == 0
+      isAtEnd = try check(tool_skip(source.descriptor, event.data), subjects[place].text) == 0
     }
     if isAtEnd || source.isGone(event) { try leave(event, place) }
   }
@@ -105,14 +109,23 @@ extension Subject {
     }
   }
 
+  /// What a failure is told of: a file has a name that people know.
+  private func name(_ source: Source) -> String {
+    switch self {
+    case .read, .file: text
+    default: source.name
+    }
+  }
+
   /// Returns whether all of it is watched: not every system lets everybody see forks and execs.
   func register(_ source: Source, on queue: borrowing Queue, tag: Int) throws(Failure) -> Bool {
     do throws(Failure) {
-      try queue.change(change(source, tag))
+      try queue.change(change(source, tag), of: name(source))
       return true
     } catch {
       guard case .process = self, error.code == ENOTSUP else { throw error }
-      try queue.change(Kevent(EVFILT_PROC, source.ident, EV_ADD, fflags: UInt32(NOTE_EXIT), tag: tag))
+      let exit = Kevent(EVFILT_PROC, source.ident, EV_ADD, fflags: UInt32(NOTE_EXIT), tag: tag)
+      try queue.change(exit, of: source.name)
       return false
     }
   }

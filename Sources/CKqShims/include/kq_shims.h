@@ -53,6 +53,7 @@ static inline int tool_option_index(void) {
 /* The number of a signal's name, with or without SIG, or 0; and the other way about, or NULL. */
 int tool_signal_number(const char *name);
 const char *tool_signal_name(int signal);
+int tool_is_ignored(int signal);
 
 /* The parts of a wait status: the signal that ended the process, or 0 and the status it exited with. */
 int tool_ending_signal(int status);
@@ -63,6 +64,7 @@ int tool_exit_status(int status);
  * ended with all that it starts.  The process, or an errno below 0.
  */
 int tool_spawn(char **words, int group);
+/* Has it go on, too, where it is stopped. */
 void tool_send(int process, int group, int signal);
 /* Its wait status; it has ended. */
 int tool_reap(int process);

@@ -152,6 +152,12 @@ watch_read() {
     run watch read "$folder/missing"
     exits 1 'watch read of no file'
     says "$folder/missing: No such file" "$err"
+
+    [ "$platform" = posix ] || {
+        run watch read "$folder"
+        exits 1 'watch read of a folder'
+        says "$folder: Is a directory" "$err"
+    }
 }
 
 # A file that grows while it is watched.
@@ -214,13 +220,14 @@ watch_process() {
     says 'process [0-9]* was killed by signal 9 (KILL)'
     run watch process 999999999
     exits 1 'watch process of none'
+    says 'process 999999999: No such process' "$err"
 }
 
 # POSIX tells a parent alone of a process's end, and kq is nobody's parent.
 refuse_process() {
     run watch process $$
     exits 1 'watch a process that is no child'
-    says 'not supported' "$err"
+    says "process $$: .*not supported" "$err"
 }
 
 watch_signal() {
@@ -230,6 +237,9 @@ watch_signal() {
     kill -USR1 "$watcher"
     ended 'watch signal'
     lines 2 'signal [0-9]* (USR1) has come once$'
+    run watch signal 999
+    exits 1 'watch a signal that there is not'
+    says 'signal 999: Invalid argument' "$err"
 }
 
 # Several things at once, each told under its own name; an end of one is not the end.
@@ -255,6 +265,9 @@ watch_several() {
     exits 0 'watch of two timers'
     says 'timer 1 has expired'
     says 'timer 2 has expired'
+
+    run watch read - read - -n 2
+    lines 1 'descriptor 0 is -$'
 
     # With nothing left to watch it ends by itself.
     sleep 0.3 &
@@ -283,6 +296,22 @@ watch_json() {
 for line in sys.stdin: assert json.loads(line)["what"].endswith("quote \" and \\ back")' <"$out" || fail 'not JSON'
 }
 
+# Who reads the output has gone, or cannot be written to: nobody is left to tell, so the watch ends.
+watch_unheard() {
+    for format in words json; do
+        (trap '' PIPE; timeout 10 "$kq" watch timer 20 --format $format 2>"$err"; echo $? >"$folder/status") | head -n 1 >"$out"
+        status=$(cat "$folder/status")
+        exits 1 "watch, $format, into a pipe without a reader"
+        lines 1 'timer 1 has expired'
+        says 'writing the output: Broken pipe' "$err"
+    done
+    : >"$out"
+    timeout 10 "$kq" watch timer 20 2>"$err" >&-
+    status=$?
+    exits 1 'watch without standard output'
+    says 'writing the output: ' "$err"
+}
+
 show_info() {
     run info
     exits 0 info
@@ -296,7 +325,7 @@ show_info() {
 
 # running ARGUMENT...: kq run in the background; what the command says goes to the file.
 running() {
-    timeout 20 "$kq" run "$@" >"$out" 2>"$err" </dev/null &
+    timeout -k 3 20 "$kq" run "$@" >"$out" 2>"$err" </dev/null &
     runner=$!
     sleep 0.5
 }
@@ -347,6 +376,42 @@ run_restart() {
     exits 143 'run --restart, ended'
 }
 
+# A command that does not listen is ended for good, in time; so is one that is stopped, and would hear of nothing.
+run_deaf() {
+    running --restart "$folder/input" -n 2 -- \
+        sh -c 'trap "" TERM; echo begins; for second in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1; done'
+    echo six >"$folder/input"
+    sleep 6
+    lines 2 begins
+    says 'sh has not ended' "$err"
+    kill "$(pgrep -P "$runner")"
+    wait "$runner"
+    status=$?
+    exits 143 'run --restart of a deaf command, ended'
+
+    # shellcheck disable=SC2016 # expanded there
+    running --restart "$folder/input" -n 2 -- sh -c 'echo begins; [ -f "$0" ] || { : >"$0"; kill -STOP $$; }' "$folder/stopped"
+    echo seven >"$folder/input"
+    wait "$runner"
+    status=$?
+    exits 0 'run --restart of a stopped command'
+    lines 2 begins
+}
+
+# nohup, and a shell that runs something in the background, have signals ignored: they stay so.
+run_ignoring() {
+    (trap '' HUP; exec "$kq" run "$folder/input" -n 2 -- echo runs >"$out" 2>"$err" </dev/null) &
+    runner=$!
+    sleep 0.5
+    kill -HUP "$runner"
+    sleep 0.3
+    echo eight >"$folder/input"
+    wait "$runner"
+    status=$?
+    exits 0 'run with HUP ignored'
+    lines 2 runs
+}
+
 demo
 information
 show_info
@@ -355,6 +420,9 @@ watch_several
 watch_json
 run_command
 run_restart
+run_deaf
+run_ignoring
+watch_unheard
 watch_file
 if [ "$platform" = posix ]; then refuse_process; else watch_process; fi
 watch_signal
