@@ -60,6 +60,8 @@ refuse() { ! grep -E "$1" headers || fail "found: $2"; }
 
 # Warnings are errors; that a page of another package is not installed here is none.
 check_manual() {
+  awk 'length > 80 { print FILENAME ":" FNR ": " $0; found = 1 } END { exit found }' "$SOURCE"/docs/man/* >long ||
+    { cat long; fail "lines of the manual with more than 80 bytes"; }
   for page in kqueue.2 EV_SET.3 kq.1; do
     [ -f "$STAGE_MAN/man${page##*.}/$page" ] || [ "$page" = kq.1 ] || fail "not installed: $page"
   done
