@@ -52,11 +52,14 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Removes the knotes on a number that names another file than theirs by now, or none; others were registered since.
+  /// A duplicate of their file may keep their entries alive.
   private mutating func dropGone(_ number: CInt) {
     var next = table.first(on: number, knotes)
     while let knote = next {
       next = knotes[knote.link]
-      if !backend.isOnSameFile(knote) { abandon(knote) }
+      if backend.isOnSameFile(knote) { continue }
+      abandon(knote)
+      mayReportStale = true
     }
   }
 
