@@ -138,7 +138,7 @@ static void fclose_removes_the_knote(void) {
 
 /*
  * Other libraries' constructors may run before the library's, and close streams.  What stands in this section runs
- * before all constructors; a sanitizer has not begun by then.
+ * before all constructors; a sanitizer, or Swift's own runtime in a SwiftPM build, has not begun by then.
  */
 static int early_close = 1;
 
@@ -147,7 +147,8 @@ static int early_close = 1;
 #define HAS_SANITIZER
 #endif
 #endif
-#if defined __GLIBC__ && !defined HAS_SANITIZER && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+#if defined __GLIBC__ && !defined SWIFT_PACKAGE && !defined HAS_SANITIZER && !defined __SANITIZE_ADDRESS__ && \
+    !defined __SANITIZE_THREAD__
 static void close_a_stream_early(void) {
     FILE *stream = fopen("/dev/null", "r");
     early_close = stream == NULL ? 1 : fclose(stream);
