@@ -177,6 +177,34 @@ static void news_is_told_once_by_another_set(void) {
     require_told_once(kq, pairs[0][0], 0);
 }
 
+/*
+ * The library asks for some 64 reports or more at a time.  So the second one of an entry that nobody can remove, which
+ * has the set made anew, is found with others still behind it.
+ */
+static void news_behind_the_entry_is_told(void) {
+    enum { PIPES = 100 };
+    static int pairs[2 * PIPES][2];
+    int kq = new_kqueue(), told[2 * PIPES] = {0};
+    struct leftover left;
+    struct kevent event;
+    need_descriptors(4 * PIPES + 50);
+    for (int i = 0; i < 2 * PIPES; i++) {
+        new_pipe(pairs[i]);
+        add(kq, pairs[i][0], EVFILT_READ, EV_CLEAR, i);
+    }
+    leave_entry(kq, &left);
+    for (int i = 0; i < PIPES; i++)
+        put(pairs[i][1], "x");
+    REQUIRE_EQ(collect(kq, &event, 1, 0), 1);
+    for (int i = PIPES; i < 2 * PIPES; i++)
+        put(pairs[i][1], "x");
+    do
+        told[(intptr_t)event.udata]++;
+    while (collect(kq, &event, 1, 50) == 1);
+    for (int i = 0; i < 2 * PIPES; i++)
+        REQUIRE_EQ(told[i], 1);
+}
+
 static void outer_kqueue_hears_of_another_set(void) {
     posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
     int kq = new_kqueue(), outer = new_kqueue(), pair[2];
@@ -195,6 +223,17 @@ static void outer_kqueue_hears_of_another_set(void) {
         REQUIRE_EQ(next_event(kq).ident, pair[0]);
         require_silent(outer);
     }
+}
+
+/* One call finds out that there is nothing to be had; behind it nothing is readable (C-351). */
+static void entry_is_readable_once(void) {
+    int kq = new_kqueue();
+    struct leftover left;
+    struct kevent events[4];
+    struct pollfd entry = {.fd = kq, .events = POLLIN};
+    leave_entry(kq, &left);
+    REQUIRE_EQ(collect(kq, events, 4, 0), 0);
+    REQUIRE_EQ(poll(&entry, 1, 0), 0);
 }
 
 static double used_ms(void) {
@@ -377,7 +416,9 @@ const struct contract_case concurrent_cases[] = {
     {"C-353", "each news under EV_CLEAR is told once while others add and close", each_news_is_told_once, 60},
     {"C-355", "knotes on the former file go, those since stay", those_of_the_former_file_go, 30},
     {"C-353", "each news is told once where the system's set is made anew", news_is_told_once_by_another_set, 0},
+    {"C-353", "so is what comes behind an entry that has it made anew", news_behind_the_entry_is_told, 0},
     {"C-353", "an outer kqueue hears of one whose set was made anew", outer_kqueue_hears_of_another_set, 0},
+    {"C-131", "and behind one call that finds nothing the kqueue is not readable", entry_is_readable_once, 0},
     {"C-131", "without a descriptor for another set nothing spins, and it is made up for", no_descriptor_for_another_set, 0},
     {"C-354", "a kqueue that gets the number is untouched", the_next_kqueue_is_untouched, 60},
     {"C-357", "EV_ADD of numbers that are not open takes no memory", numbers_that_are_not_open, 0},

@@ -268,6 +268,101 @@ static void handlers_from_after(void) {
         fork_with_handlers();
 }
 
+/*
+ * Registered before all constructors, and so before the library's: in the child they run first, and in prepare last,
+ * when the library has what it copies written down.
+ */
+#if defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAS_SANITIZER
+#endif
+#endif
+static int early_code = -1, changed_file = -1;
+static bool uses_early;
+
+static void change_in_child(void) {
+    if (changed_file >= 0)
+        put(changed_file, "x");
+    if (uses_early)
+        use_in_child();
+}
+
+/* Below what the library's handler used of the stack, and without writing there. */
+static void use_in_prepare_early(void) {
+    volatile char below[16384];
+    below[0] = 1;
+    if (uses_early)
+        use_in_prepare();
+    REQUIRE_EQ(below[0], 1);
+}
+
+static void use_in_parent_early(void) {
+    if (uses_early)
+        use_in_parent();
+}
+
+#if defined __GLIBC__ && !defined HAS_SANITIZER && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+static void register_early(void) {
+    early_code = pthread_atfork(use_in_prepare_early, use_in_parent_early, change_in_child);
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const early)(void) = register_early;
+#endif
+
+static void need_early_handlers(void) {
+    if (early_code == -1)
+        contract_skip("nothing runs before constructors");
+    REQUIRE_EQ(early_code, 0);
+}
+
+static void never(int number) {
+    (void)number;
+}
+
+/* As in the handler of a signal: one is blocked that has a handler. */
+static void handlers_from_the_start(void) {
+    sigset_t blocked;
+    need_early_handlers();
+    open_handled();
+    REQUIRE(signal(SIGUSR1, never) != SIG_ERR);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    REQUIRE_EQ(sigprocmask(SIG_BLOCK, &blocked, NULL), 0);
+    uses_early = true;
+    pid_t child = fork();
+    uses_early = false;
+    REQUIRE_EQ(codes[0], 0);
+    if (child == 0) {
+        struct kevent event;
+        (void)collect(handled_kq, &event, 1, 0); /* it may be written down before that handler ran */
+        trigger(handled_kq, 1);
+        REQUIRE_EQ(next_event(handled_kq).ident, 1);
+        require_working_kqueue();
+        _exit(0);
+    }
+    finish_child(child);
+    require_triggers(0, 1);
+}
+
+/* What happens after the fork is news to the copy, also where that is not made yet. */
+static void a_change_before_the_copy_is_told(void) {
+    need_early_handlers();
+    need_inotify();
+    int kq = copied_kqueue(), file = new_file("12345678");
+    changed_file = open_again(file, O_WRONLY | O_APPEND);
+    add_vnode(kq, file, EV_CLEAR, NOTE_WRITE | NOTE_EXTEND);
+    require_silent(kq);
+    pid_t child = fork();
+    if (child == 0) {
+        EXPECT_NOTES(kq, file, NOTE_WRITE | NOTE_EXTEND);
+        require_silent(kq);
+        _exit(0);
+    }
+    changed_file = -1;
+    finish_child(child);
+    EXPECT_NOTES(kq, file, NOTE_WRITE | NOTE_EXTEND);
+}
+
 const struct contract_case fork_order_cases[] = {
     {"C-141", "a copy has what is ready in the same order", copy_keeps_the_order, 30},
     {"C-141", "a copy tells nothing again under EV_CLEAR", copy_tells_nothing_again, 30},
@@ -276,6 +371,8 @@ const struct contract_case fork_order_cases[] = {
     {"C-141", "a copy looks at the room that NOTE_LOWAT asks for", copy_looks_at_the_room, 0},
     {"C-141", "the original tells nothing again after forks", original_tells_nothing_again, 30},
     {"C-140", "handlers of pthread_atfork, registered before the first kqueue, use a copied one", handlers_from_before, 30},
+    {"C-140", "handlers that were registered before the library's do", handlers_from_the_start, 10},
+    {"C-140", "a file that changes before the copy is made", a_change_before_the_copy_is_told, 0},
     {"C-140", "handlers that were registered after it do", handlers_from_after, 30},
     {NULL, NULL, NULL, 0},
 };

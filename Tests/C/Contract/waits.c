@@ -5,6 +5,7 @@
  */
 #include "io.h"
 
+#include <sched.h>
 #include <setjmp.h>
 
 static const struct timespec no_wait = {0, 0};
@@ -319,6 +320,57 @@ static void *collect_for_ever(void *argument) {
     return NULL;
 }
 
+#ifdef __linux__
+struct idler {
+    int kq;
+    _Atomic pid_t tid;
+};
+
+/* It runs when nobody else wants the processor. */
+static void *wait_when_idle(void *argument) {
+    struct idler *idler = argument;
+    struct kevent event;
+    (void)sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
+    idler->tid = thread_number();
+    (void)kevent(idler->kq, NULL, 0, &event, 1, NULL);
+    return NULL;
+}
+
+/*
+ * A report and the cancellation come to a thread that waits before it runs again, since this one has the processor:
+ * the thread has taken the report when it is cancelled, and another gets it.
+ */
+static void cancel_loses_no_report(void) {
+    cpu_set_t one;
+    int cpu = sched_getcpu(), cancelled = 0;
+    CPU_ZERO(&one);
+    CPU_SET(cpu >= 0 ? cpu : 0, &one);
+    if (sched_setaffinity(0, sizeof one, &one) != 0)
+        contract_skip("threads cannot be held on one processor");
+    for (int i = 0; i < 20; i++) {
+        struct idler idler = {.kq = new_kqueue()};
+        int pair[2];
+        void *result;
+        new_pipe(pair);
+        change(idler.kq, (uintptr_t)pair[0], EVFILT_READ, EV_ADD | EV_CLEAR, 0, 0, NULL);
+        pthread_t thread = start_thread(wait_when_idle, &idler);
+        while (idler.tid == 0)
+            sleep_ms(1);
+        await_sleep(idler.tid);
+        put(pair[1], "x");
+        REQUIRE_EQ(pthread_cancel(thread), 0);
+        REQUIRE_EQ(pthread_join(thread, &result), 0);
+        if (result == PTHREAD_CANCELED) {
+            cancelled++;
+            REQUIRE_EQ(next_event(idler.kq).ident, pair[0]);
+        }
+        REQUIRE_EQ(close(idler.kq) + close(pair[0]) + close(pair[1]), 0);
+    }
+    if (cancelled == 0)
+        contract_skip("no thread was cancelled before it returned");
+}
+#endif
+
 /* A thread that never waits, since it always finds events, ends all the same. */
 static void cancel_ends_a_busy_thread(void) {
     int pair[2], kq = new_kqueue();
@@ -372,6 +424,9 @@ const struct contract_case wait_cases[] = {
     {"C-027", "pthread_cancel ends a wait", cancel_ends_a_wait, 0},
     {"C-027", "pthread_cancel ends a thread that always finds events", cancel_ends_a_busy_thread, 0},
     {"C-027", "a call that does not wait is no cancellation point", no_cancel_where_nothing_waits, 0},
+#ifdef __linux__
+    {"C-028", "what a cancelled thread had taken is told to another", cancel_loses_no_report, 30},
+#endif
     {"C-028", "after a cancel the kqueue works on", cancel_leaves_the_kqueue_usable, 0},
     {"C-028", "after a siglongjmp the kqueue works on", siglongjmp_leaves_the_kqueue_usable, 0},
     {NULL, NULL, NULL, 0},
