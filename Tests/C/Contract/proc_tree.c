@@ -191,6 +191,44 @@ static void require_one_event(int room, const char *orders, unsigned want) {
     reap(child.pid);
 }
 
+/*
+ * What is pending is delivered while more reports are ahead of the exec's and the exit's than the library asks for at a
+ * time.
+ */
+static void what_is_not_reported_yet_is_in_the_event(void) {
+    enum { PIPES = 200 };
+    static int pairs[PIPES][2];
+    struct kevent event;
+    need_forks();
+    need_descriptors(2 * PIPES + 50);
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_FORK | NOTE_EXEC | NOTE_EXIT);
+    add_triggered(kq, 1, EV_CLEAR);
+    add_triggered(kq, 2, EV_CLEAR);
+    for (int i = 0; i < PIPES; i++) {
+        new_pipe(pairs[i]);
+        change(kq, (uintptr_t)pairs[i][0], EVFILT_READ, EV_ADD, 0, 0, NULL);
+    }
+    have(&child, 'f');
+    sleep_ms(20);
+    for (int i = 0; i < 2; i++) { /* the first of these calls finds the fork, the second that there is no more */
+        REQUIRE_EQ(collect(kq, &event, 1, 0), 1);
+        REQUIRE_EQ(event.filter, EVFILT_USER);
+    }
+    for (int i = 0; i < PIPES; i++)
+        put(pairs[i][1], "x");
+    have_exec(&child, 'e');
+    end_shell(&child);
+    await_exit(child.pid);
+    sleep_ms(20);
+    do
+        REQUIRE_EQ(collect(kq, &event, 1, 0), 1);
+    while (event.filter != EVFILT_PROC);
+    REQUIRE_EQ(event.fflags, NOTE_FORK | NOTE_EXEC | NOTE_EXIT);
+    reap(child.pid);
+}
+
 static void pending_ones_are_one_event_for_any_room(void) {
     need_forks();
     for (int room = 1; room <= 8; room += 7) {
@@ -1065,6 +1103,7 @@ const struct contract_case proc_tree_cases[] = {
     {"C-144", "PROC: a forked child takes nothing", forked_child_takes_nothing, 0},
     {"C-144", "PROC: a forked child takes nothing, by perf events", forked_child_takes_nothing_by_perf, 0},
     {"C-349", "what is pending is one event, whatever the room", pending_ones_are_one_event_for_any_room, 30},
+    {"C-349", "so is what is not reported yet when it is delivered", what_is_not_reported_yet_is_in_the_event, 20},
     {"C-349", "each process is one event in a list of one", each_process_is_one_event, 0},
     {"C-349", "one event whatever the room, by perf events", pending_ones_are_one_event_for_any_room_by_perf, 30},
     {"C-349", "each process is one event in a list of one, by perf events", each_process_is_one_event_by_perf, 0},
