@@ -121,6 +121,26 @@ static void one_of_two_at_once_is_told(void) {
     disperse(&crowd);
 }
 
+/* A call that does not wait asks for all, though that was done a moment ago: it says that there is nothing (C-351). */
+static void one_of_two_is_told_without_a_wait(void) {
+    struct crowd crowd;
+    gather_crowd(&crowd);
+    for (int round = 0; round < 20; round++) {
+        pid_t first = fork_waiting(), second = fork_waiting();
+        struct kevent event;
+        int kq = new_kqueue();
+        add_proc(kq, second, NOTE_EXIT);
+        look_at_all();
+        end_two_at_once(first, second);
+        REQUIRE_EQ(collect(kq, &event, 1, 0), 1);
+        REQUIRE_EQ(event.ident, second);
+        REQUIRE_EQ(close(kq), 0);
+        reap(first);
+        reap(second);
+    }
+    disperse(&crowd);
+}
+
 enum { WAITERS = 6 };
 
 /* A thread that is told of one does not come back, and others wait already. */
@@ -162,6 +182,7 @@ const struct contract_case proc_readable_cases[] = {
     {"C-254", "pollers of the kqueue are told at once", one_that_has_ended_is_readable, 0},
     {"C-254", "also where its signal was gathered for others", one_that_ended_beside_others_is_readable, 0},
     {"C-262", "of two at once pollers are told, behind many that run", one_of_two_at_once_is_told, 60},
+    {"C-262", "and so is a call that does not wait", one_of_two_is_told_without_a_wait, 60},
     {"C-262", "each thread that waits is told of one, behind many that run", each_waiter_is_told_of_one, 60},
     {NULL, NULL, NULL, 0},
 };
