@@ -240,14 +240,18 @@ static void require_triggers(int first, int second) {
     require_silent(handled_kq);
 }
 
+static _Noreturn void end_child_well(void) {
+    trigger(handled_kq, 1);
+    REQUIRE_EQ(next_event(handled_kq).ident, 1);
+    require_working_kqueue();
+    _exit(0);
+}
+
 static void fork_with_handlers(void) {
     pid_t child = fork();
     if (child == 0) {
         require_triggers(0, 2);
-        trigger(handled_kq, 1);
-        REQUIRE_EQ(next_event(handled_kq).ident, 1);
-        require_working_kqueue();
-        _exit(0);
+        end_child_well();
     }
     finish_child(child);
     require_triggers(0, 1);
@@ -335,10 +339,7 @@ static void handlers_from_the_start(void) {
     if (child == 0) {
         struct kevent event;
         (void)collect(handled_kq, &event, 1, 0); /* it may be written down before that handler ran */
-        trigger(handled_kq, 1);
-        REQUIRE_EQ(next_event(handled_kq).ident, 1);
-        require_working_kqueue();
-        _exit(0);
+        end_child_well();
     }
     finish_child(child);
     require_triggers(0, 1);
