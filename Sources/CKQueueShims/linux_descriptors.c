@@ -150,6 +150,11 @@ bool kq_socket_at_mark(int descriptor) {
     return ioctl(descriptor, SIOCATMARK, &answer) == 0 && answer != 0;
 }
 
+/* TCP counts them, and copies nothing. */
+long kq_socket_bytes_behind_mark(int descriptor) {
+    return recv(descriptor, NULL, INT_MAX, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+}
+
 long kq_socket_unsent(int descriptor) {
     int unsent = 0;
     return ioctl(descriptor, TIOCOUTQ, &unsent) == 0 ? unsent : 0; /* a listener has no such count */

@@ -29,12 +29,13 @@ struct InotifyWatches: ~Copyable {
   // MARK: Knotes
 
   /// Watches the file behind a knote's descriptor.
-  /// - Throws: EBADF, EMFILE, ENFILE, ENOMEM; EINVAL for VNODE on what is no file; ENOTSUP where /proc is not to be
-  ///   had.
+  /// - Throws: EBADF, EMFILE, ENFILE, ENOMEM; EINVAL for VNODE on what is no file, and for memory that never had a name,
+  ///   of which inotify tells nothing; ENOTSUP where /proc is not to be had.
   mutating func add(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, in set: EpollSet) throws(Errno) {
     let number = knote.descriptor
     let status = try FileStatus(of: number)
-    if knote.kind == .vnode && !status.isNameable(number) { throw Errno(EINVAL) }
+    let hasName = knote.kind != .vnode && status.values.links > 0
+    if !hasName && !status.isNameable(number) { throw Errno(EINVAL) }
     try open(in: set)
     try table.reserve()
     try sharers.reserve { Self.hash(knotes[$0].fileWatch) }

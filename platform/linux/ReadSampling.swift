@@ -42,7 +42,9 @@ extension LinuxBackend {
       let error = failed ? UInt32(kq_socket_pending_error(descriptor)) : 0
       return Readiness(data: available, fflags: error, flags: ended ? endOfFile : 0)
     }
-    if available == 0 && bits.has(EPOLLIN) && hasBytesBehindMark(descriptor) { return Readiness(data: 1) }
+    if available == 0 && bits.has(EPOLLIN) && hasBytesBehindMark(descriptor) {
+      return Readiness(data: max(kq_socket_bytes_behind_mark(descriptor), 1))
+    }
     let enough = knote.isAlwaysEnough || bits.has(EPOLLIN) && isEnough(available, knote)
     return enough ? Readiness(data: available) : .inactive
   }

@@ -49,6 +49,8 @@ int kq_socket_pending_error(int descriptor);
 
 /* Whether an urgent byte is next. */
 bool kq_socket_at_mark(int descriptor);
+/* -1 where it is not TCP. */
+long kq_socket_bytes_behind_mark(int descriptor);
 /* Bytes that were sent and not taken yet; 0 where the socket has none to send. */
 long kq_socket_unsent(int descriptor);
 

@@ -321,6 +321,24 @@ static void growth_elsewhere_wakes(void) {
     }
 }
 
+static void write_three_behind_ten(int fd) { REQUIRE_EQ(pwrite(fd, "abc", 3, 10), 3); }
+
+/* No name tells inotify of it. */
+static void growth_of_memory_wakes(void) {
+    const int flags[] = {0, EV_CLEAR, EV_ONESHOT, EV_DISPATCH};
+    for (int i = 0; i < 4; i++) {
+        int kq = new_kqueue(), fd = (int)syscall(SYS_memfd_create, "memory", 1);
+        if (fd < 0)
+            contract_skip("no memory is to be had as a file");
+        REQUIRE_EQ(write(fd, "0123456789", 10), 10);
+        add_read(kq, fd, flags[i]);
+        require_silent(kq);
+        pid_t child = elsewhere(write_three_behind_ten, fd);
+        EXPECT(kq, fd, EV_ADD | flags[i], 0, 3);
+        await_success(child);
+    }
+}
+
 static void growth_wakes_again_and_again(void) {
     need_seen_proc();
     int kq = new_kqueue(), fd = new_file("0123456789"), writer = open_again(fd, O_WRONLY | O_APPEND);
@@ -815,6 +833,7 @@ const struct contract_case read_object_cases[] = {
     {"C-171", "a regular file opened O_WRONLY", file_open_for_writing_alone_is_watched, 0},
     {"C-172", "a regular file at its end is silent", file_at_end_is_silent, 0},
     {"C-173", "growth by another process wakes", growth_elsewhere_wakes, 0},
+    {"C-173", "growth of memory without a name wakes", growth_of_memory_wakes, 0},
     {"C-173", "growth wakes again and again", growth_wakes_again_and_again, 0},
     {"C-173", "growth by ftruncate() wakes", growth_by_truncate_wakes, 0},
     {"C-173", "growth wakes each kqueue and descriptor", growth_wakes_every_kqueue_and_descriptor, 0},

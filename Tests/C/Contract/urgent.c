@@ -155,6 +155,25 @@ static void read_without_it_does_not(void) {
     require_silent(kq);
 }
 
+/* The system counts nothing of what stands behind the place of a byte that was taken; who takes `data` gets all. */
+static void bytes_behind_a_taken_one_are_told(void) {
+    int kq = new_kqueue(), pair[2];
+    struct kevent event;
+    tcp_pair(pair);
+    add_read(kq, pair[1], EV_CLEAR);
+    send_urgent(pair[0], pair[1]);
+    take_urgent(pair[1]);
+    (void)kevent(kq, NULL, 0, &event, 1, &(struct timespec){0, 0});
+    put(pair[0], "abcd");
+    await_poll(pair[1], POLLIN);
+    for (int left = 4; left > 0; left -= (int)event.data) {
+        event = next_event(kq);
+        REQUIRE(event.data > 0 && event.data <= left);
+        take(pair[1], (int)event.data);
+    }
+    require_silent(kq);
+}
+
 const struct contract_case urgent_cases[] = {
     {"C-205", "EXCEPT: one urgent byte, not ordinary ones", urgent_byte_fires, 0},
     {"C-205", "EXCEPT: an urgent byte that is there already", urgent_byte_there_at_add, 0},
@@ -164,6 +183,7 @@ const struct contract_case urgent_cases[] = {
     {"C-205", "EXCEPT: the peer's end", hangup_is_an_end, 0},
     {"C-205", "EXCEPT is for NOTE_OOB alone", only_urgent_data_can_be_asked_for, 0},
     {"C-206", "EXCEPT is silent when the byte was taken", taken_byte_is_silent, 0},
+    {"C-145", "bytes behind an urgent one that was taken", bytes_behind_a_taken_one_are_told, 0},
     {"C-207", "READ with EV_OOBAND tells urgent data", read_tells_urgent_data, 0},
     {"C-207", "READ without EV_OOBAND does not", read_without_it_does_not, 0},
     {NULL, NULL, NULL, 0},
