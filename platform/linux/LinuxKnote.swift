@@ -109,6 +109,9 @@ public struct LinuxKnote: BitwiseCopyable {
     set { placeValue = newValue.rawValue }
   }
 
+  /// What the descriptor is, where that was asked for.
+  var kindIfKnown: kq_kind { kq_kind(UInt32(kindValue)) }
+
   /// What the descriptor is; asked for when first needed.
   mutating func kind(of descriptor: CInt) -> kq_kind {
     (try? findKind(of: descriptor)) ?? KQ_KIND_OTHER

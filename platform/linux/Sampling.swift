@@ -9,6 +9,7 @@ extension LinuxBackend {
     let bytes = plainBytes(knote, reported: reported ?? 0)
     if bytes > 0 && !isSuspicious(knote, bytes) { return Readiness(data: bytes) }
     if knote.has(EV_ONESHOT), let bytes = plainBytesOnce(knote, reported) { return Readiness(data: bytes) }
+    if let bytes = plainBytesOfPipe(knote, reported), !isSuspicious(knote, bytes) { return Readiness(data: bytes) }
     return sampleClosely(knote, reported)
   }
 
@@ -29,6 +30,18 @@ extension LinuxBackend {
       return 0
     }
     return kq_readable_bytes(knote.descriptor)
+  }
+
+  /// - Returns: how many bytes a pipe has, if that is all that is to be said; nil, too, where its number may name
+  ///   another file by now.
+  @inline(never)
+  private mutating func plainBytesOfPipe(_ knote: LinuxKnoteRef, _ reported: UInt32?) -> Int? {
+    let kind = knote.platform.kindIfKnown
+    guard reported == EPOLLIN.rawValue, kind == KQ_KIND_PIPE_READ || kind == KQ_KIND_PIPE_BOTH,
+      knote.isRead && knote.fflags == 0 && !knote.platform.isMuted && knote.platform.place == .main
+    else { return nil }
+    let bytes = kq_readable_bytes(knote.descriptor)
+    return bytes > 0 && main.holds(knote.descriptor) ? bytes : nil
   }
 
   /// Sockets, pipes and eventfds. An entry that is muted reports what may be nothing to deliver.
