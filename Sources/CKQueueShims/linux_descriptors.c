@@ -152,7 +152,7 @@ bool kq_socket_at_mark(int descriptor) {
 
 /* TCP counts them, and copies nothing. */
 long kq_socket_bytes_behind_mark(int descriptor) {
-    return recv(descriptor, NULL, INT_MAX, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+    return syscall(SYS_recvfrom, descriptor, NULL, (size_t)INT_MAX, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT, NULL, NULL);
 }
 
 long kq_socket_unsent(int descriptor) {
