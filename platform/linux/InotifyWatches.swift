@@ -34,8 +34,8 @@ struct InotifyWatches: ~Copyable {
   mutating func add(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, in set: EpollSet) throws(Errno) {
     let number = knote.descriptor
     let status = try FileStatus(of: number)
-    let hasName = knote.kind != .vnode && status.values.links > 0
-    if !hasName && !status.isNameable(number) { throw Errno(EINVAL) }
+    // What has a link has a name; READ need not ask more.
+    if (knote.kind == .vnode || status.values.links == 0) && !status.isNameable(number) { throw Errno(EINVAL) }
     try open(in: set)
     try table.reserve()
     try sharers.reserve { Self.hash(knotes[$0].fileWatch) }

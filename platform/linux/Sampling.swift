@@ -13,15 +13,14 @@ extension LinuxBackend {
     return sampleClosely(knote, reported)
   }
 
-  /// A knote that goes with its first event: to find out what its descriptor is would be for nothing.
+  /// A knote that goes with its first event: to find out what its descriptor is would be for nothing, and whether the
+  /// number is its file's still is found out as its watch ends.
   /// - Returns: how many bytes there are, or nil where that is not all that is to be said.
   @inline(never)
   private func plainBytesOnce(_ knote: LinuxKnoteRef, _ reported: UInt32?) -> Int? {
-    guard reported == EPOLLIN.rawValue, knote.isRead && knote.fflags == 0 && !validates && !knote.has(EV_CLEAR),
-      knote.platform.place.isInSet && !knote.platform.isMuted
-    else { return nil }
+    guard isOfBytesAlone(knote, reported), !knote.has(EV_CLEAR) else { return nil }
     let bytes = kq_readable_bytes(knote.descriptor)
-    return bytes > 0 && kq_socket_option(knote.descriptor, SO_RCVLOWAT, .max) <= 1 ? bytes : nil
+    return bytes > 0 && kq_socket_low_water(knote.descriptor) <= 1 ? bytes : nil
   }
 
   @inline(__always)
@@ -44,12 +43,17 @@ extension LinuxBackend {
     return bytes > 0 && main.holds(knote.descriptor) ? bytes : nil
   }
 
-  /// Sockets, pipes and eventfds. An entry that is muted reports what may be nothing to deliver.
+  /// Whether a report says that there are bytes, and nothing else, where closes are seen. An entry that is muted reports
+  /// what may be nothing to deliver.
+  @inline(__always)
+  private func isOfBytesAlone(_ knote: LinuxKnoteRef, _ reported: UInt32?) -> Bool {
+    reported == EPOLLIN.rawValue && knote.isRead && knote.fflags == 0 && !validates
+      && !knote.platform.isMuted && knote.platform.place.isInSet
+  }
+
+  /// Sockets, pipes and eventfds.
   public func isPlainlyReadable(_ knote: LinuxKnoteRef, reported: UInt32) -> Bool {
-    guard
-      reported == EPOLLIN.rawValue && knote.isRead && knote.fflags == 0 && !validates
-        && !knote.platform.isMuted && knote.platform.place.isInSet
-    else { return false }
+    guard isOfBytesAlone(knote, reported) else { return false }
     switch knote.platform.kind(of: knote.descriptor) {
     case KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH, KQ_KIND_EVENTFD: return true
     case let kind: return Self.isSocket(kind)
@@ -75,8 +79,8 @@ extension LinuxBackend {
     var readiness = sampleCondition(knote, bits)
     if knote.has(EV_CLEAR) { readiness = news(knote, readiness) }
     // Later events of a socket are told without the checks below, see `plainBytes`; so is this one.
-    if readiness.isActive && knote.isRead && Self.isSocket(knote.platform.kind(of: knote.descriptor))
-      && isPlainlyReadable(knote, reported: reported ?? 0)
+    if readiness.isActive && isOfBytesAlone(knote, reported)
+      && Self.isSocket(knote.platform.kind(of: knote.descriptor))
     {
       return readiness
     }
