@@ -69,6 +69,13 @@ struct EpollSet: BitwiseCopyable {
     try control(EPOLL_CTL_DEL, descriptor, 0, 0)
   }
 
+  /// Removes a descriptor of the backend's own, or none where it is -1, before it is closed. Its close would not do:
+  /// a process that was forked meanwhile may hold the file, and the entry would report it to a kqueue that has no use
+  /// for it (C-351).
+  func forget(_ descriptor: CInt) {
+    if descriptor >= 0 { try? remove(descriptor) }
+  }
+
   /// Whether a descriptor's number and file are entered: entered again, they are refused.
   ///
   /// Where they are not, they are for a moment. Another thread may close the number meanwhile, and then the entry stays

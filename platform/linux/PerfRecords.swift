@@ -104,6 +104,7 @@ struct PerfRecords: BitwiseCopyable {
       news = try Arena.map(ProcessEvent.self, count: ProcessEvent.batch)
       for processor in 0..<processors { try openRing(processor, in: set) }
     } catch {
+      leave(set)
       close()
       throw error
     }
@@ -124,6 +125,11 @@ struct PerfRecords: BitwiseCopyable {
   /// Re-arms the rings' entries: a wait may have consumed their reports.
   func tellAgain(_ set: EpollSet) {
     forEachRing { try? set.modify($0.number - 1, Self.events, EpollToken.source(.processes)) }
+  }
+
+  /// Removes them from the set, before they are closed.
+  func leave(_ set: EpollSet) {
+    forEachRing { set.forget($0.number - 1) }
   }
 
   /// Enters them into a set that takes another's place.

@@ -99,9 +99,7 @@ extension LinuxBackend {
   mutating func detachProcess(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
     guard knote.platform.place != .none else { return }
     watched -= 1
-    families?.pointee.leave(knote, knotes)
-    // A process that was cloned without our knowing may hold it open, and its entry with it.
-    if knote.platform.watch >= 0 { try? main.remove(knote.platform.watch) }
+    families?.pointee.leave(knote, knotes, main)
     leaveProcess(knote, knotes)
   }
 
@@ -112,6 +110,7 @@ extension LinuxBackend {
 
   private func closeProcess(_ knote: LinuxKnoteRef) {
     guard knote.platform.watch >= 0 else { return }
+    main.forget(knote.platform.watch)
     kq_close_own(knote.platform.watch)
     knote.platform.watch = -1
   }

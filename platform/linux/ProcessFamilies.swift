@@ -34,14 +34,27 @@ struct ProcessFamilies: ~Copyable {
     let old = knote.platform.familyInterest
     let new = reachable(knote.wantedFamilyInterest, knote, in: set)
     if old != new {
-      if new == .none { return leave(knote, knotes) }
-      try knotesOfProcess.reserve { Self.hash(knotes[$0].ident) }
-      try open(knote, new, in: set)
+      if new == .none { return leave(knote, knotes, set) }
+      do throws(Errno) {
+        try knotesOfProcess.reserve { Self.hash(knotes[$0].ident) }
+        try open(knote, new, in: set)
+      } catch {
+        closeUnused(set)
+        throw error
+      }
       if old == .none { join(knote) }
       setInterest(new, knote)
       connector.choose(count, tracking, knotesOfProcess, knotes)
     }
     records.tellAgain(set)
+  }
+
+  /// Closes what tells where no knote asks for it any more.
+  private mutating func closeUnused(_ set: EpollSet) {
+    guard count == 0 else { return }
+    set.forget(connector.descriptor)
+    records.leave(set)
+    close()
   }
 
   /// Ends of a process that is looked at are told sooner, and with a status, by the connector, where it is to be had.
@@ -60,13 +73,13 @@ struct ProcessFamilies: ~Copyable {
     return hasToldEnd
   }
 
-  mutating func leave(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
+  mutating func leave(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, _ set: EpollSet) {
     guard knote.platform.familyInterest != .none else { return }
     knotesOfProcess.remove(Self.hash(knote.ident), knote.index)
     count -= 1
     setInterest(.none, knote)
     records.unwatch(knote.index)
-    if count == 0 { close() } else { connector.choose(count, tracking, knotesOfProcess, knotes) }
+    if count == 0 { closeUnused(set) } else { connector.choose(count, tracking, knotesOfProcess, knotes) }
   }
 
   private mutating func join(_ knote: LinuxKnoteRef) {
@@ -95,7 +108,6 @@ struct ProcessFamilies: ~Copyable {
     do throws(Errno) {
       try records.watch(knote.index, process, in: set)
     } catch {
-      if count == 0 { records.close() }
       throw error.isLackOfFacility ? Errno(ENOTSUP) : error
     }
   }

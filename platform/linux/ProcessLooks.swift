@@ -81,7 +81,7 @@ struct ProcessLooks: ~Copyable {
 
   mutating func listenNoMore(_ set: EpollSet) {
     guard notifier >= 0 else { return }
-    try? set.remove(notifier)
+    set.forget(notifier)
     kq_close_own(notifier)
     notifier = -1
   }
@@ -220,6 +220,12 @@ struct ProcessLooks: ~Copyable {
   func enter(_ set: EpollSet) {
     if notifier >= 0 { try? set.add(notifier, Self.events, EpollToken.source(.processes)) }
     if timer >= 0 { try? set.add(timer, Self.events, EpollToken.source(.processes)) }
+  }
+
+  /// Removes what is open from the set, before it is closed; see `EpollSet.forget`.
+  func leave(_ set: EpollSet) {
+    set.forget(notifier)
+    set.forget(timer)
   }
 
   /// Whether the set holds what is open.

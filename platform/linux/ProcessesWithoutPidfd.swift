@@ -47,7 +47,9 @@ extension LinuxBackend {
   }
 
   private mutating func closeUselessLooks() {
-    if let looks, looks.pointee.isUseless { closeLooks() }
+    guard let looks, looks.pointee.isUseless else { return }
+    looks.pointee.leave(main)
+    closeLooks()
   }
 
   private mutating func openLooks() throws(Errno) {

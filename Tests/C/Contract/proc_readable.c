@@ -178,11 +178,62 @@ static void each_waiter_is_told_of_one(void) {
     disperse(&crowd);
 }
 
+/* ---- Descriptors of ours that a child holds, of which libc learns nothing ---- */
+
+static pid_t clone_waiting(void) {
+    pid_t child = raw_clone(SIGCHLD);
+    while (child == 0)
+        pause();
+    return child;
+}
+
+/* The knote goes while something of its process is still to be told, and a child holds whatever would tell it. */
+static void end_with_holder(int kq, pid_t process) {
+    pid_t holder = clone_waiting();
+    REQUIRE(holder > 0);
+    REQUIRE(becomes_readable(kq, 1000));
+    REQUIRE(delete_knote(kq, (uintptr_t)process, EVFILT_PROC));
+    REQUIRE(!becomes_readable(kq, 50));
+    require_silent(kq);
+    REQUIRE_EQ(kill(holder, SIGKILL), 0);
+    reap(holder);
+}
+
+static void nothing_is_left_of_an_end(void) {
+    int kq = new_kqueue();
+    pid_t child = zombie(3);
+    add_proc(kq, child, NOTE_EXIT);
+    end_with_holder(kq, child);
+    reap(child);
+}
+
+static void nothing_is_left_of_a_fork(void) {
+    int kq = new_kqueue();
+    struct served child = serve_child();
+    int code = change_errno(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD, NOTE_FORK, 0, NULL);
+    if (code == ENOTSUP)
+        contract_skip("nothing here tells of forks and execs");
+    REQUIRE_EQ(code, 0);
+    have(&child, 'f');
+    end_with_holder(kq, child.pid);
+    REQUIRE_EQ(kill(child.pid, SIGKILL), 0);
+    reap(child.pid);
+}
+
+static void nothing_is_left_of_a_fork_by_perf(void) {
+    posix_lacks("nothing tells of forks and execs");
+    REQUIRE_EQ(setenv("KQUEUE_NO_CONNECTOR", "1", 1), 0);
+    nothing_is_left_of_a_fork();
+}
+
 const struct contract_case proc_readable_cases[] = {
     {"C-254", "pollers of the kqueue are told at once", one_that_has_ended_is_readable, 0},
     {"C-254", "also where its signal was gathered for others", one_that_ended_beside_others_is_readable, 0},
     {"C-262", "of two at once pollers are told, behind many that run", one_of_two_at_once_is_told, 60},
     {"C-262", "and so is a call that does not wait", one_of_two_is_told_without_a_wait, 60},
     {"C-262", "each thread that waits is told of one, behind many that run", each_waiter_is_told_of_one, 60},
+    {"C-351", "a child that holds what told of an end", nothing_is_left_of_an_end, 0},
+    {"C-351", "a child that holds what told of a fork", nothing_is_left_of_a_fork, 0},
+    {"C-351", "a child that holds what told of a fork, by perf events", nothing_is_left_of_a_fork_by_perf, 0},
     {NULL, NULL, NULL, 0},
 };
