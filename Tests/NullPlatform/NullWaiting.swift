@@ -22,7 +22,7 @@ extension NullBackend {
   }
 
   /// One sleeper has to know the times; when that one leaves, another looks anew.
-  public mutating func flush(_ knotes: borrowing Knotes) {
+  public mutating func flush(_ knotes: borrowing Knotes, isWoken: Bool) {
     if sleepers > 0 && isStale { null_bell_ring(bell) }
   }
 

@@ -29,7 +29,7 @@ extension POSIXBackend {
   }
 
   mutating func detachProcess(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) {
-    pipeMayHoldStaleByte = true
+    noteStaleByte()
     let position = knote.platform.position
     if let moved = childExits.remove(position) { knotes[moved.index].platform.position = position }
     listenForChildrenNoMore()

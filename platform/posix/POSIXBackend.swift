@@ -32,8 +32,6 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   var pipeMayHoldStaleByte = false
   /// A handler may write to the pipe of what was gathered by now, or came before a knote was added.
   var mayBeToldAgain = false
-  /// The core had the pipe made readable, or is about to.
-  private var isWoken = false
   /// The pipe stays readable for all who sleep, and its number may be the program's by now.
   private var isClosing = false
   /// A round of `gather` did not end, as there was no room.
@@ -124,16 +122,13 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   // MARK: Waking
 
-  public mutating func prepareWake() {
-    isWoken = true
-  }
+  public mutating func prepareWake() {}
 
   public func wake() -> Bool {
     pipe.signal()
   }
 
   public mutating func takeBackWake() {
-    isWoken = false
     if outdated == 0 { drain() }
   }
 
@@ -145,9 +140,16 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     if hasUnseen { _ = pipe.signal() }
   }
 
+  /// A handler wrote to the pipe of what is not watched any more, or is about to. The end of the call drains it, and
+  /// the next to ask what came later.
+  mutating func noteStaleByte() {
+    pipeMayHoldStaleByte = true
+    mayBeToldAgain = true
+  }
+
   /// Takes back what handlers wrote of what was gathered (C-351). Those who sleep do so themselves.
   private mutating func drainTold() {
-    if !isWoken && sleepers == 0 && outdated == 0 && !isClosing { drain() }
+    if sleepers == 0 && outdated == 0 && !isClosing { drain() }
   }
 
   public mutating func wakeAll() {
@@ -171,9 +173,9 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   /// One waiter, where there are any, has to wait for everything: when it leaves, another one begins anew. Where there
   /// are none, what was put off makes the kqueue's descriptor readable, so that its pollers come for it.
-  public mutating func flush(_ knotes: borrowing Knotes) {
+  public mutating func flush(_ knotes: borrowing Knotes, isWoken: Bool) {
     listenAsEnabled(knotes)
-    if mayBeToldAgain { drainTold() }
+    if mayBeToldAgain && !isWoken { drainTold() }
     if upToDate == 0 && (sleepers > 0 || hasDeferredLooks) { _ = pipe.signal() }
   }
 
@@ -227,7 +229,6 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
     if sleeper.version == version { upToDate -= 1 }
     if outdated > 0 && Int32(bitPattern: sleeper.version &- newest) < 0 { outdated -= 1 }
     let told = sleeper.list.told
-    if told.contains(.wake) { isWoken = false }
     if told.contains(.wake) && !isClosing && outdated == 0 { drain() }
     pipeMayHoldStaleByte = false
     // A time that was reported is over; the core asks for the next.

@@ -89,6 +89,11 @@ struct PollList: BitwiseCopyable {
     count += 1
   }
 
+  func swap(_ first: Int, _ second: Int) {
+    UnsafeMutableBufferPointer(start: entries, count: count).swapAt(first, second)
+    UnsafeMutableBufferPointer(start: tokens, count: count).swapAt(first, second)
+  }
+
   /// Removes an entry; the last takes its place.
   /// - Returns: the knote that has moved, where one has.
   mutating func remove(_ position: Int) -> KnoteToken? {

@@ -37,9 +37,19 @@ struct PollTable: ~Copyable {
     return UInt32(list.count - 1)
   }
 
-  mutating func remove(_ position: UInt32) -> KnoteToken? {
+  /// Removes an entry; the last takes its place. If the turn has passed that place, the entry that was reported last
+  /// takes it, and the last entry takes that one's: it may have its turn before it yet (contract 3.6).
+  /// - Parameter moved: called with each knote that has moved, and where to.
+  mutating func remove(_ position: UInt32, moved: (KnoteToken, UInt32) -> Void) {
     withdraw()
-    return list.remove(Int(position))
+    var place = Int(position)
+    if place <= turn && turn < list.count {
+      list.swap(place, turn)
+      if place < turn { moved(list.token(place), position) }
+      place = turn
+      turn -= 1
+    }
+    if let token = list.remove(place) { moved(token, UInt32(place)) }
   }
 
   /// Goes on with a copy of a list that is lent; its sleeper gives it back for good.

@@ -35,7 +35,7 @@ extension POSIXBackend {
     let position = knote.platform.position
     let number = signals[Int(position)].number
     if let moved = signals.remove(position) { knotes[moved.index].platform.position = position }
-    pipeMayHoldStaleByte = true
+    noteStaleByte()
     listener.unlisten(to: number, isWanted: number == kq_child_signal() && childExits.count > 0)
   }
 

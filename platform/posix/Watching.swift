@@ -121,13 +121,11 @@ extension POSIXBackend {
   /// Takes a knote out of its list.
   private mutating func take(_ knote: POSIXKnoteRef, _ knotes: borrowing Knotes) {
     let position = knote.platform.position
-    let moved: KnoteToken?
     switch knote.platform.place {
-    case .awaited: moved = table.remove(position)
-    case .quiet: moved = quiet.remove(Int(position))
+    case .awaited: table.remove(position) { knotes[$0.index].platform.position = $1 }
+    case .quiet: if let moved = quiet.remove(Int(position)) { knotes[moved.index].platform.position = position }
     case .none, .idle, .file, .signal, .child, .sampled: return
     }
-    if let moved { knotes[moved.index].platform.position = position }
   }
 
   // MARK: What a number names

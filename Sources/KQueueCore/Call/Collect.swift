@@ -127,8 +127,7 @@ extension KQueue where Backend: ~Copyable {
       mustPollAgain = false
       let reports = Int(backend.poll(knotes, UnsafeMutableBufferPointer(rebasing: buffer[..<room])))
       if reports < 0 { return reports }
-      let delivered = deliver(reports, of: buffer, to: events, asked: asked)
-      confirmStale(buffer)
+      let delivered = deliverAll(reports, of: buffer, room, to: events, asked: asked)
       if delivered > 0 || reports < room && !mustPollAgain { return delivered }
     }
     return 0
@@ -141,10 +140,22 @@ extension KQueue where Backend: ~Copyable {
       let delivered = harvest(events, buffer, room: min(events.count, buffer.count))
       return delivered == 0 ? Int(reports) : delivered
     }
-    let delivered = deliver(Int(reports), of: buffer, to: events, asked: asked)
-    confirmStale(buffer)
-    // What filled the room was nothing to deliver, and the time may be up for what is behind it (C-079).
     let room = min(events.count, buffer.count)
+    let delivered = deliverAll(Int(reports), of: buffer, room, to: events, asked: asked)
+    // What filled the room was nothing to deliver, and the time may be up for what is behind it (C-079).
     return delivered == 0 && Int(reports) == room ? harvest(events, buffer, room: room) : delivered
+  }
+
+  /// Delivers these reports, and what is behind them where they filled the room and not the eventlist.
+  @inline(__always)
+  private mutating func deliverAll(
+    _ reports: Int, of buffer: Buffer, _ room: Int, to events: Eventlist, asked: UInt32
+  ) -> Int {
+    var delivered = deliver(reports, of: buffer, to: events, asked: asked)
+    if reports == room && delivered > 0 && delivered < events.count {
+      delivered = deliverFurther(buffer, to: events, after: delivered)
+    }
+    confirmStale(buffer)
+    return delivered
   }
 }

@@ -61,27 +61,30 @@ extension KQueue where Backend: ~Copyable {
   /// Handles one report.
   /// - Returns: the knote that may have something to deliver by it, and what was reported.
   @inline(__always)
-  private mutating func take(_ report: Report<Backend.Source>, _ asked: UInt32) -> (knote: KnoteRef, reported: UInt32)?
-  {
+  mutating func take(_ report: Report<Backend.Source>, _ asked: UInt32) -> (knote: KnoteRef, reported: UInt32)? {
+    guard case .knote(let token, let reported) = report, let knote = knotes.find(token),
+      !knote.status.contains(.recorded)
+    else {
+      takeOther(report, asked)
+      return nil
+    }
+    if knote.isDisabled { return nil }
+    samples.remove(knote, knotes)
+    return (knote, reported)
+  }
+
+  /// Handles a report of a source, of a knote whose filter records occurrences, or of one that is gone.
+  @inline(never)
+  private mutating func takeOther(_ report: Report<Backend.Source>, _ asked: UInt32) {
     switch report {
     case .knote(let token, let reported):
-      guard let knote = knotes.find(token) else {
-        stale.note(token, in: pass, asked: asked)
-        return nil
-      }
-      if knote.status.contains(.recorded) {
-        noteReport(knote, reported)
-        return nil
-      }
-      if knote.isDisabled { return nil }
-      samples.remove(knote, knotes)
-      return (knote, reported)
+      guard let knote = knotes.find(token) else { return stale.note(token, in: pass, asked: asked) }
+      noteReport(knote, reported)
     case .wake: wakePending = false
     case .timer(let clock): expireTimers(clock)
     case .more(let source): gather(source)
     case .nothing: break
     }
-    return nil
   }
 
   @inline(__always)
@@ -90,7 +93,7 @@ extension KQueue where Backend: ~Copyable {
   }
 
   /// Queues a knote with the readiness that the system reported, for this pass.
-  private mutating func queue(_ knote: KnoteRef, _ reported: UInt32) {
+  mutating func queue(_ knote: KnoteRef, _ reported: UInt32) {
     knote.occurrence = UInt64(pass) << 32 | UInt64(reported)
     knote.status.remove(.again)
     enqueue(knote)
@@ -171,7 +174,7 @@ extension KQueue where Backend: ~Copyable {
     var delivered = start
     ready.beginRound()
     while delivered < events.count, let knote = ready.popOld(knotes) {
-      deliver(knote, takeReported(knote), to: events, &delivered)
+      deliverSingly(knote, takeReported(knote), to: events, &delivered)
       knote.status.remove(.again)
     }
     return delivered
@@ -184,6 +187,11 @@ extension KQueue where Backend: ~Copyable {
     guard occurrence >> 32 == UInt64(pass), !knote.status.contains(.recorded) else { return nil }
     knote.occurrence = 0
     return UInt32(truncatingIfNeeded: occurrence)
+  }
+
+  @inline(never)
+  mutating func deliverSingly(_ knote: KnoteRef, _ reported: UInt32?, to events: Eventlist, _ delivered: inout Int) {
+    deliver(knote, reported, to: events, &delivered)
   }
 
   /// Delivers one knote, if its condition holds.

@@ -95,6 +95,16 @@ public struct Eventlist {
     }
   }
 
+  /// Which knote an entry is of that was written.
+  func subject(at place: Int) -> (filter: Int16, ident: UInt) {
+    guard isExtended else {
+      let entry = array(of: Kevent.self)[place]
+      return (entry.filter, entry.ident)
+    }
+    let entry = array(of: kevent64_s.self)[place]
+    return (entry.filter, UInt(truncatingIfNeeded: entry.ident))
+  }
+
   @inline(__always)
   private func array<Entry>(of type: Entry.Type) -> UnsafeMutablePointer<Entry> {
     base.unsafelyUnwrapped.assumingMemoryBound(to: type)

@@ -52,7 +52,8 @@ public protocol Waiting: KnoteKeeping, ~Copyable {
   // MARK: What only some need
 
   /// The lock is about to be dropped: waiters have to learn what was changed.
-  mutating func flush(_ knotes: borrowing Knotes)
+  /// - Parameter isWoken: whether a `wake` was asked for, or is about to be, that no `wait` has reported.
+  mutating func flush(_ knotes: borrowing Knotes, isWoken: Bool)
 
   /// A thread has come back from `wait`, or was cancelled there; the kqueue may be closed by now.
   mutating func leave(_ waiter: Waiter)
@@ -60,7 +61,7 @@ public protocol Waiting: KnoteKeeping, ~Copyable {
 
 extension Waiting where Self: ~Copyable {
   @inline(__always)
-  public mutating func flush(_ knotes: borrowing Knotes) {}
+  public mutating func flush(_ knotes: borrowing Knotes, isWoken: Bool) {}
   public mutating func leave(_ waiter: Waiter) {}
 }
 

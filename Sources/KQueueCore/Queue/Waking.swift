@@ -63,7 +63,7 @@ extension KQueue where Backend: ~Copyable {
   mutating func flush() -> Bool {
     armTimers()
     defer {
-      backend.flush(knotes)
+      backend.flush(knotes, isWoken: wakePending)
       checkInvariants()
     }
     guard (ready.held > 0) != wakePending else { return false }

@@ -85,6 +85,72 @@ static void ten_level_knotes_three_at_a_time(void) {
     require_fair(9, 1);
 }
 
+/* ---- Knotes that the system reports and that have nothing to deliver ---- */
+
+enum { READY = 6, AT_A_TIME = 2 };
+
+static void add_disabled_at_its_end(int kq) {
+    int pipes[2];
+    new_pipe(pipes);
+    close(pipes[1]);
+    change(kq, (uintptr_t)pipes[0], EVFILT_READ, EV_ADD | EV_DISABLE, 0, 0, NULL);
+}
+
+static void add_below_low_water(int kq) {
+    int pair[2];
+    unix_pair(pair);
+    put(pair[1], "x");
+    change(kq, (uintptr_t)pair[0], EVFILT_READ, EV_ADD, NOTE_LOWAT, 10, NULL);
+}
+
+/* Each call returns as many as fit, and each knote has its turn before any has a second one. */
+static void require_full_calls(void (*add_idle)(int kq), unsigned short flags) {
+    int kq = new_kqueue(), pipes[READY][2], seen[READY] = {0};
+    struct kevent events[AT_A_TIME];
+    for (int i = 0; i < READY; i++) {
+        new_pipe(pipes[i]);
+        put(pipes[i][1], "x");
+        add_idle(kq);
+        change(kq, (uintptr_t)pipes[i][0], EVFILT_READ, EV_ADD | flags, 0, 0, (void *)(intptr_t)i);
+    }
+    for (int call = 0; call < READY / AT_A_TIME; call++) {
+        REQUIRE_EQ(collect(kq, events, AT_A_TIME, 0), AT_A_TIME);
+        for (int i = 0; i < AT_A_TIME; i++)
+            REQUIRE_EQ(seen[(intptr_t)events[i].udata]++, 0);
+    }
+    if (flags == 0)
+        REQUIRE_EQ(collect(kq, events, AT_A_TIME, 1000), AT_A_TIME);
+    else
+        require_silent(kq);
+}
+
+static void idle_knotes_take_no_room(void) {
+    static void (*const idle[])(int) = {add_disabled_at_its_end, add_below_low_water};
+    static const unsigned short flags[] = {0, EV_CLEAR, EV_ONESHOT, EV_DISPATCH};
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 4; j++)
+            require_full_calls(idle[i], flags[j]);
+}
+
+/* Nor are those told twice for it that were delivered in the call: few are ready, and the call polls on. */
+static void further_polls_tell_nothing_twice(void) {
+    int kq = new_kqueue(), pipes[2];
+    struct kevent events[3];
+    new_pipe(pipes);
+    put(pipes[1], "x");
+    change(kq, (uintptr_t)pipes[0], EVFILT_READ, EV_ADD, 0, 0, NULL);
+    change(kq, (uintptr_t)pipes[1], EVFILT_WRITE, EV_ADD, 0, 0, NULL);
+    add_user(kq, 1, 0);
+    trigger(kq, 1);
+    for (int i = 0; i < 40; i++)
+        add_disabled_at_its_end(kq);
+    for (int call = 0; call < 40; call++) {
+        REQUIRE_EQ(collect(kq, events, 3, 1000), 3);
+        REQUIRE(events[0].filter != events[1].filter && events[1].filter != events[2].filter);
+        REQUIRE(events[0].filter != events[2].filter);
+    }
+}
+
 static void no_knote_twice_in_a_call(void) {
     int kq = new_kqueue(), pair[2];
     struct kevent events[64];
@@ -209,6 +275,8 @@ const struct contract_case order_cases[] = {
     {"C-085", "a condition over before the call is not reported", condition_over_before_the_call, 0},
     {"C-085", "nor does it spend EV_ONESHOT or EV_DISPATCH", oneshot_survives_a_condition_that_is_over, 0},
     {"C-086", "level knotes take turns", ten_level_knotes_three_at_a_time, 0},
+    {"C-086", "what is reported with nothing to deliver takes no room", idle_knotes_take_no_room, 0},
+    {"C-086", "nothing is told twice behind it", further_polls_tell_nothing_twice, 0},
     {"C-087", "no knote twice in one call", no_knote_twice_in_a_call, 0},
     {"C-087", "no knote twice while it is triggered", no_knote_twice_while_triggered, 30},
     {"C-088", "USER triggers come in order", triggers_in_order, 0},
