@@ -17,12 +17,12 @@ extension KQueueHandle where Backend: ~Copyable {
     if own > 0 { return own }
     let buffer = try queue.pointee.takeBuffer(events.count)
     var parked = Parked(handle: self, buffer: buffer, signals: signals, waiter: nil)
+    var whole = deadline.timeout
     while true {
       let (delivered, isComplete) = queue.pointee.collectNow(
         events, buffer, poll: deadline.isPoll || queue.pointee.rebuildIsPending)
       if delivered != 0 || isComplete && deadline.isPoll { return try finish(delivered, buffer) }
 
-      let whole = deadline.left(queue.pointee.backend)
       let left = sliced(whole)
       if queue.pointee.lastWaitWasEmpty || left != whole { kq_signals_hold(signals) }
       if queue.pointee.backend.validates && !queue.pointee.backend.isAlive {
@@ -41,7 +41,9 @@ extension KQueueHandle where Backend: ~Copyable {
       }
       let count = queue.pointee.deliverAwaited(reports, of: buffer, to: events, asked: lastPass)
       if count > 0 { queue.pointee.lastWaitWasEmpty = false }
-      if count != 0 || deadline.isOver(queue.pointee.backend) { return try finish(count, buffer) }
+      if count != 0 { return try finish(count, buffer) }
+      whole = deadline.left(queue.pointee.backend)
+      if whole == 0 { return try finish(0, buffer) }
       if signals.pointee.interrupted { return try finish(Int(-EINTR), buffer) }
       queue.pointee.lastWaitWasEmpty = true
       kq_signals_hold(signals)
