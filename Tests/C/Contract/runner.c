@@ -22,7 +22,7 @@ enum { STATUS_FAILED = 1, STATUS_SKIPPED = 77, DEFAULT_SECONDS = 10 };
 static const struct contract_case *const tables[] = {
     call_cases,  wait_cases,        interruption_cases, interruption_step_cases, change_cases,      robust_cases,     abi_cases,
     kevent64_cases, corner_cases,
-    generic_cases, order_cases,     sharing_cases,     kq_cases,         read_cases,
+    generic_cases, order_cases, full_call_cases, sharing_cases,     kq_cases,         read_cases,
     read_socket_cases, read_object_cases, read_item_cases, read_end_cases, read_write_cases, write_cases, write_object_cases,
     urgent_cases, empty_cases, filesystem_cases,
     vnode_cases, vnode_directory_cases, vnode_knote_cases, vnode_limit_cases,
