@@ -21,13 +21,29 @@ extension KQueue where Backend: ~Copyable {
       let room = min(events.count - delivered, buffer.count)
       let reports = Int(backend.poll(knotes, Buffer(rebasing: buffer[..<room])))
       beginPass()
+      ready.beginRound()
+      let queued = ready.count
       for place in 0..<max(reports, 0)
       where !takeNew(Backend.decode(buffer[place]), asked, since: first, events, &delivered) {
         repeats += 1
       }
+      deliverRecorded(ready.count - queued, to: events, &delivered)
       if reports < room || repeats > delivered { break }
     }
     return delivered
+  }
+
+  /// Delivers those of the last knotes in the ready list of which these reports had something recorded. The others were
+  /// delivered before, and stay.
+  private mutating func deliverRecorded(_ count: Int, to events: Eventlist, _ delivered: inout Int) {
+    for _ in 0..<max(count, 0) where delivered < events.count {
+      guard let knote = ready.popNew(knotes) else { return }
+      if knote.status.contains(.recorded) {
+        deliverSingly(knote, nil, to: events, &delivered)
+      } else {
+        enqueue(knote)
+      }
+    }
   }
 
   /// Marks the knote of an entry as delivered in this pass, if the system reports it; the others use the field.

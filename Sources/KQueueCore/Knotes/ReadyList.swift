@@ -71,6 +71,13 @@ struct ReadyList: BitwiseCopyable {
     head == newcomer ? nil : popFirst(knotes)
   }
 
+  /// Takes the first knote out that was appended since the round began.
+  mutating func popNew<S>(_ knotes: borrowing KnoteSlab<S>) -> KnoteRef<S>? {
+    guard let first = knotes[newcomer] else { return nil }
+    remove(first, knotes)
+    return first
+  }
+
   /// Calls `body` with each knote, first to last.
   func forEach<S>(_ knotes: borrowing KnoteSlab<S>, _ body: (KnoteRef<S>) -> Void) {
     var link = head

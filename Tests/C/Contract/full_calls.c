@@ -4,18 +4,18 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "contract.h"
+#include "files.h"
 
 enum { OBJECTS_MAX = 40, ROOM_MAX = 6, STEPS = 3000, SEEDS = 40, LOW_WATER = 10 };
 
-enum object_kind { A_PIPE, A_SOCKET, AN_EVENT };
+enum object_kind { A_PIPE, A_SOCKET, AN_EVENT, A_FILE };
 
 struct object {
     enum object_kind kind;
     int watched[2]; /* for READ and WRITE */
     int feeding;
     int bytes;
-    bool ended, triggered;
+    bool ended, happened; /* an event was triggered, a file written */
 };
 
 struct knote {
@@ -30,6 +30,7 @@ struct knote {
 
 struct mix {
     uint64_t random;
+    unsigned kinds; /* of objects */
     int kq, object_count, count;
     struct object objects[OBJECTS_MAX];
     struct knote knotes[2 * OBJECTS_MAX];
@@ -52,7 +53,8 @@ static bool holds(const struct knote *knote) {
     const struct object *object = knote->object;
     switch (knote->filter) {
     case EVFILT_USER:
-        return object->triggered;
+    case EVFILT_VNODE:
+        return object->happened;
     case EVFILT_READ:
         return object->ended || object->bytes >= (knote->fflags ? LOW_WATER : 1);
     default:
@@ -103,10 +105,15 @@ static void add_or_delete(struct mix *mix, struct knote *knote) {
         return; /* EPIPE */
     knote->fflags = is_low && knote->filter == EVFILT_READ && knote->object->kind == A_SOCKET ? NOTE_LOWAT : 0;
     knote->flags = flags;
-    knote->object->triggered &= knote->filter != EVFILT_USER;
+    if (knote->filter == EVFILT_VNODE) {
+        knote->fflags = NOTE_WRITE;
+        knote->flags = flags = EV_CLEAR;
+    }
+    if (knote->object->kind >= AN_EVENT)
+        knote->object->happened = false;
     apply(mix, knote, EV_ADD | flags | (begins ? 0 : EV_DISABLE), (unsigned)knote->fflags);
     *knote = (struct knote){.object = knote->object, .ident = knote->ident, .filter = knote->filter, .flags = flags,
-                            .fflags = knote->fflags, .exists = true, .enabled = begins, .news = true};
+                            .fflags = knote->fflags, .exists = true, .enabled = begins, .news = knote->object->kind < AN_EVENT};
 }
 
 static void enable_or_disable(struct mix *mix, struct knote *knote) {
@@ -115,7 +122,7 @@ static void enable_or_disable(struct mix *mix, struct knote *knote) {
         return;
     apply(mix, knote, enables ? EV_ENABLE : EV_DISABLE, (unsigned)knote->fflags);
     knote->enabled = enables;
-    knote->maybe_news |= enables && knote->filter != EVFILT_USER;
+    knote->maybe_news |= enables && knote->object->kind < AN_EVENT;
 }
 
 static void put_some(struct mix *mix, struct object *object) {
@@ -124,6 +131,10 @@ static void put_some(struct mix *mix, struct object *object) {
     if (object->kind == AN_EVENT || object->ended || object->bytes > 2000)
         return;
     REQUIRE_EQ(write(object->feeding, bytes, count), count);
+    object->happened = true;
+    note_news(mix, object, EVFILT_VNODE, true);
+    if (object->kind == A_FILE)
+        return;
     object->bytes += (int)count;
     note_news(mix, object, EVFILT_READ, true);
 }
@@ -131,7 +142,7 @@ static void put_some(struct mix *mix, struct object *object) {
 static void take_some(struct mix *mix, struct object *object) {
     char bytes[4096];
     size_t count = below(mix, 2) ? sizeof bytes : 1 + below(mix, 6);
-    if (object->kind == AN_EVENT || object->bytes == 0)
+    if (object->bytes == 0)
         return;
     ssize_t got = read(object->watched[0], bytes, count);
     REQUIRE(got > 0);
@@ -143,12 +154,12 @@ static void trigger_it(struct mix *mix, struct knote *knote) {
     if (knote->filter != EVFILT_USER || !knote->exists)
         return;
     change(mix->kq, knote->ident, EVFILT_USER, 0, NOTE_TRIGGER, 0, knote);
-    knote->object->triggered = knote->news = true;
+    knote->object->happened = knote->news = true;
 }
 
 /* The feeding end of a pipe is what WRITE watches, so that knote goes. */
 static void end_it(struct mix *mix, struct object *object) {
-    if (object->kind == AN_EVENT || object->ended || below(mix, 12) > 0)
+    if (object->kind >= AN_EVENT || object->ended || below(mix, 12) > 0)
         return;
     for (int i = 0; i < mix->count; i++)
         if (mix->knotes[i].object == object && mix->knotes[i].filter == EVFILT_WRITE) {
@@ -172,8 +183,8 @@ static void book(struct knote *knote, const struct kevent *event) {
         REQUIRE_EQ(event->data, knote->object->bytes);
     knote->told = true;
     knote->news = knote->maybe_news = false;
-    if (knote->filter == EVFILT_USER && knote->flags & (EV_CLEAR | EV_ONESHOT))
-        knote->object->triggered = false;
+    if (knote->object->kind >= AN_EVENT && knote->flags & (EV_CLEAR | EV_ONESHOT))
+        knote->object->happened = false;
     if (knote->flags & EV_ONESHOT)
         knote->exists = false;
     if (knote->flags & EV_DISPATCH)
@@ -213,9 +224,13 @@ static void add_knote(struct mix *mix, struct object *object, int filter, uintpt
 
 static void make_object(struct mix *mix, struct object *object) {
     int pair[2];
-    object->kind = (enum object_kind)below(mix, 3);
+    object->kind = (enum object_kind)below(mix, mix->kinds);
     if (object->kind == AN_EVENT)
         return add_knote(mix, object, EVFILT_USER, (uintptr_t)mix->object_count);
+    if (object->kind == A_FILE) {
+        object->watched[0] = object->feeding = new_file("");
+        return add_knote(mix, object, EVFILT_VNODE, (uintptr_t)object->feeding);
+    }
     REQUIRE_EQ(object->kind == A_PIPE ? pipe(pair) : socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     object->watched[0] = pair[0];
     object->watched[1] = object->kind == A_PIPE ? pair[1] : pair[0];
@@ -245,9 +260,9 @@ static void step(struct mix *mix) {
     }
 }
 
-static void run_mix(uint64_t seed) {
+static void run_mix(uint64_t seed, unsigned kinds) {
     static struct mix mix;
-    mix = (struct mix){.random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1, .kq = new_kqueue()};
+    mix = (struct mix){.random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1, .kinds = kinds, .kq = new_kqueue()};
     int objects = 2 + (int)below(&mix, OBJECTS_MAX - 2);
     while (mix.object_count < objects)
         make_object(&mix, &mix.objects[mix.object_count++]);
@@ -257,7 +272,7 @@ static void run_mix(uint64_t seed) {
     for (int i = 0; i < objects; i++)
         if (mix.objects[i].kind != AN_EVENT) {
             close(mix.objects[i].watched[0]);
-            if (!mix.objects[i].ended)
+            if (mix.objects[i].kind != A_FILE && !mix.objects[i].ended)
                 close(mix.objects[i].feeding);
         }
 }
@@ -265,10 +280,18 @@ static void run_mix(uint64_t seed) {
 /* The seeds are fixed: what fails fails again. */
 static void calls_are_full_and_fair(void) {
     for (uint64_t seed = 1; seed <= SEEDS; seed++)
-        run_mix(seed);
+        run_mix(seed, A_FILE);
+}
+
+static void also_beside_files(void) {
+    posix_lacks("files are looked at now and then");
+    need_inotify();
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        run_mix(seed, A_FILE + 1);
 }
 
 const struct contract_case full_call_cases[] = {
     {"C-086", "whatever is mixed, calls are full, and each has its turn", calls_are_full_and_fair, 60},
+    {"C-086", "also beside files that are written", also_beside_files, 60},
     {NULL, NULL, NULL, 0},
 };
