@@ -95,6 +95,12 @@ public struct Eventlist {
     }
   }
 
+  /// Whether an entry of a knote was written.
+  func has(_ filter: Int16, _ ident: UInt, before end: Int) -> Bool {
+    for place in 0..<end where subject(at: place) == (filter, ident) { return true }
+    return false
+  }
+
   /// Which knote an entry is of that was written.
   func subject(at place: Int) -> (filter: Int16, ident: UInt) {
     guard isExtended else {
