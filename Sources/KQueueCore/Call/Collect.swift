@@ -41,9 +41,8 @@ extension KQueueHandle where Backend: ~Copyable {
       }
       let count = queue.pointee.deliverAwaited(reports, of: buffer, to: events, asked: lastPass)
       if count > 0 { queue.pointee.lastWaitWasEmpty = false }
-      if count != 0 { return try finish(count, buffer) }
-      whole = deadline.left(queue.pointee.backend)
-      if whole == 0 { return try finish(0, buffer) }
+      if count == 0 { whole = deadline.left(queue.pointee.backend) }
+      if count != 0 || whole == 0 { return try finish(count, buffer) }
       if signals.pointee.interrupted { return try finish(Int(-EINTR), buffer) }
       queue.pointee.lastWaitWasEmpty = true
       kq_signals_hold(signals)

@@ -33,7 +33,7 @@ extension KQueue where Backend: ~Copyable {
   mutating func queueReports(_ reports: Int, of buffer: Buffer, asked: UInt32) {
     beginPass()
     for place in 0..<reports {
-      if let (knote, reported) = take(Backend.decode(buffer[place]), asked) { queue(knote, reported) }
+      if let (knote, reported) = takeSingly(Backend.decode(buffer[place]), asked) { queue(knote, reported) }
     }
   }
 
@@ -58,33 +58,35 @@ extension KQueue where Backend: ~Copyable {
     backend.isPlainlyReadable(knote, reported: reported) ? 1 : 0
   }
 
+  @inline(never)
+  mutating func takeSingly(_ report: Report<Backend.Source>, _ asked: UInt32) -> (knote: KnoteRef, reported: UInt32)? {
+    take(report, asked)
+  }
+
   /// Handles one report.
   /// - Returns: the knote that may have something to deliver by it, and what was reported.
   @inline(__always)
-  mutating func take(_ report: Report<Backend.Source>, _ asked: UInt32) -> (knote: KnoteRef, reported: UInt32)? {
-    guard case .knote(let token, let reported) = report, let knote = knotes.find(token),
-      !knote.status.contains(.recorded)
-    else {
-      takeOther(report, asked)
-      return nil
-    }
-    if knote.isDisabled { return nil }
-    samples.remove(knote, knotes)
-    return (knote, reported)
-  }
-
-  /// Handles a report of a source, of a knote whose filter records occurrences, or of one that is gone.
-  @inline(never)
-  private mutating func takeOther(_ report: Report<Backend.Source>, _ asked: UInt32) {
+  private mutating func take(_ report: Report<Backend.Source>, _ asked: UInt32) -> (knote: KnoteRef, reported: UInt32)?
+  {
     switch report {
     case .knote(let token, let reported):
-      guard let knote = knotes.find(token) else { return stale.note(token, in: pass, asked: asked) }
-      noteReport(knote, reported)
+      guard let knote = knotes.find(token) else {
+        stale.note(token, in: pass, asked: asked)
+        return nil
+      }
+      if knote.status.contains(.recorded) {
+        noteReport(knote, reported)
+        return nil
+      }
+      if knote.isDisabled { return nil }
+      samples.remove(knote, knotes)
+      return (knote, reported)
     case .wake: wakePending = false
     case .timer(let clock): expireTimers(clock)
     case .more(let source): gather(source)
     case .nothing: break
     }
+    return nil
   }
 
   @inline(__always)

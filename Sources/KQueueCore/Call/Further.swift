@@ -66,7 +66,7 @@ extension KQueue where Backend: ~Copyable {
     if case .more(let source) = report, Backend.reportsAgain(source) {
       return gatherNew(source, since: first, events, &delivered)
     }
-    guard let (knote, reported) = take(report, asked) else { return true }
+    guard let (knote, reported) = takeSingly(report, asked) else { return true }
     return deliverNew(knote, reported, since: first, events, &delivered)
   }
 
