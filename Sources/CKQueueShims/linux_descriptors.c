@@ -205,25 +205,6 @@ enum kq_protocol kq_socket_protocol(int descriptor) {
     return kq_socket_option(descriptor, SO_PROTOCOL, 0) == IPPROTO_TCP ? KQ_PROTOCOL_TCP : KQ_PROTOCOL_OTHER;
 }
 
-/*
- * poll(2) does not tell this, but a stream answers a send of nothing with EPIPE.
- * A packet socket would send a packet, and TCP whose connect() was deferred
- * would connect: it tells by its state.
- */
-bool kq_socket_send_shut(int descriptor, enum kq_protocol protocol) {
-    static const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    if (protocol == KQ_PROTOCOL_TCP)
-        return kq_tcp_sender(descriptor).is_shut;
-    /* Another thread may give the number to a socket of datagrams, to which nothing at all is one. */
-    int same = kq_duplicate_inside(descriptor);
-    if (same < 0)
-        return false;
-    bool is_shut = kq_socket_option(same, SO_TYPE, SOCK_DGRAM) == SOCK_STREAM &&
-                   syscall(SYS_sendto, same, "", 0, flags, NULL, 0) == -1 && errno == EPIPE;
-    kq_close_temporary(same);
-    return is_shut;
-}
-
 long kq_pipe_room(int descriptor) {
     int capacity = fcntl(descriptor, F_GETPIPE_SZ);
     long held = kq_readable_bytes(descriptor);

@@ -132,7 +132,7 @@ extension LinuxBackend {
       knote.platform.mark = mark
       return readiness
     }
-    if kq_tcp_took_nothing(knote.descriptor, readiness.data) { return .inactive }
+    if TCPConnection(Socket(knote.descriptor)).tookNothing(unread: readiness.data) { return .inactive }
     knote.platform.remember(mark, isVague: true)
     return .polled
   }
@@ -143,10 +143,10 @@ extension LinuxBackend {
     if knote.platform.past.contains(.otherEnd) { return isNewlyRefused(knote) }
     var (isShut, isEnding) = (false, false)
     if knote.platform.transport(of: descriptor) == KQ_PROTOCOL_TCP {
-      let sender = kq_tcp_sender(descriptor)
-      (isShut, isEnding) = (sender.is_shut, sender.is_ending)
+      let connection = TCPConnection(Socket(descriptor))
+      (isShut, isEnding) = (connection.isShut, connection.isEnding)
     } else {
-      isShut = kq_socket_send_shut(descriptor, KQ_PROTOCOL_LOCAL)
+      isShut = Socket(descriptor).isSendingShut(KQ_PROTOCOL_LOCAL)
     }
     if isShut && !isEnding { knote.platform.past.insert(.otherEnd) }
     return isShut
@@ -155,7 +155,7 @@ extension LinuxBackend {
   private func isNewlyRefused(_ knote: LinuxKnoteRef) -> Bool {
     let descriptor = knote.descriptor
     guard !knote.platform.past.contains(.refused),
-      knote.platform.transport(of: descriptor) == KQ_PROTOCOL_LOCAL, kq_local_peer_refuses(descriptor)
+      knote.platform.transport(of: descriptor) == KQ_PROTOCOL_LOCAL, SocketDiagnosis.peerRefuses(descriptor)
     else { return false }
     knote.platform.past.insert(.refused)
     return true
@@ -170,9 +170,9 @@ extension LinuxBackend {
     let descriptor = knote.descriptor
     let wasMarked = knote.platform.past.contains(.marked)
     guard knote.platform.transport(of: descriptor) != KQ_PROTOCOL_TCP else {
-      let sender = kq_tcp_sender(descriptor)
-      if wasMarked && sender.tells_written && sender.written == knote.platform.mark { return .inactive }
-      if sender.tells_written { knote.platform.remember(sender.written, isVague: false) }
+      guard let written = TCPConnection(Socket(descriptor)).written else { return readiness }
+      if wasMarked && written == knote.platform.mark { return .inactive }
+      knote.platform.remember(written, isVague: false)
       return readiness
     }
     let mark = UInt32(truncatingIfNeeded: readiness.data)

@@ -50,15 +50,14 @@ enum ItemsLeft {
     // Frames in a ring that the program maps are in no queue.
     if memory == 0 { return .vague(UInt32(truncatingIfNeeded: bytes)) }
     guard kq_socket_is_udp(descriptor) else { return .marked(memory) }
-    var waiting: UInt32 = 0
-    return kq_udp_memory(descriptor, &waiting) < 0 ? .vague(memory) : of(memory: waiting, bytes)
+    let waiting = SocketDiagnosis.memoryOfUDP(Socket(descriptor))
+    return waiting.map { of(memory: $0, bytes) } ?? .vague(memory)
   }
 
   /// What a local socket holds is charged to the sender, which is known of a connection's other side.
   private static func ofLocal(_ descriptor: CInt, _ bytes: Int) -> ItemsLeft {
-    var sent: UInt32 = 0
-    let result = kq_local_memory(descriptor, &sent)
-    return result < 0 ? .vague(UInt32(truncatingIfNeeded: bytes)) : of(memory: sent, bytes)
+    let sent = SocketDiagnosis.localMemory(descriptor)
+    return sent.map { of(memory: $0, bytes) } ?? .vague(UInt32(truncatingIfNeeded: bytes))
   }
 
   // MARK: What is no socket

@@ -13,6 +13,11 @@ struct ProcPath: BitwiseCopyable {
     append(name)
   }
 
+  /// A path without a number.
+  init(_ path: StaticString) {
+    append(path)
+  }
+
   private mutating func append(_ text: StaticString) {
     for place in 0..<text.utf8CodeUnitCount { append(text.utf8Start[place]) }
   }

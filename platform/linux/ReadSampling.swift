@@ -39,7 +39,7 @@ extension LinuxBackend {
       knote.platform.past.remove(.listened)
     }
     if failed || ended {
-      let error = failed ? UInt32(kq_socket_pending_error(descriptor)) : 0
+      let error = failed ? UInt32(Socket(descriptor).pendingError) : 0
       return Readiness(data: available, fflags: error, flags: ended ? endOfFile : 0)
     }
     if available == 0 && bits.has(EPOLLIN) && hasBytesBehindMark(descriptor) {
@@ -77,10 +77,10 @@ extension LinuxBackend {
     let descriptor = knote.descriptor
     knote.platform.past.insert(.listened)
     if bits.has(EPOLLRDHUP) { return .listenerIsShut }
-    let backlog = bits.has(EPOLLIN) ? Int(kq_socket_backlog(descriptor)) : 0
+    let backlog = bits.has(EPOLLIN) ? Socket(descriptor).backlog : 0
     let waiting = abs(backlog)
     if bits.has(EPOLLERR) {
-      return Readiness(data: waiting, fflags: UInt32(kq_socket_pending_error(descriptor)))
+      return Readiness(data: waiting, fflags: UInt32(Socket(descriptor).pendingError))
     }
     guard waiting > 0 else { return .inactive }
     // Where nobody says how many wait, somebody who takes one leaves some.
@@ -98,7 +98,7 @@ extension LinuxBackend {
     if bytes == 0 && !failed && !ended && !isReadable(descriptor) { return .inactive }
     // A datagram may be empty; where sizes are not told there is at least one byte.
     return Readiness(
-      data: bytes < 0 ? 1 : Int(bytes), fflags: failed ? UInt32(kq_socket_pending_error(descriptor)) : 0,
+      data: bytes < 0 ? 1 : Int(bytes), fflags: failed ? UInt32(Socket(descriptor).pendingError) : 0,
       flags: ended ? endOfFile : 0)
   }
 

@@ -27,7 +27,7 @@ extension LinuxBackend {
     knote.platform.isEmptyTold = isDone
     guard isDone && !wasTold else { return .polled }
     if isOver && !kq_socket_listens(descriptor) {
-      let error = bits.has(EPOLLERR) ? UInt32(kq_socket_pending_error(descriptor)) : 0
+      let error = bits.has(EPOLLERR) ? UInt32(Socket(descriptor).pendingError) : 0
       return Readiness(data: Int(unsent), fflags: error, flags: endOfFile)
     }
     return Readiness(data: 0, flags: isShut(knote, bits) ? endOfFile : 0)
@@ -39,6 +39,6 @@ extension LinuxBackend {
     guard knote.platform.kind(of: descriptor) == KQ_KIND_STREAM, !kq_socket_listens(descriptor),
       !bits.has(EPOLLERR), !bits.has(EPOLLHUP)
     else { return false }
-    return kq_socket_send_shut(descriptor, kq_socket_protocol(descriptor))
+    return Socket(descriptor).isSendingShut(kq_socket_protocol(descriptor))
   }
 }

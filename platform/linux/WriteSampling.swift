@@ -26,7 +26,7 @@ extension LinuxBackend {
       guard failed || shut else { return sampleUnconnected(knote) }
       if kq_socket_listens(descriptor) { return .inactive }
       return Readiness(
-        data: Int(kq_socket_room(descriptor)), fflags: failed ? UInt32(kq_socket_pending_error(descriptor)) : 0,
+        data: Int(kq_socket_room(descriptor)), fflags: failed ? UInt32(Socket(descriptor).pendingError) : 0,
         flags: bits.has(EPOLLHUP) ? endOfFile : 0)
     }
     return bits.has(EPOLLOUT) ? sampleRoom(knote) : .inactive
@@ -39,7 +39,7 @@ extension LinuxBackend {
     knote.platform.forgetTold()
     switch knote.platform.transport(of: descriptor) {
     case KQ_PROTOCOL_LOCAL: return .polled
-    case KQ_PROTOCOL_TCP: return kq_socket_defers_connect(descriptor) ? .polled : .unsettled
+    case KQ_PROTOCOL_TCP: return Socket(descriptor).defersConnect ? .polled : .unsettled
     default: return .inactive
     }
   }
@@ -48,7 +48,7 @@ extension LinuxBackend {
     let descriptor = knote.descriptor
     if hasFailed(knote, bits) {
       return Readiness(
-        data: Int(kq_socket_room(descriptor)), fflags: UInt32(kq_socket_pending_error(descriptor)))
+        data: Int(kq_socket_room(descriptor)), fflags: UInt32(Socket(descriptor).pendingError))
     }
     return bits.has(EPOLLOUT) ? sampleRoom(knote) : .inactive
   }
@@ -59,7 +59,7 @@ extension LinuxBackend {
     let room = Int(kq_socket_room(descriptor))
     let kind = knote.platform.kind(of: descriptor)
     // Packets are not asked: the call that finds it out looks like a change to other waiters.
-    if kind == KQ_KIND_STREAM && kq_socket_send_shut(descriptor, knote.platform.transport(of: descriptor)) {
+    if kind == KQ_KIND_STREAM && Socket(descriptor).isSendingShut(knote.platform.transport(of: descriptor)) {
       return Readiness(data: room, flags: endOfFile)
     }
     guard knote.asksForMore(than: room) else { return .room(room) }

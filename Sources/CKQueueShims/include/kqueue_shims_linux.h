@@ -190,6 +190,8 @@ bool kq_tty_is_master(int descriptor);
 /* Room in a terminal's output queue. */
 long kq_tty_room(int descriptor);
 
+#include "kqueue_shims_linux_calls.h"
+#include "kqueue_shims_linux_layouts.h"
 #include "kqueue_shims_linux_processes.h"
 #include "kqueue_shims_linux_sockets.h"
 

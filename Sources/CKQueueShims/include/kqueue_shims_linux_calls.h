@@ -1,0 +1,60 @@
+/*
+ * Linux: system calls by number, and what of the C library Swift cannot call: variadic functions, and macros that
+ * it does not import.  Part of kqueue_shims_linux.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef KQUEUE_SHIMS_LINUX_CALLS_H
+#define KQUEUE_SHIMS_LINUX_CALLS_H
+
+#include "kqueue_shims.h"
+
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What a call of the C library gives, or a negative errno. */
+static inline long kq_result(long value) {
+    return value < 0 ? -(long)errno : value;
+}
+
+/* A system call, which is no cancellation point: what it gives, or a negative errno. */
+static inline long kq_system_call(long number, long first, long second, long third, long fourth, long fifth,
+                                  long sixth) {
+    return kq_result(syscall(number, first, second, third, fourth, fifth, sixth));
+}
+
+/* ioctl(2). */
+static inline int kq_device_control(int descriptor, unsigned long request, void *argument) {
+    return (int)kq_result(ioctl(descriptor, request, argument));
+}
+
+/* getsockname(2), or getpeername(2): addresses are a union of pointers to some C libraries. */
+static inline int kq_socket_address(int descriptor, bool is_peer, void *address, uint32_t size) {
+    socklen_t length = size;
+    return (int)kq_result((is_peer ? getpeername : getsockname)(descriptor, (struct sockaddr *)address, &length));
+}
+
+/* Numbers of calls. */
+enum {
+    KQ_SYS_OPENAT = SYS_openat,
+    KQ_SYS_READ = SYS_read,
+    KQ_SYS_RECVFROM = SYS_recvfrom,
+    KQ_SYS_SENDTO = SYS_sendto,
+    KQ_SYS_SOCKET = SYS_socket,
+};
+
+/* Options of sockets, by the kernel's numbers where headers of an age lack them. */
+#ifndef SO_PROTOCOL
+#define SO_PROTOCOL 38
+#endif
+enum {
+    KQ_SOCK_STREAM = SOCK_STREAM,
+    KQ_SOCK_DGRAM = SOCK_DGRAM,
+    KQ_SOCK_CLOEXEC = SOCK_CLOEXEC,
+    KQ_SOCK_NONBLOCK = SOCK_NONBLOCK,
+};
+
+#endif /* KQUEUE_SHIMS_LINUX_CALLS_H */

@@ -1,0 +1,122 @@
+/*
+ * Linux: records and numbers of the kernel, which not every C library's headers have, or have in the same way.
+ * Tests/C/Layouts compares them with the kernel's headers.  Part of kqueue_shims_linux.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef KQUEUE_SHIMS_LINUX_LAYOUTS_H
+#define KQUEUE_SHIMS_LINUX_LAYOUTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- TCP ---- */
+
+/* tcp_info, as far as it is asked for; a kernel writes as much of it as it knows. */
+struct kq_tcp_info {
+    uint8_t state, congestion, retransmits, probes, backoff, options, scales, flags;
+    uint32_t timeout, ack_timeout, send_size, receive_size;
+    uint32_t unacknowledged, selected, lost, retransmitted, forward;
+    uint32_t since_sent, since_ack_sent, since_received, since_ack_received;
+    uint32_t metrics[11];
+    uint64_t rates[2];
+    uint64_t bytes_acknowledged, bytes_received;
+    uint32_t segments_sent, segments_received;
+    uint32_t bytes_unsent, least_time;
+    uint32_t data_segments_received, data_segments_sent;
+    uint64_t times[4];
+    uint32_t delivered, delivered_marked;
+    uint64_t bytes_sent, bytes_resent;
+};
+/* Where fields end that not every kernel knows. */
+enum {
+    KQ_TCP_INFO_TO_RECEIVED = offsetof(struct kq_tcp_info, bytes_received) + 8,
+    KQ_TCP_INFO_TO_SEGMENTS = offsetof(struct kq_tcp_info, segments_received) + 4,
+    KQ_TCP_INFO_TO_DATA_SEGMENTS = offsetof(struct kq_tcp_info, data_segments_received) + 4,
+    KQ_TCP_INFO_TO_RESENT = offsetof(struct kq_tcp_info, bytes_resent) + 8,
+};
+
+/* tcp_zerocopy_receive in a size of old; it is passed up to where it tells what is unread. */
+struct kq_tcp_zerocopy {
+    uint64_t address;
+    uint32_t length, skip, unread;
+    int32_t error;
+};
+enum { KQ_TCP_ZEROCOPY_TO_UNREAD = offsetof(struct kq_tcp_zerocopy, error) };
+
+/* Options of IPPROTO_TCP. */
+enum {
+    KQ_TCP_KEEP_COUNT = 6,
+    KQ_TCP_SYN_COUNT = 7,
+    KQ_TCP_INFO = 11,
+    KQ_TCP_USER_TIMEOUT = 18,
+    KQ_TCP_FASTOPEN_CONNECT = 30,
+    KQ_TCP_ZEROCOPY_RECEIVE = 35,
+};
+/* States of a connection; <net/tcp_states.h> is the kernel's alone. */
+enum {
+    KQ_TCP_FIN_WAIT1 = 4,
+    KQ_TCP_FIN_WAIT2 = 5,
+    KQ_TCP_LAST_ACK = 9,
+    KQ_TCP_LISTEN = 10,
+    KQ_TCP_CLOSING = 11,
+};
+
+/* ---- Netlink, and sock_diag(7) ---- */
+
+struct kq_netlink_address {
+    uint16_t family, unused;
+    uint32_t process, groups;
+};
+struct kq_netlink_head {
+    uint32_t length;
+    uint16_t type, flags;
+    uint32_t sequence, process;
+};
+struct kq_netlink_attribute {
+    uint16_t length, type;
+};
+enum { KQ_SOCK_DIAG = 4, KQ_SOCK_DIAG_BY_FAMILY = 20, KQ_NETLINK_REQUEST = 1 };
+
+/* What is asked of a local socket, and what is told before the attributes. */
+struct kq_local_request {
+    uint8_t family, protocol;
+    uint16_t unused;
+    uint32_t states, inode, show, cookie[2];
+};
+struct kq_local_question {
+    struct kq_netlink_head head;
+    struct kq_local_request body;
+};
+struct kq_local_found {
+    uint8_t family, type, state, unused;
+    uint32_t inode, cookie[2];
+};
+enum { KQ_LOCAL_SHOW_PEER = 1 << 2, KQ_LOCAL_SHOW_LENGTHS = 1 << 4, KQ_LOCAL_SHOW_MEMORY = 1 << 5 };
+enum { KQ_LOCAL_PEER = 2, KQ_LOCAL_LENGTHS = 4, KQ_LOCAL_MEMORY = 5, KQ_LOCAL_SHUTDOWN = 6 };
+
+struct kq_internet_id {
+    uint16_t source_port, target_port; /* in the order of the network, as what follows */
+    uint32_t source[4], target[4], interface, cookie[2];
+};
+struct kq_internet_request {
+    uint8_t family, protocol, extensions, unused;
+    uint32_t states;
+    struct kq_internet_id id;
+};
+struct kq_internet_question {
+    struct kq_netlink_head head;
+    struct kq_internet_request body;
+};
+struct kq_internet_found {
+    uint8_t family, state, timer, attempts;
+    struct kq_internet_id id;
+    uint32_t expires, received, sent, user, inode;
+};
+
+/* ---- Options of sockets ---- */
+
+/* In which word of SO_MEMINFO stands what. */
+enum { KQ_MEMORY_RECEIVED = 0, KQ_MEMORY_SENT = 2, KQ_MEMORY_LIMIT = 3, KQ_MEMORY_QUEUED = 5, KQ_MEMORY_WORDS = 9 };
+
+#endif /* KQUEUE_SHIMS_LINUX_LAYOUTS_H */
