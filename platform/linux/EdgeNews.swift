@@ -21,8 +21,8 @@ extension LinuxBackend {
 
   private func comparedWithMark(_ knote: LinuxKnoteRef, _ readiness: Readiness, _ isLook: Bool) -> Readiness {
     switch knote.platform.kind(of: knote.descriptor) {
-    case KQ_KIND_STREAM where knote.kind == .write: return newsOfRoom(knote, readiness, isLook)
-    case KQ_KIND_STREAM where knote.isRead: return newsOfBytes(knote, readiness, isLook)
+    case .stream where knote.kind == .write: return newsOfRoom(knote, readiness, isLook)
+    case .stream where knote.isRead: return newsOfBytes(knote, readiness, isLook)
     default: return handsOutItems(knote) ? newsOfItems(knote, readiness, isLook) : readiness
     }
   }
@@ -45,8 +45,8 @@ extension LinuxBackend {
   private func handsOutItems(_ knote: LinuxKnoteRef) -> Bool {
     guard knote.isRead else { return false }
     switch knote.platform.kind(of: knote.descriptor) {
-    case KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM, KQ_KIND_DEVICE: return true
-    case KQ_KIND_OTHER: return !knote.platform.isWhole
+    case .packetStream, .datagram, .device: return true
+    case .other: return !knote.platform.isWhole
     default: return false
     }
   }
@@ -64,7 +64,7 @@ extension LinuxBackend {
     let wasTrusted = knote.platform.past.contains(.trusted)
     if isLook && isSame && !wasTrusted && !knote.platform.isOverdue { return .polled }
     guard let mark = left.mark else {
-      if knote.platform.kind(of: knote.descriptor) == KQ_KIND_OTHER {
+      if knote.platform.kind(of: knote.descriptor) == .other {
         knote.platform.isWhole = true
       }
       // One item alone: those before it were taken, but where they had to be asked for.
@@ -88,8 +88,8 @@ extension LinuxBackend {
 
   private func isLocal(_ knote: LinuxKnoteRef) -> Bool {
     switch knote.platform.kind(of: knote.descriptor) {
-    case KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM:
-      return knote.platform.transport(of: knote.descriptor) == KQ_PROTOCOL_LOCAL
+    case .packetStream, .datagram:
+      return knote.platform.transport(of: knote.descriptor) == .local
     default: return false
     }
   }
@@ -142,11 +142,11 @@ extension LinuxBackend {
     let descriptor = knote.descriptor
     if knote.platform.past.contains(.otherEnd) { return isNewlyRefused(knote) }
     var (isShut, isEnding) = (false, false)
-    if knote.platform.transport(of: descriptor) == KQ_PROTOCOL_TCP {
+    if knote.platform.transport(of: descriptor) == .tcp {
       let connection = TCPConnection(Socket(descriptor))
       (isShut, isEnding) = (connection.isShut, connection.isEnding)
     } else {
-      isShut = Socket(descriptor).isSendingShut(KQ_PROTOCOL_LOCAL)
+      isShut = Socket(descriptor).isSendingShut(.local)
     }
     if isShut && !isEnding { knote.platform.past.insert(.otherEnd) }
     return isShut
@@ -155,7 +155,7 @@ extension LinuxBackend {
   private func isNewlyRefused(_ knote: LinuxKnoteRef) -> Bool {
     let descriptor = knote.descriptor
     guard !knote.platform.past.contains(.refused),
-      knote.platform.transport(of: descriptor) == KQ_PROTOCOL_LOCAL, SocketDiagnosis.peerRefuses(descriptor)
+      knote.platform.transport(of: descriptor) == .local, SocketDiagnosis.peerRefuses(descriptor)
     else { return false }
     knote.platform.past.insert(.refused)
     return true
@@ -169,7 +169,7 @@ extension LinuxBackend {
     guard readiness.flags == 0 && readiness.fflags == 0 else { return readiness }
     let descriptor = knote.descriptor
     let wasMarked = knote.platform.past.contains(.marked)
-    guard knote.platform.transport(of: descriptor) != KQ_PROTOCOL_TCP else {
+    guard knote.platform.transport(of: descriptor) != .tcp else {
       guard let written = TCPConnection(Socket(descriptor)).written else { return readiness }
       if wasMarked && written == knote.platform.mark { return .inactive }
       knote.platform.remember(written, isVague: false)

@@ -8,10 +8,13 @@ extension LinuxBackend {
   func sampleUnpollable(_ knote: LinuxKnoteRef) -> Readiness {
     guard knote.isRead else { return Readiness(data: 0) }
     let kind = knote.platform.kind(of: knote.descriptor)
-    guard kind == KQ_KIND_FILE || kind == KQ_KIND_DIRECTORY else { return Readiness(data: 0) }
-    var remaining: Int64 = 0
-    let result = kq_file_remaining(knote.descriptor, &remaining)
-    guard result == 0 else { return result == -EBADF ? .inactive : .unsettled }
+    guard kind == .file || kind == .directory else { return Readiness(data: 0) }
+    let remaining: Int64
+    do throws(Errno) {
+      remaining = try Self.remaining(knote.descriptor)
+    } catch {
+      return error.code == EBADF ? .inactive : .unsettled
+    }
     let always = knote.fflags & UInt32(NOTE_FILE_POLL) != 0
     let isTold = knote.platform.place == .file
     if remaining == 0 && knote.fflags & UInt32(NOTE_EOF) != 0 { return sampleEndOfFile(knote, isTold) }
@@ -23,6 +26,16 @@ extension LinuxBackend {
     if !isTold && !always { return sampleUntold(knote, remaining) }
     // At its end: growth is told, but not that the program moves the offset.
     return remaining != 0 || always ? .remaining(remaining) : .unsettled
+  }
+
+  /// The size of a file or directory less the offset.
+  private static func remaining(_ descriptor: CInt) throws(Errno) -> Int64 {
+    var status = stat()
+    if fstat(descriptor, &status) == -1 { throw Errno(kq_errno()) }
+    let offset = Int64(lseek(descriptor, 0, SEEK_CUR))
+    if offset == -1 { throw Errno(kq_errno()) }
+    let (remaining, isTooLarge) = Int64(status.st_size).subtractingReportingOverflow(offset)
+    return isTooLarge ? .max : remaining  // /proc/PID/mem has offsets below 0
   }
 
   /// NOTE_EOF: the end of a file is told, too; under EV_CLEAR once (C-363).

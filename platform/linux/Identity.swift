@@ -35,8 +35,8 @@ extension LinuxBackend {
   }
 
   public var isReplaced: Bool {
-    let kind = kq_kind(own.descriptor)
-    return kind >= 0 && kind != CInt(KQ_KIND_OTHER.rawValue)
+    guard let kind = try? DescriptorKind(of: own.descriptor) else { return false }
+    return kind != .other
   }
 
   public var isIntact: Bool {

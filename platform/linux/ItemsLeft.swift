@@ -13,11 +13,11 @@ enum ItemsLeft {
 
   /// Looks at a descriptor of a kind, which is readable.
   /// - Parameter bytes: as FIONREAD has them.
-  init(_ descriptor: CInt, _ kind: kq_kind, _ bytes: Int) {
+  init(_ descriptor: CInt, _ kind: DescriptorKind, _ bytes: Int) {
     switch kind {
-    case KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM: self = Self.ofSocket(descriptor, bytes)
-    case KQ_KIND_DEVICE: self = Self.ofDevice(descriptor)
-    case KQ_KIND_OTHER: self = Self.ofAnonymous(descriptor, bytes)
+    case .packetStream, .datagram: self = Self.ofSocket(descriptor, bytes)
+    case .device: self = Self.ofDevice(descriptor)
+    case .other: self = Self.ofAnonymous(descriptor, bytes)
     default: self = .nothing
     }
   }
@@ -44,12 +44,12 @@ enum ItemsLeft {
   }
 
   private static func ofSocket(_ descriptor: CInt, _ bytes: Int) -> ItemsLeft {
-    let memory = kq_socket_memory(descriptor)
+    let memory = Socket(descriptor).memory
     if memory > 0, case .nothing = of(memory: memory, bytes) { return .nothing }
-    if kq_socket_is_local(descriptor) { return ofLocal(descriptor, bytes) }
+    if Socket(descriptor).isLocal { return ofLocal(descriptor, bytes) }
     // Frames in a ring that the program maps are in no queue.
     if memory == 0 { return .vague(UInt32(truncatingIfNeeded: bytes)) }
-    guard kq_socket_is_udp(descriptor) else { return .marked(memory) }
+    guard Socket(descriptor).isUDP else { return .marked(memory) }
     let waiting = SocketDiagnosis.memoryOfUDP(Socket(descriptor))
     return waiting.map { of(memory: $0, bytes) } ?? .vague(memory)
   }
@@ -65,24 +65,57 @@ enum ItemsLeft {
   /// A device of which one record is read at a time, or not: nobody says. The random ones are no queue. Packets that
   /// were read from a tun device are those that its interface has sent.
   private static func ofDevice(_ descriptor: CInt) -> ItemsLeft {
-    var sent: UInt32 = 0
-    if kq_is_random_device(descriptor) { return .nothing }
-    return kq_tunnel_sent(descriptor, &sent) ? .marked(sent) : .vague(0)
+    if isRandom(descriptor) { return .nothing }
+    return packetsOfTunnel(descriptor).map { .marked($0) } ?? .vague(0)
+  }
+
+  /// /dev/random, /dev/urandom, or nothing that is open.
+  private static func isRandom(_ descriptor: CInt) -> Bool {
+    var status = stat()
+    if fstat(descriptor, &status) == -1 { return true }
+    return status.st_rdev == 0x108 || status.st_rdev == 0x109
+  }
+
+  /// Packets that were ever read from a tun device; nil where the descriptor is none.
+  private static func packetsOfTunnel(_ descriptor: CInt) -> UInt32? {
+    var interface = InlineArray<64, UInt8>(repeating: 0)  // struct ifreq, which begins with a name of 16 bytes
+    let path: ProcPath? = withUnsafeMutableBytes(of: &interface) { interface in
+      guard kq_device_control(descriptor, KQ_TUNGETIFF, interface.baseAddress) == 0 else { return nil }
+      interface[15] = 0
+      return ProcPath("/sys/class/net/", name: UnsafeRawBufferPointer(interface), "/statistics/tx_packets")
+    }
+    return path?.read { text in
+      guard var text else { return nil }
+      return UInt32(truncatingIfNeeded: text.number() ?? 0)
+    }
   }
 
   private static func ofAnonymous(_ descriptor: CInt, _ bytes: Int) -> ItemsLeft {
-    switch kq_anonymous_kind(descriptor) {
-    case KQ_ANONYMOUS_SIGNALS: ofSignals()
-    case KQ_ANONYMOUS_FILES: .marked(UInt32(truncatingIfNeeded: bytes))
+    switch AnonymousFile(descriptor) {
+    case .signals: ofSignals()
+    case .files: .marked(UInt32(truncatingIfNeeded: bytes))
     default: .nothing  // one read takes all that it has, or none takes anything
     }
   }
 
   /// Signals that wait for the calling thread or its process. Of those of real time several may be queued.
   private static func ofSignals() -> ItemsLeft {
-    var pending: UInt64 = 0
-    guard kq_pending_here(&pending) else { return .vague(0) }
+    guard let pending = pendingSignals else { return .vague(0) }
     let mark = UInt32(truncatingIfNeeded: pending ^ pending >> 32)
     return pending >> 31 != 0 ? .vague(mark) : .marked(mark)
+  }
+
+  /// The signals that are pending for the calling thread and its process, signal n as bit n - 1; nil where /proc is
+  /// lacking.
+  private static var pendingSignals: UInt64? {
+    ProcPath("/proc/thread-self/status").readLong { text in
+      guard let text else { return nil }
+      return mask(text, after: "\nSigPnd:") | mask(text, after: "\nShdPnd:")
+    }
+  }
+
+  private static func mask(_ text: ProcText, after label: StaticString) -> UInt64 {
+    var text = text
+    return text.skip(past: label) ? text.number(base: 16) ?? 0 : 0
   }
 }

@@ -43,7 +43,8 @@ public struct LinuxKnote: BitwiseCopyable {
   /// The facility's own: the place of a file's watch, the descriptor of a process or -1, ...
   var watch: CInt
   private var placeValue: UInt8
-  private var kindValue: UInt8
+  /// What the descriptor is, where that was asked for.
+  private(set) var kindIfKnown: DescriptorKind
   /// The entry reports changes only, because what it reported by level was nothing to deliver.
   var isMuted: Bool
   /// PROC: the number is another process's by now.
@@ -109,19 +110,16 @@ public struct LinuxKnote: BitwiseCopyable {
     set { placeValue = newValue.rawValue }
   }
 
-  /// What the descriptor is, where that was asked for.
-  var kindIfKnown: kq_kind { kq_kind(UInt32(kindValue)) }
-
   /// What the descriptor is; asked for when first needed.
-  mutating func kind(of descriptor: CInt) -> kq_kind {
-    (try? findKind(of: descriptor)) ?? KQ_KIND_OTHER
+  mutating func kind(of descriptor: CInt) -> DescriptorKind {
+    (try? findKind(of: descriptor)) ?? .other
   }
 
   /// Likewise; what cannot be told now is asked again.
   /// - Throws: EBADF, ENOMEM, and what else fstat(2) fails with.
-  mutating func findKind(of descriptor: CInt) throws(Errno) -> kq_kind {
-    if kindValue == 0 { kindValue = UInt8(try Errno.check(kq_kind(descriptor))) }
-    return kq_kind(UInt32(kindValue))
+  mutating func findKind(of descriptor: CInt) throws(Errno) -> DescriptorKind {
+    if kindIfKnown == .unknown { kindIfKnown = try DescriptorKind(of: descriptor) }
+    return kindIfKnown
   }
 }
 

@@ -29,7 +29,7 @@ struct MountTable: BitwiseCopyable {
   }
 
   private static func openFile() -> CInt {
-    let file = kq_open_to_read("/proc/self/mountinfo")
+    let file = ProcPath("/proc/self/mountinfo").open()
     return file >= 0 || file == -EMFILE || file == -ENFILE || file == -ENOMEM ? file : -EINVAL
   }
 

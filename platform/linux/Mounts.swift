@@ -37,10 +37,10 @@ struct Mounts: BitwiseCopyable {
   private mutating func readAll(_ descriptor: CInt) throws(Errno) {
     let text = try Arena.map(UInt8.self, count: Self.pieceSize)
     defer { Arena.unmap(text, count: Self.pieceSize) }
-    try Errno.check(kq_rewind(descriptor))
+    try Errno.check(rewind(descriptor))
     var line = MountLine()
     while true {
-      let got = try Errno.check(kq_read(descriptor, text, Self.pieceSize))
+      let got = try Errno.check(CInt(readFile(descriptor, text, Self.pieceSize)))
       if got == 0 { return }
       for place in 0..<Int(got) {
         guard let hash = line.take(text[place]) else { continue }

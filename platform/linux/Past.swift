@@ -18,7 +18,7 @@ struct Past: OptionSet, BitwiseCopyable {
   static var refused: Past { Past(rawValue: 1 << 6) }
   /// The mark is no more than the size of the first item: a reader of it takes all.
   static var trusted: Past { Past(rawValue: 1 << 7) }
-  /// A `kq_protocol`, or what an anonymous descriptor is.
+  /// A `Transport`, or what an anonymous descriptor is.
   static var protocolShift: UInt8 { 4 }
 }
 
@@ -70,11 +70,11 @@ extension LinuxKnote {
   }
 
   /// The protocol of a socket; asked for when first needed.
-  mutating func transport(of descriptor: CInt) -> kq_protocol {
+  mutating func transport(of descriptor: CInt) -> Transport {
     let known = past.rawValue >> Past.protocolShift & 3
-    if known != 0 { return kq_protocol(UInt32(known)) }
-    let asked = kq_socket_protocol(descriptor)
-    past.insert(Past(rawValue: UInt8(truncatingIfNeeded: asked.rawValue) << Past.protocolShift))
+    if known != 0 { return Transport(rawValue: known).unsafelyUnwrapped }
+    let asked = Socket(descriptor).transport
+    past.insert(Past(rawValue: asked.rawValue << Past.protocolShift))
     return asked
   }
 }

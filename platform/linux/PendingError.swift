@@ -110,12 +110,14 @@ extension Socket {
   // MARK: The kernel's times
 
   /// How many ms it takes to resend so many times, each time waiting twice as long, as the kernel counts them.
+  @inline(never)
   private static func time(of times: UInt64, least: UInt64) -> UInt64 {
     var sum: UInt64 = 0
     for shift in 0...min(times, 16) { sum += min(least << shift, 120_000) }
     return sum
   }
 
+  @inline(never)
   private static func setting(_ path: StaticString, otherwise: UInt64) -> UInt64 {
     ProcPath(path).read { text in
       var text = text

@@ -17,7 +17,7 @@ enum ProcEpollEntries {
   private static func search(_ file: CInt, _ room: UnsafeMutableRawBufferPointer, _ token: UInt64) -> StaleOrigin {
     var size = 0
     while true {
-      let got = Int(kq_read(file, room.baseAddress.unsafelyUnwrapped + size, room.count - size))
+      let got = readFile(file, room.baseAddress.unsafelyUnwrapped + size, room.count - size)
       if got <= 0 { return .nowhere }
       size += got
       if let number = takeLines(room, &size, token) { return .number(number) }

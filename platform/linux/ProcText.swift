@@ -18,6 +18,15 @@ struct ProcPath: BitwiseCopyable {
     append(path)
   }
 
+  init(_ folder: StaticString, name: UnsafeRawBufferPointer, _ file: StaticString) {
+    append(folder)
+    for byte in name {
+      if byte == 0 { break }
+      append(byte)
+    }
+    append(file)
+  }
+
   private mutating func append(_ text: StaticString) {
     for place in 0..<text.utf8CodeUnitCount { append(text.utf8Start[place]) }
   }
@@ -45,7 +54,7 @@ struct ProcPath: BitwiseCopyable {
 
   /// A descriptor of the file, or a negative errno.
   func open() -> CInt {
-    withCString { kq_open_to_read($0) }
+    withCString { openToRead($0) }
   }
 
   /// Hands the first thousand bytes of the file to the body, or nil where it cannot be read.
@@ -53,7 +62,25 @@ struct ProcPath: BitwiseCopyable {
     var room = InlineArray<1024, CChar>(repeating: 0)
     var span = room.mutableSpan
     return span.withUnsafeMutableBufferPointer { text in
-      body(ProcText(text, withCString { kq_read_small($0, text.baseAddress, text.count) }))
+      body(ProcText(text, withCString { readSmall($0, text) }))
+    }
+  }
+
+  /// The same of four thousand bytes.
+  func readLong<Result>(_ body: (ProcText?) -> Result) -> Result {
+    var room = InlineArray<4096, CChar>(repeating: 0)
+    var span = room.mutableSpan
+    return span.withUnsafeMutableBufferPointer { text in
+      body(ProcText(text, withCString { readSmall($0, text) }))
+    }
+  }
+
+  /// Hands the beginning of what a symbolic link says to the body, or nil where it cannot be read.
+  func readLink<Result>(_ body: (ProcText?) -> Result) -> Result {
+    var room = InlineArray<32, CChar>(repeating: 0)
+    var span = room.mutableSpan
+    return span.withUnsafeMutableBufferPointer { text in
+      body(ProcText(text, withCString { readlink($0, text.baseAddress.unsafelyUnwrapped, text.count) }))
     }
   }
 }
@@ -75,11 +102,11 @@ struct ProcText: BitwiseCopyable {
 
   /// Hands the first thousand bytes of an open file to the body, or nil where it cannot be read.
   static func readAgain<Result>(_ file: CInt, _ body: (ProcText?) -> Result) -> Result {
-    guard kq_rewind(file) == 0 else { return body(nil) }
+    guard rewind(file) == 0 else { return body(nil) }
     var room = InlineArray<1024, CChar>(repeating: 0)
     var span = room.mutableSpan
     return span.withUnsafeMutableBufferPointer { text in
-      body(ProcText(text, Int(kq_read(file, text.baseAddress, text.count))))
+      body(ProcText(text, readFile(file, text.baseAddress, text.count)))
     }
   }
 
@@ -101,6 +128,12 @@ struct ProcText: BitwiseCopyable {
     return false
   }
 
+  /// Whether a word is all of it.
+  func `is`(_ word: StaticString) -> Bool {
+    bytes.count == word.utf8CodeUnitCount && stands(word, at: 0)
+  }
+
+  @inline(never)
   private func stands(_ word: StaticString, at start: Int) -> Bool {
     for index in 0..<word.utf8CodeUnitCount where bytes[start + index] != word.utf8Start[index] { return false }
     return true

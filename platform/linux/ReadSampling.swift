@@ -7,13 +7,13 @@ extension LinuxBackend {
   mutating func sampleRead(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
     let descriptor = knote.descriptor
     switch knote.platform.kind(of: descriptor) {
-    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return sampleStream(knote, bits)
-    case KQ_KIND_DATAGRAM: return sampleDatagram(knote, bits)
-    case KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH: return sampleBytes(descriptor, bits)
-    case KQ_KIND_PIPE_WRITE: return sampleReaders(descriptor, bits)
-    case KQ_KIND_TTY: return sampleTerminal(descriptor, bits)
-    case KQ_KIND_EVENTFD: return sampleCounter(descriptor, bits)
-    case KQ_KIND_FILE: return sampleMessages(descriptor, bits)
+    case .stream, .packetStream: return sampleStream(knote, bits)
+    case .datagram: return sampleDatagram(knote, bits)
+    case .pipeRead, .pipeBoth: return sampleBytes(descriptor, bits)
+    case .pipeWrite: return sampleReaders(descriptor, bits)
+    case .terminal: return sampleTerminal(descriptor, bits)
+    case .eventfd: return sampleCounter(descriptor, bits)
+    case .file: return sampleMessages(descriptor, bits)
     default: return sampleOther(descriptor, bits)
     }
   }
@@ -28,7 +28,7 @@ extension LinuxBackend {
     let descriptor = knote.descriptor
     let bits = withHangup(knote, reported)
     let bytes = kq_readable_bytes(descriptor)
-    if bytes < 0 && kq_socket_listens(descriptor) { return sampleListener(knote, bits) }
+    if bytes < 0 && Socket(descriptor).listens { return sampleListener(knote, bits) }
     let available = max(Int(bytes), 0)
     let failed = hasFailed(knote, bits)
     // Linux says EPOLLHUP also of a socket that never was connected; that is no end (C-158). With an error it is one:
@@ -43,7 +43,7 @@ extension LinuxBackend {
       return Readiness(data: available, fflags: error, flags: ended ? endOfFile : 0)
     }
     if available == 0 && bits.has(EPOLLIN) && hasBytesBehindMark(descriptor) {
-      return Readiness(data: max(kq_socket_bytes_behind_mark(descriptor), 1))
+      return Readiness(data: max(Socket(descriptor).bytesBehindMark, 1))
     }
     let enough = knote.isAlwaysEnough || bits.has(EPOLLIN) && isEnough(available, knote)
     return enough ? Readiness(data: available) : .inactive
@@ -51,7 +51,7 @@ extension LinuxBackend {
 
   /// Bytes behind an urgent one that was not taken can be read, but are not counted.
   private func hasBytesBehindMark(_ descriptor: CInt) -> Bool {
-    kq_socket_at_mark(descriptor) && isReadable(descriptor)
+    Socket(descriptor).isAtMark && isReadable(descriptor)
   }
 
   private func isReadable(_ descriptor: CInt) -> Bool {
@@ -60,13 +60,13 @@ extension LinuxBackend {
 
   /// Whether as many bytes wait as the knote, or else the socket, asks for.
   private mutating func isEnough(_ available: Int, _ knote: LinuxKnoteRef) -> Bool {
-    let isPacket = knote.platform.kind(of: knote.descriptor) == KQ_KIND_PACKET_STREAM
+    let isPacket = knote.platform.kind(of: knote.descriptor) == .packetStream
     if isPacket && !knote.hasLowWater {
       notePlain(knote, if: !knote.has(EV_CLEAR))
       return true
     }
     let least = knote.leastToRead(
-      buffer: Int(kq_socket_receive_buffer(knote.descriptor)), lowWater: Int(kq_socket_low_water(knote.descriptor)))
+      buffer: Socket(knote.descriptor).receiveBuffer, lowWater: Socket(knote.descriptor).lowWater)
     notePlain(knote, if: least <= 1)
     return available >= least
   }
@@ -111,14 +111,22 @@ extension LinuxBackend {
   /// The writing end of a pipe: it has nothing to read, ever, but its end shows here, too (C-170). One end of a FIFO
   /// is not both ways, as pipe(2)'s are to a BSD.
   private func sampleReaders(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
-    bits.has(EPOLLERR) && kq_is_nameless_pipe(descriptor) ? Readiness(data: 0, flags: endOfFile) : .inactive
+    bits.has(EPOLLERR) && Pipe.isNameless(descriptor) ? Readiness(data: 0, flags: endOfFile) : .inactive
   }
 
   /// A message queue, which is a file and can be polled: one message is taken at a time, so they are counted.
   private func sampleMessages(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
-    let messages = kq_messages(descriptor)
-    if messages < 0 { return sampleOther(descriptor, bits) }
-    return messages > 0 ? Readiness(data: Int(messages)) : .inactive
+    guard let messages = messages(descriptor) else { return sampleOther(descriptor, bits) }
+    return messages > 0 ? Readiness(data: messages) : .inactive
+  }
+
+  /// Messages in a POSIX message queue; nil where the descriptor is none.
+  private func messages(_ descriptor: CInt) -> Int? {
+    var attributes = InlineArray<8, Int>(repeating: 0)  // struct mq_attr
+    let result = withUnsafeMutableBytes(of: &attributes) {
+      systemCall(KQ_SYS_MQ_GETSETATTR, Int(descriptor), 0, Int(bitPattern: $0.baseAddress))
+    }
+    return result == 0 ? attributes[3] : nil
   }
 
   /// A terminal's end of input (^D) is something to read of which no byte is counted.

@@ -20,7 +20,7 @@ extension LinuxBackend {
   private func plainBytesOnce(_ knote: LinuxKnoteRef, _ reported: UInt32?) -> Int? {
     guard isOfBytesAlone(knote, reported), !knote.has(EV_CLEAR) else { return nil }
     let bytes = kq_readable_bytes(knote.descriptor)
-    return bytes > 0 && kq_socket_low_water(knote.descriptor) <= 1 ? bytes : nil
+    return bytes > 0 && Socket(knote.descriptor).lowWater <= 1 ? bytes : nil
   }
 
   @inline(__always)
@@ -36,7 +36,7 @@ extension LinuxBackend {
   @inline(never)
   private mutating func plainBytesOfPipe(_ knote: LinuxKnoteRef, _ reported: UInt32?) -> Int? {
     let kind = knote.platform.kindIfKnown
-    guard reported == EPOLLIN.rawValue, kind == KQ_KIND_PIPE_READ || kind == KQ_KIND_PIPE_BOTH,
+    guard reported == EPOLLIN.rawValue, kind == .pipeRead || kind == .pipeBoth,
       knote.isRead && knote.fflags == 0 && !knote.platform.isMuted && knote.platform.place == .main
     else { return nil }
     let bytes = kq_readable_bytes(knote.descriptor)
@@ -55,13 +55,13 @@ extension LinuxBackend {
   public func isPlainlyReadable(_ knote: LinuxKnoteRef, reported: UInt32) -> Bool {
     guard isOfBytesAlone(knote, reported) else { return false }
     switch knote.platform.kind(of: knote.descriptor) {
-    case KQ_KIND_PIPE_READ, KQ_KIND_PIPE_BOTH, KQ_KIND_EVENTFD: return true
+    case .pipeRead, .pipeBoth, .eventfd: return true
     case let kind: return Self.isSocket(kind)
     }
   }
 
-  private static func isSocket(_ kind: kq_kind) -> Bool {
-    kind == KQ_KIND_STREAM || kind == KQ_KIND_PACKET_STREAM || kind == KQ_KIND_DATAGRAM
+  private static func isSocket(_ kind: DescriptorKind) -> Bool {
+    kind == .stream || kind == .packetStream || kind == .datagram
   }
 
   @inline(never)

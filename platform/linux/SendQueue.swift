@@ -7,9 +7,8 @@ import KQueueCore
 extension LinuxBackend {
   /// - Throws: EBADF, EINVAL: no socket.
   func attachEmpty(_ knote: LinuxKnoteRef) throws(Errno) -> Backing {
-    let kind = try Errno.check(kq_kind(knote.descriptor))
-    switch kq_kind(UInt32(kind)) {
-    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM: break
+    switch try DescriptorKind(of: knote.descriptor) {
+    case .stream, .packetStream, .datagram: break
     default: throw Errno(EINVAL)
     }
     knote.standAlways()
@@ -20,15 +19,15 @@ extension LinuxBackend {
     let descriptor = knote.descriptor
     let wasTold = knote.has(EV_CLEAR) && knote.platform.isEmptyTold
     let bits = UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0))
-    let unsent = kq_socket_unsent(descriptor)
+    let unsent = Socket(descriptor).unsent
     // What a connection that is over had not sent it never will.
     let isOver = bits.has(EPOLLHUP) && bits.has(EPOLLRDHUP)
     let isDone = unsent == 0 || isOver
     knote.platform.isEmptyTold = isDone
     guard isDone && !wasTold else { return .polled }
-    if isOver && !kq_socket_listens(descriptor) {
+    if isOver && !Socket(descriptor).listens {
       let error = bits.has(EPOLLERR) ? UInt32(Socket(descriptor).pendingError) : 0
-      return Readiness(data: Int(unsent), fflags: error, flags: endOfFile)
+      return Readiness(data: unsent, fflags: error, flags: endOfFile)
     }
     return Readiness(data: 0, flags: isShut(knote, bits) ? endOfFile : 0)
   }
@@ -36,9 +35,9 @@ extension LinuxBackend {
   /// Whether the program has shut the sending side. A socket with an error is not asked, as it would give that away.
   private func isShut(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Bool {
     let descriptor = knote.descriptor
-    guard knote.platform.kind(of: descriptor) == KQ_KIND_STREAM, !kq_socket_listens(descriptor),
+    guard knote.platform.kind(of: descriptor) == .stream, !Socket(descriptor).listens,
       !bits.has(EPOLLERR), !bits.has(EPOLLHUP)
     else { return false }
-    return Socket(descriptor).isSendingShut(kq_socket_protocol(descriptor))
+    return Socket(descriptor).isSendingShut(Socket(descriptor).transport)
   }
 }

@@ -6,6 +6,7 @@ struct SocketAddress: BitwiseCopyable {
   private var bytes = InlineArray<128, UInt8>(repeating: 0)
 
   /// A socket's own, or its peer's; nil where it has none.
+  @inline(never)
   init?(of socket: Socket, isPeer: Bool = false) {
     let result = withUnsafeMutableBytes(of: &bytes) {
       kq_socket_address(socket.descriptor, isPeer, $0.baseAddress, UInt32($0.count))

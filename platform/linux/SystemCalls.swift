@@ -16,3 +16,41 @@ func systemCall(
 func adopt(_ result: Int) -> CInt {
   kq_adopt(CInt(truncatingIfNeeded: result))
 }
+
+// MARK: Files
+
+/// Opens a file to be read.
+/// - Returns: a descriptor of the library's, or a negative errno.
+@inline(never)
+func openToRead(_ path: UnsafePointer<CChar>) -> CInt {
+  adopt(openat(path))
+}
+
+private func openat(_ path: UnsafePointer<CChar>) -> Int {
+  systemCall(KQ_SYS_OPENAT, Int(AT_FDCWD), Int(bitPattern: path), Int(O_RDONLY | O_CLOEXEC))
+}
+
+/// - Returns: how many bytes were read, or a negative errno.
+@inline(never)
+func readFile(_ descriptor: CInt, _ room: UnsafeMutableRawPointer?, _ size: Int) -> Int {
+  var got: Int
+  repeat {
+    got = systemCall(KQ_SYS_READ, Int(descriptor), Int(bitPattern: room), size)
+  } while got == -Int(EINTR)
+  return got
+}
+
+/// Goes back to a file's beginning: 0, or a negative errno.
+func rewind(_ descriptor: CInt) -> CInt {
+  lseek(descriptor, 0, SEEK_SET) == -1 ? -kq_errno() : 0
+}
+
+/// Reads a small file, which is nobody's but this call's.
+/// - Returns: how many bytes were read, or a negative errno.
+@inline(never)
+func readSmall(_ path: UnsafePointer<CChar>, _ room: UnsafeMutableBufferPointer<CChar>) -> Int {
+  let descriptor = openat(path)
+  if descriptor < 0 { return descriptor }
+  defer { kq_close_descriptor(CInt(truncatingIfNeeded: descriptor)) }
+  return systemCall(KQ_SYS_READ, descriptor, Int(bitPattern: room.baseAddress), room.count)
+}

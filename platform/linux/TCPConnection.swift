@@ -53,19 +53,13 @@ struct TCPConnection: BitwiseCopyable {
 }
 
 extension Socket {
-  /// IPPROTO_TCP, as a protocol and as a level of options.
-  static var tcp: CInt { 6 }
-  static var multipathTCP: CInt { 262 }
-
   func tcpOption(_ name: Int, otherwise: CInt = 0) -> CInt {
     option(CInt(name), level: Self.tcp, otherwise: otherwise)
   }
 
-  var protocolNumber: CInt { option(SO_PROTOCOL) }
-
   /// Connections that wait to be accepted; -1 where the kernel does not say.
   var backlog: Int {
-    if kq_socket_is_local(descriptor) { return SocketDiagnosis.backlog(descriptor) ?? -1 }
+    if isLocal { return SocketDiagnosis.backlog(descriptor) ?? -1 }
     let number = protocolNumber
     guard number == Self.tcp || number == Self.multipathTCP else { return -1 }
     // For a listening socket TCP tells the length of the accept queue here.

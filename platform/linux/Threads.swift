@@ -29,7 +29,7 @@ enum Threads {
   ) throws(Errno) -> Int {
     var count = 0
     while true {
-      let got = Int(kq_read_folder(folder, room.baseAddress, room.count))
+      let got = systemCall(KQ_SYS_GETDENTS64, Int(folder), Int(bitPattern: room.baseAddress), room.count)
       if try isGone(process, got) { return count }
       if got == 0 { return count }
       var place = 0

@@ -21,9 +21,9 @@ extension LinuxBackend {
 
   private func comparesEnds(_ knote: LinuxKnoteRef) -> Bool {
     switch knote.platform.kind(of: knote.descriptor) {
-    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return !knote.wantsUrgent
+    case .stream, .packetStream: return !knote.wantsUrgent
     // The other side of a master can come back, unnoticed, and end anew.
-    case KQ_KIND_TTY: return !kq_tty_is_master(knote.descriptor)
+    case .terminal: return !Terminal.isMaster(knote.descriptor)
     default: return false
     }
   }
@@ -32,7 +32,7 @@ extension LinuxBackend {
   /// the mark, which no end is compared by.
   private func detail(_ knote: LinuxKnoteRef, _ readiness: Readiness) -> UInt32 {
     if knote.isRead && readiness.data != 0 { return UInt32(truncatingIfNeeded: readiness.data) }
-    return readiness.fflags != 0 ? UInt32(kq_socket_port(knote.descriptor)) : 0
+    return readiness.fflags != 0 ? SocketAddress(of: Socket(knote.descriptor))?.port ?? 0 : 0
   }
 
   /// What becomes of an edge that looks like the failure that was told. From a port that the program has chosen every

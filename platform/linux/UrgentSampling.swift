@@ -7,7 +7,7 @@ extension LinuxBackend {
     let ended: Bool
     switch knote.platform.kind(of: knote.descriptor) {
     // EPOLLHUP alone is a socket that never was connected.
-    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM, KQ_KIND_DATAGRAM: ended = bits.has(EPOLLRDHUP)
+    case .stream, .packetStream, .datagram: ended = bits.has(EPOLLRDHUP)
     default: ended = bits.has(EPOLLHUP)
     }
     return .urgent(bits.has(EPOLLPRI), hasEnded: ended)

@@ -36,7 +36,7 @@ extension LinuxBackend {
   private mutating func noteListener(_ knote: LinuxKnoteRef) {
     guard knote.isRead, askedListeners < Self.firstListeners else { return }
     askedListeners += 1
-    if kq_socket_listens(knote.descriptor) { knote.platform.past.insert(.listened) }
+    if Socket(knote.descriptor).listens { knote.platform.past.insert(.listened) }
   }
 
   private static var firstListeners: UInt8 { 16 }
@@ -215,7 +215,7 @@ extension LinuxBackend {
   /// WRITE on a pipe that nobody reads any more is refused (C-201).
   private func refuseBrokenPipe(_ descriptor: CInt) throws(Errno) {
     let bits = try Errno.check(kq_poll(descriptor, POLLOUT))
-    if UInt32(bits) & EPOLLERR.rawValue != 0 && kq_kind(descriptor) == KQ_KIND_PIPE_WRITE.rawValue {
+    if UInt32(bits) & EPOLLERR.rawValue != 0 && (try? DescriptorKind(of: descriptor)) == .pipeWrite {
       throw Errno(EPIPE)
     }
   }
@@ -225,10 +225,10 @@ extension LinuxBackend {
     let kind = try knote.platform.findKind(of: knote.descriptor)
     switch kind {
     case _ where knote.kind == .except: throw Errno(EINVAL)
-    case KQ_KIND_FILE, KQ_KIND_DIRECTORY:
+    case .file, .directory:
       let waits = knote.isRead && knote.fflags & UInt32(NOTE_FILE_POLL) == 0
       if waits { try attachUninterrupted(knote, knotes) } else { knote.standAlways() }
-    case KQ_KIND_DEVICE: knote.standAlways()
+    case .device: knote.standAlways()
     default: throw Errno(EINVAL)
     }
   }

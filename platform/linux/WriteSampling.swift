@@ -6,12 +6,12 @@ extension LinuxBackend {
   mutating func sampleWrite(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
     let descriptor = knote.descriptor
     switch knote.platform.kind(of: descriptor) {
-    case KQ_KIND_STREAM, KQ_KIND_PACKET_STREAM: return sampleStreamRoom(knote, bits)
-    case KQ_KIND_DATAGRAM: return sampleDatagramRoom(knote, bits)
-    case KQ_KIND_PIPE_WRITE, KQ_KIND_PIPE_BOTH: return samplePipeRoom(descriptor, bits)
-    case KQ_KIND_PIPE_READ: return .inactive
-    case KQ_KIND_TTY: return sampleTerminalRoom(descriptor, bits)
-    case KQ_KIND_EVENTFD: return sampleCounterRoom(descriptor, bits)
+    case .stream, .packetStream: return sampleStreamRoom(knote, bits)
+    case .datagram: return sampleDatagramRoom(knote, bits)
+    case .pipeWrite, .pipeBoth: return samplePipeRoom(descriptor, bits)
+    case .pipeRead: return .inactive
+    case .terminal: return sampleTerminalRoom(descriptor, bits)
+    case .eventfd: return sampleCounterRoom(descriptor, bits)
     default: return bits.has(EPOLLOUT) ? Readiness(data: 0) : .inactive
     }
   }
@@ -24,9 +24,9 @@ extension LinuxBackend {
       // EPOLLHUP without a shut receiving side: not connected, not failed, so nothing to tell (C-190).
       let shut = UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0)).has(EPOLLRDHUP)
       guard failed || shut else { return sampleUnconnected(knote) }
-      if kq_socket_listens(descriptor) { return .inactive }
+      if Socket(descriptor).listens { return .inactive }
       return Readiness(
-        data: Int(kq_socket_room(descriptor)), fflags: failed ? UInt32(Socket(descriptor).pendingError) : 0,
+        data: Socket(descriptor).room, fflags: failed ? UInt32(Socket(descriptor).pendingError) : 0,
         flags: bits.has(EPOLLHUP) ? endOfFile : 0)
     }
     return bits.has(EPOLLOUT) ? sampleRoom(knote) : .inactive
@@ -38,8 +38,8 @@ extension LinuxBackend {
     let descriptor = knote.descriptor
     knote.platform.forgetTold()
     switch knote.platform.transport(of: descriptor) {
-    case KQ_PROTOCOL_LOCAL: return .polled
-    case KQ_PROTOCOL_TCP: return Socket(descriptor).defersConnect ? .polled : .unsettled
+    case .local: return .polled
+    case .tcp: return Socket(descriptor).defersConnect ? .polled : .unsettled
     default: return .inactive
     }
   }
@@ -48,7 +48,7 @@ extension LinuxBackend {
     let descriptor = knote.descriptor
     if hasFailed(knote, bits) {
       return Readiness(
-        data: Int(kq_socket_room(descriptor)), fflags: UInt32(Socket(descriptor).pendingError))
+        data: Socket(descriptor).room, fflags: UInt32(Socket(descriptor).pendingError))
     }
     return bits.has(EPOLLOUT) ? sampleRoom(knote) : .inactive
   }
@@ -56,16 +56,16 @@ extension LinuxBackend {
   /// A socket that can be written to, or whose sending side the program has shut (C-197).
   private func sampleRoom(_ knote: LinuxKnoteRef) -> Readiness {
     let descriptor = knote.descriptor
-    let room = Int(kq_socket_room(descriptor))
+    let room = Socket(descriptor).room
     let kind = knote.platform.kind(of: descriptor)
     // Packets are not asked: the call that finds it out looks like a change to other waiters.
-    if kind == KQ_KIND_STREAM && Socket(descriptor).isSendingShut(knote.platform.transport(of: descriptor)) {
+    if kind == .stream && Socket(descriptor).isSendingShut(knote.platform.transport(of: descriptor)) {
       return Readiness(data: room, flags: endOfFile)
     }
     guard knote.asksForMore(than: room) else { return .room(room) }
     // TCP wakes nobody for more room once there is some.
-    let isLocal = knote.platform.transport(of: descriptor) == KQ_PROTOCOL_LOCAL
-    return kind == KQ_KIND_STREAM && !isLocal ? .polled : .inactive
+    let isLocal = knote.platform.transport(of: descriptor) == .local
+    return kind == .stream && !isLocal ? .polled : .inactive
   }
 
   /// A connection that fails shows its error a moment before it is hung up.
@@ -79,17 +79,17 @@ extension LinuxBackend {
   /// error queue and one waits there; a stream that failed is hung up as well.
   func hasFailed(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Bool {
     guard bits.has(EPOLLERR) else { return false }
-    return bits.has(EPOLLHUP) || !kq_socket_queues_errors(knote.descriptor)
+    return bits.has(EPOLLHUP) || !Socket(knote.descriptor).queuesErrors
   }
 
   private func samplePipeRoom(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
-    let room = Int(kq_pipe_room(descriptor))
+    let room = Pipe.room(descriptor)
     if bits.has(EPOLLERR) { return Readiness(data: room, flags: endOfFile) }
-    return bits.has(EPOLLOUT) && room >= Int(KQ_PIPE_BUF) ? Readiness(data: room) : .inactive
+    return bits.has(EPOLLOUT) && room >= Pipe.atomicSize ? Readiness(data: room) : .inactive
   }
 
   private func sampleTerminalRoom(_ descriptor: CInt, _ bits: UInt32) -> Readiness {
-    let room = Int(kq_tty_room(descriptor))
+    let room = Terminal.room(descriptor)
     if bits.has(EPOLLHUP) { return Readiness(data: room, flags: endOfFile) }
     return bits.has(EPOLLOUT) ? Readiness(data: room) : .inactive
   }

@@ -101,17 +101,6 @@ void kq_inotify_remove(int inotify, int watch);
 /* The next batch of records; 0 where there is none. */
 int kq_inotify_read(int inotify, void *buffer, size_t size);
 
-/*
- * open(2) for reading, getdents64(2), read(2), and the way back to a file's
- * beginning, as no cancellation points; a negative errno.
- */
-int kq_open_to_read(const char *path);
-long kq_read_folder(int folder, void *entries, size_t size);
-int kq_read(int descriptor, void *buffer, size_t size);
-int kq_rewind(int descriptor);
-/* Reads a small file without a cancellation point, and ends it with a NUL: its length, or a negative errno. */
-long kq_read_small(const char *path, char *text, size_t size);
-
 /* poll(2) of one descriptor, at once: its bits, or a negative errno. */
 int kq_poll(int descriptor, int events);
 
@@ -120,30 +109,6 @@ static inline long kq_readable_bytes(int descriptor) {
     int count = 0;
     return ioctl(descriptor, FIONREAD, &count) == 0 ? count : -(long)errno;
 }
-
-/* What a descriptor is, as far as readiness depends on it. */
-enum kq_kind {
-    KQ_KIND_UNKNOWN = 0,
-    KQ_KIND_STREAM,        /* socket with connections */
-    KQ_KIND_PACKET_STREAM, /* likewise, of records, which may be empty */
-    KQ_KIND_DATAGRAM,      /* any other socket */
-    KQ_KIND_PIPE_READ, /* pipes and FIFOs by how they were opened */
-    KQ_KIND_PIPE_WRITE,
-    KQ_KIND_PIPE_BOTH,
-    KQ_KIND_TTY,
-    KQ_KIND_EVENTFD,
-    KQ_KIND_FILE, /* regular */
-    KQ_KIND_DIRECTORY,
-    KQ_KIND_DEVICE, /* character or block device */
-    KQ_KIND_OTHER
-};
-/* A kq_kind, or a negative errno. */
-int kq_kind(int descriptor);
-/* Whether a pipe is one of pipe(2), and no FIFO with a name. */
-bool kq_is_nameless_pipe(int descriptor);
-
-/* st_size less the offset, for files and directories. */
-int kq_file_remaining(int descriptor, int64_t *remaining);
 
 /* What stat(2) says of a file, as far as changes are told from it; times in nanoseconds. */
 struct kq_file_status {
@@ -155,6 +120,8 @@ struct kq_file_status {
 };
 /* A negative errno where it fails. */
 int kq_status_of(int descriptor, struct kq_file_status *status);
+/* A short form of the file that a number names; a negative errno where it cannot be told. */
+int kq_short_identity(int descriptor);
 /* A number of 24 bits, not 0, that changes with a file's size and times. */
 uint32_t kq_file_mark(int descriptor);
 /* Whether a descriptor is of a file that has, had or could have a name: no pipe, socket, eventfd, ... */
@@ -164,35 +131,8 @@ static inline bool kq_is_directory(uint32_t mode) {
     return S_ISDIR(mode);
 }
 
-enum { KQ_PIPE_BUF = 4096 };
-
-/* What belongs to no file system, by its name in /proc. */
-enum kq_anonymous {
-    KQ_ANONYMOUS_OTHER,
-    KQ_ANONYMOUS_COUNTER, /* eventfd */
-    KQ_ANONYMOUS_SIGNALS, /* signalfd */
-    KQ_ANONYMOUS_FILES    /* inotify, fanotify */
-};
-enum kq_anonymous kq_anonymous_kind(int descriptor);
-/* The signals that are pending for the calling thread and its process, signal n as bit n - 1; false where /proc is lacking. */
-bool kq_pending_here(uint64_t *signals);
-/* /dev/random, /dev/urandom, or nothing that is open. */
-bool kq_is_random_device(int descriptor);
-/* Packets that were ever read from a tun device; false where the descriptor is none. */
-bool kq_tunnel_sent(int descriptor, uint32_t *packets);
-/* Messages in a POSIX message queue; -1 where the descriptor is none. */
-long kq_messages(int descriptor);
-
-/* Capacity of a pipe less what is in it. */
-long kq_pipe_room(int descriptor);
-/* Whether a terminal is the master of a pair. */
-bool kq_tty_is_master(int descriptor);
-/* Room in a terminal's output queue. */
-long kq_tty_room(int descriptor);
-
 #include "kqueue_shims_linux_calls.h"
 #include "kqueue_shims_linux_layouts.h"
 #include "kqueue_shims_linux_processes.h"
-#include "kqueue_shims_linux_sockets.h"
 
 #endif /* KQUEUE_SHIMS_LINUX_H */

@@ -9,10 +9,13 @@
 
 #include "kqueue_shims.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* What a call of the C library gives, or a negative errno. */
@@ -27,8 +30,13 @@ static inline long kq_system_call(long number, long first, long second, long thi
 }
 
 /* ioctl(2). */
-static inline int kq_device_control(int descriptor, unsigned long request, void *argument) {
-    return (int)kq_result(ioctl(descriptor, request, argument));
+static inline int kq_device_control(int descriptor, long request, void *argument) {
+    return (int)kq_result(ioctl(descriptor, (unsigned)request, argument));
+}
+
+/* fcntl(2). */
+static inline int kq_control(int descriptor, int operation, long argument) {
+    return (int)kq_result(fcntl(descriptor, operation, argument));
 }
 
 /* getsockname(2), or getpeername(2): addresses are a union of pointers to some C libraries. */
@@ -37,8 +45,22 @@ static inline int kq_socket_address(int descriptor, bool is_peer, void *address,
     return (int)kq_result((is_peer ? getpeername : getsockname)(descriptor, (struct sockaddr *)address, &length));
 }
 
-/* Numbers of calls. */
+/* Operations of fcntl(2) and ioctl(2). */
 enum {
+    KQ_F_GETPIPE_SZ = F_GETPIPE_SZ,
+    KQ_SIOCATMARK = (int)SIOCATMARK,
+    KQ_TIOCGPTN = (int)TIOCGPTN,
+    KQ_TIOCOUTQ = (int)TIOCOUTQ,
+    KQ_TUNGETIFF = (int)_IOR('T', 210, unsigned), /* of <linux/if_tun.h> */
+};
+
+/* Numbers of calls. */
+#ifndef SYS_mq_getsetattr
+#define SYS_mq_getsetattr -1
+#endif
+enum {
+    KQ_SYS_GETDENTS64 = SYS_getdents64,
+    KQ_SYS_MQ_GETSETATTR = SYS_mq_getsetattr,
     KQ_SYS_OPENAT = SYS_openat,
     KQ_SYS_READ = SYS_read,
     KQ_SYS_RECVFROM = SYS_recvfrom,
@@ -50,9 +72,20 @@ enum {
 #ifndef SO_PROTOCOL
 #define SO_PROTOCOL 38
 #endif
+#ifndef SO_MEMINFO
+#define SO_MEMINFO 55
+#endif
+#ifndef SO_ZEROCOPY
+#define SO_ZEROCOPY 60
+#endif
 enum {
+    KQ_SO_MEMINFO = SO_MEMINFO,
+    KQ_SO_TIMESTAMPING = SO_TIMESTAMPING,
+    KQ_SO_ZEROCOPY = SO_ZEROCOPY,
+
     KQ_SOCK_STREAM = SOCK_STREAM,
     KQ_SOCK_DGRAM = SOCK_DGRAM,
+    KQ_SOCK_SEQPACKET = SOCK_SEQPACKET,
     KQ_SOCK_CLOEXEC = SOCK_CLOEXEC,
     KQ_SOCK_NONBLOCK = SOCK_NONBLOCK,
 };

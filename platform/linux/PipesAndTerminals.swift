@@ -1,0 +1,41 @@
+import CKQueueShims.Linux
+import KQueueCore
+
+/// Asks a descriptor for a number, by ioctl(2).
+/// - Returns: nil where it has none.
+@inline(never)
+func number(of descriptor: CInt, _ request: Int) -> CInt? {
+  var answer: CInt = 0
+  return kq_device_control(descriptor, request, &answer) == 0 ? answer : nil
+}
+
+enum Pipe {
+  /// As many bytes are written as one.
+  static var atomicSize: Int { 4096 }
+
+  /// The capacity of a pipe less what is in it.
+  static func room(_ descriptor: CInt) -> Int {
+    let capacity = Int(kq_control(descriptor, CInt(KQ_F_GETPIPE_SZ), 0))
+    let held = kq_readable_bytes(descriptor)
+    return capacity < 0 || held < 0 ? 1 : max(capacity - held, 0)
+  }
+
+  /// Whether it is one of pipe(2), and no FIFO with a name.
+  static func isNameless(_ descriptor: CInt) -> Bool {
+    FileSystem(of: descriptor) == .pipes
+  }
+}
+
+enum Terminal {
+  /// Whether it is the master of a pair.
+  static func isMaster(_ descriptor: CInt) -> Bool {
+    number(of: descriptor, KQ_TIOCGPTN) != nil
+  }
+
+  /// Room in the output queue.
+  static func room(_ descriptor: CInt) -> Int {
+    let size = 4096
+    guard let queued = number(of: descriptor, KQ_TIOCOUTQ), queued < size else { return 1 }
+    return size - Int(queued)
+  }
+}
