@@ -100,10 +100,6 @@ bool kq_call_was_missing(enum kq_call call, int error) {
     return is_missing;
 }
 
-int kq_unless_denied(int result) {
-    return result == -ENOSYS || result == -EPERM || result == -EACCES ? -ENOTSUP : result;
-}
-
 bool kq_call_is_there(enum kq_call call) {
     static atomic_bool there[KQ_CALLS];
     int error = errno;

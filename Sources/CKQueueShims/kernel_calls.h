@@ -33,12 +33,6 @@ long kq_call_number(enum kq_call call);
 bool kq_call_is_missing(enum kq_call call);
 bool kq_call_was_missing(enum kq_call call, int error);
 
-/*
- * For a call that fails where it stands: its result, or a negative errno, which is ENOTSUP where the call is
- * missing or a filter denies it.  Not for a call that has EPERM or EACCES for a reason of its own.
- */
-int kq_unless_denied(int result);
-
 /* Whether valgrind runs the program. */
 bool kq_runs_on_valgrind(void);
 

@@ -187,7 +187,7 @@ extension LinuxBackend {
   }
 
   private func receivingHasEnded(_ knote: LinuxKnoteRef) -> Bool {
-    let bits = UInt32(max(kq_poll(knote.descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0))
+    let bits = polledBits(knote.descriptor, EPOLLRDHUP.rawValue)
     let isNew = bits.has(EPOLLRDHUP) && !knote.platform.past.contains(.otherEnd)
     if bits.has(EPOLLRDHUP) { knote.platform.past.insert(.otherEnd) }
     return isNew

@@ -5,14 +5,26 @@ import KQueueCore
 struct EpollSet: BitwiseCopyable {
   let descriptor: CInt
 
+  /// A new one, or a negative errno.
+  private static func make() -> CInt {
+    adopt(Int(epoll_create1(CInt(EPOLL_CLOEXEC))))
+  }
+
+  /// epoll_ctl(2).
+  /// - Returns: 0, or a negative errno.
+  @inline(never)
+  static func control(_ set: CInt, _ operation: CInt, _ target: CInt, _ events: UInt32, _ token: UInt64) -> CInt {
+    kq_epoll_control(set, operation, target, events, token)
+  }
+
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   init() throws(Errno) {
-    descriptor = try Errno.check(kq_epoll_create())
+    descriptor = try Errno.check(Self.make())
   }
 
   /// One that is no kqueue, out of the way of the program's numbers.
   init(high: Void) throws(Errno) {
-    descriptor = try Errno.check(kq_move_high(kq_epoll_create()))
+    descriptor = try Errno.check(kq_move_high(Self.make()))
   }
 
   /// The same set by a descriptor that nobody else closes.
@@ -82,8 +94,8 @@ struct EpollSet: BitwiseCopyable {
   /// for as long as a duplicate keeps its file: it is known by its token, and reports a hang-up at the most, once.
   func holds(_ target: CInt) -> Bool {
     let probe = EpollToken.source(.probe)
-    let result = kq_epoll_control(descriptor, EPOLL_CTL_ADD, target, EPOLLET.rawValue, probe)
-    if result == 0 { _ = kq_epoll_control(descriptor, EPOLL_CTL_DEL, target, 0, 0) }
+    let result = Self.control(descriptor, EPOLL_CTL_ADD, target, EPOLLET.rawValue, probe)
+    if result == 0 { _ = Self.control(descriptor, EPOLL_CTL_DEL, target, 0, 0) }
     return result == -EEXIST
   }
 
@@ -93,7 +105,7 @@ struct EpollSet: BitwiseCopyable {
   }
 
   private func control(_ operation: CInt, _ target: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {
-    var result = kq_epoll_control(descriptor, operation, target, events, token)
+    var result = Self.control(descriptor, operation, target, events, token)
     // The limit on watches is a lack of memory to BSD (contract 1.2).
     if result == -ENOSPC { result = -ENOMEM }
     // An entry's number that cannot be polled, or is the set itself, names something else by now.

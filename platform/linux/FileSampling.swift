@@ -29,6 +29,7 @@ extension LinuxBackend {
   }
 
   /// The size of a file or directory less the offset.
+  @inline(never)
   private static func remaining(_ descriptor: CInt) throws(Errno) -> Int64 {
     var status = stat()
     if fstat(descriptor, &status) == -1 { throw Errno(kq_errno()) }

@@ -29,7 +29,7 @@ extension InotifyWatches {
     guard let memory else { return }
     let longest = 16 + 256  // an event with a name
     for _ in 0..<256 {
-      let size = Int(kq_inotify_read(descriptor, memory, Self.memorySize))
+      let size = Inotify.read(descriptor, memory, Self.memorySize)
       guard size > 0 else { return }
       read(UnsafeRawBufferPointer(start: memory, count: size))
       if size + longest <= Self.memorySize { return }  // or more would have come

@@ -96,9 +96,9 @@ struct InotifyWatches: ~Copyable {
   /// watch may have ended.
   private func isWatched(_ knote: LinuxKnoteRef, _ status: FileStatus) -> Bool {
     guard table[knote.fileWatch].pointee.number != 0, status.values.links > 0 else { return true }
-    let fresh = kq_inotify_watch_new(descriptor, knote.descriptor)
+    let fresh = Inotify.watchNew(descriptor, knote.descriptor)
     guard fresh >= 0 else { return true }  // EEXIST, or a kernel that does not know
-    kq_inotify_remove(descriptor, fresh)
+    Inotify.remove(descriptor, fresh)
     return false
   }
 
@@ -107,13 +107,13 @@ struct InotifyWatches: ~Copyable {
   /// Widens the mask of a file's watch, or begins one; `reserve` made room.
   /// - Returns: the place of its watch.
   private mutating func watch(_ number: CInt, _ events: FileEvents) throws(Errno) -> UInt32 {
-    let watch = try Self.check(kq_inotify_watch(descriptor, number, events.rawValue | UInt32(IN_MASK_ADD)))
+    let watch = try Self.check(Inotify.watch(descriptor, number, events.rawValue | UInt32(IN_MASK_ADD)))
     // Looked at when the watch is there, so that nothing falls between.
     let status: FileStatus
     do throws(Errno) {
       status = try FileStatus(of: number)
     } catch {
-      if table.find(watch) == nil { kq_inotify_remove(descriptor, watch) }
+      if table.find(watch) == nil { Inotify.remove(descriptor, watch) }
       throw error
     }
     let place = table.find(watch) ?? table.insert(watch, status)
@@ -134,16 +134,16 @@ struct InotifyWatches: ~Copyable {
     guard record.pointee.number != 0, 1...Self.fewSharers ~= record.pointee.sharers else { return }
     let events = wanted(place, knotes)
     guard events != record.pointee.events, let knote = sharerInPlace(place, knotes) else { return }
-    let watch = kq_inotify_watch(descriptor, knote.descriptor, events.rawValue)
+    let watch = Inotify.watch(descriptor, knote.descriptor, events.rawValue)
     if watch == record.pointee.number {
       record.pointee.events = events
       return
     }
     // The number was closed in between and names another file.
     if let other = table.find(watch) {
-      _ = kq_inotify_watch(descriptor, knote.descriptor, table[other].pointee.events.rawValue)
+      _ = Inotify.watch(descriptor, knote.descriptor, table[other].pointee.events.rawValue)
     } else if watch >= 0 {
-      kq_inotify_remove(descriptor, watch)
+      Inotify.remove(descriptor, watch)
     }
   }
 
@@ -161,7 +161,7 @@ struct InotifyWatches: ~Copyable {
   mutating func watchAgain(_ place: UInt32, _ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
     guard table[place].pointee.number == 0, (try? table.reserve()) != nil else { return }
     let events = wanted(place, knotes)
-    let watch = kq_inotify_watch(descriptor, knote.descriptor, events.rawValue | UInt32(IN_MASK_ADD))
+    let watch = Inotify.watch(descriptor, knote.descriptor, events.rawValue | UInt32(IN_MASK_ADD))
     guard watch >= 0 else { return }
     if let younger = table.find(watch) { return join(place, younger, knotes) }
     table.renew(place, watch)
@@ -187,7 +187,7 @@ struct InotifyWatches: ~Copyable {
   mutating func release(_ place: UInt32) {
     let watch = table[place].pointee.number
     table.end(place)
-    if watch != 0 { kq_inotify_remove(descriptor, watch) }
+    if watch != 0 { Inotify.remove(descriptor, watch) }
     table.free(place)
   }
 
@@ -197,7 +197,7 @@ struct InotifyWatches: ~Copyable {
     guard descriptor < 0 else { return }
     guard let memory = kq_map(Self.memorySize) else { throw Errno(ENOMEM) }
     do throws(Errno) {
-      let fresh = try Errno.check(kq_move_high(kq_inotify()))
+      let fresh = try Errno.check(kq_move_high(Inotify.open()))
       descriptor = fresh
       try set.add(fresh, EPOLLIN.rawValue, EpollToken.source(.files))
     } catch {

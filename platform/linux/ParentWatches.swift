@@ -16,7 +16,7 @@ extension InotifyWatches {
     else { return }
     try table.reserve()
     let events = FileEvents.removed.rawValue | UInt32(IN_MASK_ADD)
-    let watch = kq_inotify_watch_parent(descriptor, knote.descriptor, events)
+    let watch = Inotify.watchParent(descriptor, knote.descriptor, events)
     if watch == -ENOSPC || watch == -ENOMEM { throw Errno(ENOMEM) }
     guard watch >= 0, watch != table[place].pointee.number else { return }  // the root is its own
     let parent = table.find(watch) ?? table.insert(watch, FileStatus())

@@ -33,7 +33,7 @@ extension Socket {
     let info = connection.info
     let wasUp = info.bytes_acknowledged > 0 || info.bytes_received > 0 || info.delivered > 0
     // Without an end of its receiving side it is one that the program has broken off.
-    let bits = kq_poll(descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue))
+    let bits = pollNow(descriptor, EPOLLRDHUP.rawValue)
     if bits > 0 && UInt32(bits) & (EPOLLHUP.rawValue | EPOLLRDHUP.rawValue) == EPOLLHUP.rawValue { return ECONNRESET }
     return wasUp ? errorOfConnection(connection) : errorOfAttempt(connection)
   }

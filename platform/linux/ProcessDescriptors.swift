@@ -75,7 +75,7 @@ extension LinuxBackend {
     default: throw Errno(-descriptor)
     }
     // One that has ended has nothing to tell but that (C-255).
-    if knote.fflags & NOTE_EXIT == 0 && kq_poll(descriptor, POLLIN) > 0 {
+    if knote.fflags & NOTE_EXIT == 0 && pollNow(descriptor, EPOLLIN.rawValue) > 0 {
       kq_close_descriptor(descriptor)
       throw Errno(ESRCH)
     }
@@ -118,7 +118,7 @@ extension LinuxBackend {
   public mutating func ended(_ knote: LinuxKnoteRef) -> Happening? {
     let watch = knote.platform.watch
     if knote.platform.isLookedAt { return looks?.pointee.end(of: knote) }
-    return watch >= 0 && kq_poll(watch, POLLIN) > 0 ? end(knote) : nil
+    return watch >= 0 && pollNow(watch, EPOLLIN.rawValue) > 0 ? end(knote) : nil
   }
 
   mutating func end(_ knote: LinuxKnoteRef) -> Happening? {

@@ -162,7 +162,7 @@ struct ProcessFamilies: ~Copyable {
       return
     }
     let watch = knote.platform.watch
-    let isOver = watch >= 0 ? kq_poll(watch, POLLIN) > 0 : !knote.platform.isLookedAt
+    let isOver = watch >= 0 ? pollNow(watch, EPOLLIN.rawValue) > 0 : !knote.platform.isLookedAt
     if isOver { knote.platform.isSucceeded = true }
   }
 

@@ -49,7 +49,7 @@ struct ProcessLooks: ~Copyable {
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func open(in set: EpollSet) throws(Errno) {
     guard timer < 0 else { return }
-    let fresh = try Errno.check(kq_move_high(kq_timerfd(CLOCK_MONOTONIC)))
+    let fresh = try Errno.check(kq_move_high(TimerDescriptor.make(CLOCK_MONOTONIC)))
     do throws(Errno) {
       try set.add(fresh, Self.events, EpollToken.source(.processes))
     } catch {
@@ -151,7 +151,7 @@ struct ProcessLooks: ~Copyable {
 
   private mutating func wake(at time: UInt64) {
     tick = time
-    if timer >= 0 { _ = kq_timerfd_arm(timer, time) }
+    if timer >= 0 { _ = TimerDescriptor.arm(timer, time) }
   }
 
   /// Finds out what has ended, before what was told of it is read: that came first.

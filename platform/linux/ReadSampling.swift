@@ -55,7 +55,7 @@ extension LinuxBackend {
   }
 
   private func isReadable(_ descriptor: CInt) -> Bool {
-    UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLIN.rawValue)), 0)).has(EPOLLIN)
+    polledBits(descriptor, EPOLLIN.rawValue).has(EPOLLIN)
   }
 
   /// Whether as many bytes wait as the knote, or else the socket, asks for.

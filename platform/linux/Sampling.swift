@@ -101,7 +101,7 @@ extension LinuxBackend {
 
   /// The bits that the descriptor has now, or nil where it is closed.
   func polled(_ knote: LinuxKnoteRef) -> UInt32? {
-    let bits = kq_poll(knote.descriptor, CInt(bitPattern: knote.interest))
+    let bits = pollNow(knote.descriptor, knote.interest)
     return bits < 0 ? nil : UInt32(bits)
   }
 

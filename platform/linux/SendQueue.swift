@@ -18,7 +18,7 @@ extension LinuxBackend {
   func sampleEmpty(_ knote: LinuxKnoteRef) -> Readiness {
     let descriptor = knote.descriptor
     let wasTold = knote.has(EV_CLEAR) && knote.platform.isEmptyTold
-    let bits = UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0))
+    let bits = polledBits(descriptor, EPOLLRDHUP.rawValue)
     let unsent = Socket(descriptor).unsent
     // What a connection that is over had not sent it never will.
     let isOver = bits.has(EPOLLHUP) && bits.has(EPOLLRDHUP)

@@ -59,7 +59,7 @@ extension LinuxBackend {
   /// - Returns: the eventfd that is written to.
   func watchSignal(_ number: CInt) throws(Errno) -> CInt {
     while true {
-      let made = kq_signal_notifier(number) >= 0 ? -1 : try Errno.check(kq_move_high(kq_eventfd()))
+      let made = kq_signal_notifier(number) >= 0 ? -1 : try Errno.check(kq_move_high(WakeDescriptor.make()))
       let used = kq_signal_watch(number, made)
       if made >= 0 && used != made { kq_close_descriptor(made) }  // another thread was first, or it failed
       // The one that was there went with its last user in this moment.

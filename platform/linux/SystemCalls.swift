@@ -17,6 +17,32 @@ func adopt(_ result: Int) -> CInt {
   kq_adopt(CInt(truncatingIfNeeded: result))
 }
 
+// MARK: poll(2)
+
+/// Looks at once which of these bits a descriptor has; others come unasked. A handler that runs ends it as it does a
+/// wait, though there is no waiting.
+/// - Returns: the bits, or a negative errno.
+@inline(never)
+func pollNow(_ descriptor: CInt, _ asked: UInt32) -> CInt {
+  var entry = pollfd(fd: descriptor, events: Int16(truncatingIfNeeded: asked), revents: 0)
+  var got: Int
+  repeat {
+    var now = timespec()
+    got = withUnsafeMutablePointer(to: &entry) { entry in
+      withUnsafeMutablePointer(to: &now) { now in
+        systemCall(KQ_SYS_PPOLL, Int(bitPattern: entry), 1, Int(bitPattern: now))
+      }
+    }
+  } while got == -Int(EINTR)
+  if got < 0 { return CInt(truncatingIfNeeded: got) }
+  return CInt(entry.revents) & CInt(POLLNVAL) != 0 ? -EBADF : CInt(UInt16(bitPattern: entry.revents))
+}
+
+/// The same; no bits where it fails.
+func polledBits(_ descriptor: CInt, _ asked: UInt32) -> UInt32 {
+  UInt32(max(pollNow(descriptor, asked), 0))
+}
+
 // MARK: Files
 
 /// Opens a file to be read.

@@ -11,7 +11,7 @@ struct TimerDescriptor: BitwiseCopyable {
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func open(_ clock: Clock, in set: EpollSet) throws(Errno) {
     guard descriptor < 0 else { return }
-    let fresh = try Errno.check(kq_move_high(kq_timerfd(clock == .realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC)))
+    let fresh = try Errno.check(kq_move_high(Self.make(clock == .realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC)))
     do throws(Errno) {
       try Self.add(fresh, clock, set)
     } catch {
@@ -31,9 +31,24 @@ struct TimerDescriptor: BitwiseCopyable {
     try set.add(descriptor, EPOLLIN.rawValue | EPOLLET.rawValue, EpollToken.source(source))
   }
 
+  /// A new one, or a negative errno.
+  static func make(_ clock: clockid_t) -> CInt {
+    adopt(Int(timerfd_create(clock, CInt(TFD_CLOEXEC) | CInt(TFD_NONBLOCK))))
+  }
+
+  /// Has a timer go off at a time of its clock, in ns; never with 0.
+  /// - Returns: whether it could be.
+  @inline(never)
+  static func arm(_ descriptor: CInt, _ deadline: UInt64) -> Bool {
+    var setting = itimerspec()
+    setting.it_value.tv_sec = time_t(truncatingIfNeeded: deadline / 1_000_000_000)
+    setting.it_value.tv_nsec = Int(deadline % 1_000_000_000)
+    return timerfd_settime(descriptor, CInt(TFD_TIMER_ABSTIME), &setting, nil) == 0
+  }
+
   /// - Returns: whether it could be.
   func arm(_ deadline: UInt64?) -> Bool {
-    descriptor < 0 || kq_timerfd_arm(descriptor, deadline ?? 0) == 0
+    descriptor < 0 || Self.arm(descriptor, deadline ?? 0)
   }
 
   mutating func close() {

@@ -10,7 +10,7 @@ struct WakeDescriptor: BitwiseCopyable {
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func open(in set: EpollSet) throws(Errno) {
     guard descriptor < 0 else { return }
-    let fresh = try Errno.check(kq_move_high(kq_eventfd()))
+    let fresh = try Errno.check(kq_move_high(Self.make()))
     do throws(Errno) {
       try set.add(fresh, Self.events, EpollToken.source(.wake))
     } catch {
@@ -20,6 +20,11 @@ struct WakeDescriptor: BitwiseCopyable {
     descriptor = fresh
   }
 
+  /// A new one, or a negative errno.
+  static func make() -> CInt {
+    adopt(Int(eventfd(0, CInt(EFD_CLOEXEC) | CInt(EFD_NONBLOCK))))
+  }
+
   /// Enters it into a set that takes another's place.
   func enter(_ set: EpollSet) {
     if descriptor >= 0 { try? set.add(descriptor, Self.events, EpollToken.source(.wake)) }
@@ -27,12 +32,20 @@ struct WakeDescriptor: BitwiseCopyable {
 
   /// - Returns: whether it could be.
   @discardableResult
+  @inline(never)
   func signal() -> Bool {
-    kq_eventfd_signal(descriptor) >= 0
+    let one: UInt64 = 1
+    return withUnsafePointer(to: one) {
+      systemCall(KQ_SYS_WRITE, Int(descriptor), Int(bitPattern: $0), MemoryLayout<UInt64>.size) >= 0
+    }
   }
 
+  @inline(never)
   func takeBack() {
-    _ = kq_eventfd_clear(descriptor)
+    var count: UInt64 = 0
+    withUnsafeMutablePointer(to: &count) {
+      _ = systemCall(KQ_SYS_READ, Int(descriptor), Int(bitPattern: $0), MemoryLayout<UInt64>.size)
+    }
   }
 
   /// Reported from now on to every wait, as its counter is never taken back.

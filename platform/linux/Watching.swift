@@ -107,8 +107,8 @@ extension LinuxBackend {
 
   private static func forget(_ number: CInt, _ pair: UInt64) -> Bool {
     let (first, second) = (CInt(truncatingIfNeeded: pair), CInt(truncatingIfNeeded: pair >> 32))
-    let had = first != 0 && kq_epoll_control(first - 1, EPOLL_CTL_DEL, number, 0, 0) == 0
-    return second != 0 && kq_epoll_control(second - 1, EPOLL_CTL_DEL, number, 0, 0) == 0 || had
+    let had = first != 0 && EpollSet.control(first - 1, EPOLL_CTL_DEL, number, 0, 0) == 0
+    return second != 0 && EpollSet.control(second - 1, EPOLL_CTL_DEL, number, 0, 0) == 0 || had
   }
 
   /// What a change says of a number that was closed unseen: that it is closed, or another file's.
@@ -199,7 +199,7 @@ extension LinuxBackend {
   /// made anew, and reports what holds: under EV_CLEAR it moves where nothing does.
   public mutating func noteSole(_ knote: LinuxKnoteRef) {
     guard let side = knote.platform.place.side.flatMap({ sides[$0] }), knote.kind != .procdesc,
-      !knote.has(EV_CLEAR) || kq_poll(knote.descriptor, CInt(bitPattern: knote.interest)) == 0
+      !knote.has(EV_CLEAR) || pollNow(knote.descriptor, knote.interest) == 0
     else { return }
     let signals = kq_block_signals()
     defer { kq_unblock_signals(signals) }
@@ -214,7 +214,7 @@ extension LinuxBackend {
 
   /// WRITE on a pipe that nobody reads any more is refused (C-201).
   private func refuseBrokenPipe(_ descriptor: CInt) throws(Errno) {
-    let bits = try Errno.check(kq_poll(descriptor, POLLOUT))
+    let bits = try Errno.check(pollNow(descriptor, EPOLLOUT.rawValue))
     if UInt32(bits) & EPOLLERR.rawValue != 0 && (try? DescriptorKind(of: descriptor)) == .pipeWrite {
       throw Errno(EPIPE)
     }

@@ -22,7 +22,7 @@ extension LinuxBackend {
     let failed = hasFailed(knote, bits)
     if failed || bits.has(EPOLLHUP) {
       // EPOLLHUP without a shut receiving side: not connected, not failed, so nothing to tell (C-190).
-      let shut = UInt32(max(kq_poll(descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0)).has(EPOLLRDHUP)
+      let shut = polledBits(descriptor, EPOLLRDHUP.rawValue).has(EPOLLRDHUP)
       guard failed || shut else { return sampleUnconnected(knote) }
       if Socket(descriptor).listens { return .inactive }
       return Readiness(
@@ -72,7 +72,7 @@ extension LinuxBackend {
   @inline(__always)
   func withHangup(_ knote: LinuxKnoteRef, _ bits: UInt32) -> UInt32 {
     guard bits.has(EPOLLERR) && !bits.has(EPOLLHUP) else { return bits }
-    return bits | UInt32(max(kq_poll(knote.descriptor, CInt(bitPattern: EPOLLRDHUP.rawValue)), 0))
+    return bits | polledBits(knote.descriptor, EPOLLRDHUP.rawValue)
   }
 
   /// Whether EPOLLERR says that the socket has failed. It comes also where somebody asked for notes in the socket's

@@ -9,6 +9,7 @@
 #define KQUEUE_SHIMS_LINUX_H
 
 #include "kqueue_shims.h"
+#include "kqueue_shims_linux_calls.h"
 
 #include <fcntl.h>
 #include <sys/inotify.h>
@@ -54,11 +55,6 @@ struct kq_epoll_event {
 
 enum { KQ_FOREVER = -1 };
 
-/* New descriptors, close-on-exec, or a negative errno. */
-int kq_epoll_create(void);
-int kq_eventfd(void);
-int kq_timerfd(clockid_t clock);
-int kq_inotify(void);
 /* A signalfd, new with -1. */
 int kq_signalfd(int descriptor, struct kq_signal_numbers numbers);
 
@@ -72,10 +68,16 @@ void kq_look_at_thread(int number, struct kq_thread_signals *signals);
 /* The process's first thread, or the calling one where that has ended. */
 int kq_first_thread(void);
 
-int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token);
+/* epoll_ctl(2), whose record Swift does not import where it is packed. */
+static inline int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token) {
+    struct epoll_event event = {.events = events, .data.u64 = token};
+    return (int)kq_result(epoll_ctl(set, operation, descriptor, &event));
+}
 
 /* Events that are there now; no cancellation point. */
-int kq_epoll_poll(int set, struct kq_epoll_event *events, int count);
+static inline int kq_epoll_poll(int set, struct kq_epoll_event *events, int count) {
+    return (int)kq_system_call(SYS_epoll_pwait, set, (long)events, count, 0, 0, 0);
+}
 /*
  * Waits nanoseconds, rounded up to what the kernel can, or KQ_FOREVER: how many
  * events, 0 also where it ended early and no handler of the program's ran, or a
@@ -84,25 +86,6 @@ int kq_epoll_poll(int set, struct kq_epoll_event *events, int count);
  */
 int kq_epoll_wait(int set, struct kq_epoll_event *events, int count, int64_t nanoseconds,
                   struct kq_wait_signals *signals, void (*cancelled)(void *), void *context);
-
-int kq_eventfd_signal(int descriptor);
-int kq_eventfd_clear(int descriptor);
-/* Arms for a time of the clock, or disarms with 0. */
-int kq_timerfd_arm(int descriptor, uint64_t deadline);
-
-/*
- * An inotify watch on the file behind a descriptor, not on its name, or on the
- * directory that a directory is in.  -ENOTSUP where /proc is not to be had.
- */
-int kq_inotify_watch(int inotify, int descriptor, uint32_t mask);
-int kq_inotify_watch_new(int inotify, int descriptor); /* -EEXIST where the file is watched already */
-int kq_inotify_watch_parent(int inotify, int descriptor, uint32_t mask);
-void kq_inotify_remove(int inotify, int watch);
-/* The next batch of records; 0 where there is none. */
-int kq_inotify_read(int inotify, void *buffer, size_t size);
-
-/* poll(2) of one descriptor, at once: its bits, or a negative errno. */
-int kq_poll(int descriptor, int events);
 
 /* FIONREAD; a negative errno where the descriptor has no such count. */
 static inline long kq_readable_bytes(int descriptor) {
@@ -131,7 +114,6 @@ static inline bool kq_is_directory(uint32_t mode) {
     return S_ISDIR(mode);
 }
 
-#include "kqueue_shims_linux_calls.h"
 #include "kqueue_shims_linux_layouts.h"
 #include "kqueue_shims_linux_processes.h"
 

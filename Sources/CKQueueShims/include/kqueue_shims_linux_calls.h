@@ -7,14 +7,17 @@
 #ifndef KQUEUE_SHIMS_LINUX_CALLS_H
 #define KQUEUE_SHIMS_LINUX_CALLS_H
 
+#include "../kernel_calls.h"
 #include "kqueue_shims.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -27,6 +30,14 @@ static inline long kq_result(long value) {
 static inline long kq_system_call(long number, long first, long second, long third, long fourth, long fifth,
                                   long sixth) {
     return kq_result(syscall(number, first, second, third, fourth, fifth, sixth));
+}
+
+/*
+ * For a call that fails where it stands: its result, or a negative errno, which is ENOTSUP where the call is
+ * missing or a filter denies it.  Not for a call that has EPERM or EACCES for a reason of its own.
+ */
+static inline int kq_unless_denied(int result) {
+    return result == -ENOSYS || result == -EPERM || result == -EACCES ? -ENOTSUP : result;
 }
 
 /* ioctl(2). */
@@ -62,10 +73,12 @@ enum {
     KQ_SYS_GETDENTS64 = SYS_getdents64,
     KQ_SYS_MQ_GETSETATTR = SYS_mq_getsetattr,
     KQ_SYS_OPENAT = SYS_openat,
+    KQ_SYS_PPOLL = SYS_ppoll,
     KQ_SYS_READ = SYS_read,
     KQ_SYS_RECVFROM = SYS_recvfrom,
     KQ_SYS_SENDTO = SYS_sendto,
     KQ_SYS_SOCKET = SYS_socket,
+    KQ_SYS_WRITE = SYS_write,
 };
 
 /* Options of sockets, by the kernel's numbers where headers of an age lack them. */
