@@ -44,7 +44,7 @@ struct CounterFiles: ~Copyable {
   private mutating func keepFile(_ place: Int) {
     let signals = kq_block_signals()
     kept[place].file = kq_move_high(Self.open(kept[place].number))
-    kept[place].identity = kq_short_identity(kept[place].file)
+    kept[place].identity = shortIdentity(kept[place].file)
     kq_unblock_signals(signals)
   }
 
@@ -61,7 +61,7 @@ struct CounterFiles: ~Copyable {
   }
 
   private func isOwn(_ kept: Kept) -> Bool {
-    kq_owns(kept.file) && kq_short_identity(kept.file) == kept.identity
+    kq_owns(kept.file) && shortIdentity(kept.file) == kept.identity
   }
 
   @inline(never)

@@ -48,7 +48,7 @@ extension LinuxBackend {
 
   /// A file of which nobody tells that it has grown; under EV_CLEAR it is told again once it has changed.
   private func sampleUntold(_ knote: LinuxKnoteRef, _ remaining: Int64) -> Readiness {
-    let mark = kq_file_mark(knote.descriptor)
+    let mark = fileMark(knote.descriptor)
     guard remaining != 0 && !(knote.has(EV_CLEAR) && mark == knote.platform.toldMark) else {
       return .polled
     }

@@ -4,22 +4,105 @@ import KQueueCore
 
 /// What a file was like when it was last looked at.
 public struct FileStatus: BitwiseCopyable {
-  var values = kq_file_status()
+  /// What stat(2) says of a file, as far as changes are told from it; times in nanoseconds.
+  struct Values: BitwiseCopyable {
+    var device: UInt64 = 0
+    var inode: UInt64 = 0
+    /// When the inode became this file's; 0 where the system does not say.
+    var born: Int64 = 0
+    var size: Int64 = 0
+    var blocks: Int64 = 0
+    var modified: Int64 = 0
+    var changed: Int64 = 0
+    var links: UInt32 = 0
+    var mode: UInt32 = 0
+    var user: UInt32 = 0
+    var group: UInt32 = 0
+  }
+
+  var values = Values()
 
   init() {}
 
   /// - Throws: EBADF, ENOMEM, and what else fstat(2) fails with.
+  @inline(never)
   init(of descriptor: CInt) throws(Errno) {
-    try Errno.check(kq_status_of(descriptor, &values))
+    let result = readExtended(descriptor)
+    if result == 0 { return }
+    if result == -EBADF { throw Errno(EBADF) }
+    try read(descriptor)
   }
 
-  var isDirectory: Bool { kq_is_directory(values.mode) }
+  /// statx(2), the one call that tells a file's birth. Linux before 4.11 and some sandboxes have none.
+  /// - Returns: 0, or a negative errno.
+  private mutating func readExtended(_ descriptor: CInt) -> CInt {
+    var got = kq_extended_status()
+    let emptyPath = 0x1000
+    let nothing: UInt8 = 0
+    let result = withUnsafePointer(to: nothing) { path in
+      withUnsafeMutablePointer(to: &got) { got in
+        kq_call(
+          KQ_CALL_STATX, Int(descriptor), Int(bitPattern: path), emptyPath, KQ_STATUS_BASICS | KQ_STATUS_BIRTH,
+          Int(bitPattern: got))
+      }
+    }
+    if result == -1 { return -kq_errno() }
+    let (major, minor) = (UInt64(got.device_major), UInt64(got.device_minor))
+    values.device = (major & ~0xfff) << 32 | (major & 0xfff) << 8 | (minor & ~0xff) << 12 | minor & 0xff
+    values.inode = got.inode
+    values.born = Int(got.mask) & KQ_STATUS_BIRTH != 0 ? nanoseconds(got.born) : 0
+    values.size = Int64(truncatingIfNeeded: got.size)
+    values.blocks = Int64(truncatingIfNeeded: got.blocks)
+    values.modified = nanoseconds(got.modified)
+    values.changed = nanoseconds(got.changed)
+    values.links = got.links
+    values.mode = UInt32(got.mode)
+    values.user = got.user
+    values.group = got.group
+    return 0
+  }
 
-  /// Whether a descriptor is of a file that can have a name.
+  private mutating func read(_ descriptor: CInt) throws(Errno) {
+    var got = stat()
+    if fstat(descriptor, &got) == -1 { throw Errno(kq_errno()) }
+    values.device = UInt64(truncatingIfNeeded: got.st_dev)
+    values.inode = UInt64(truncatingIfNeeded: got.st_ino)
+    values.size = Int64(got.st_size)
+    values.blocks = Int64(got.st_blocks)
+    values.modified = nanoseconds(got.st_mtim)
+    values.changed = nanoseconds(got.st_ctim)
+    values.links = UInt32(truncatingIfNeeded: got.st_nlink)
+    values.mode = UInt32(got.st_mode)
+    values.user = UInt32(got.st_uid)
+    values.group = UInt32(got.st_gid)
+  }
+
+  var isDirectory: Bool { values.mode & UInt32(S_IFMT) == UInt32(S_IFDIR) }
+
+  // MARK: Names
+
+  /// Whether a descriptor is of a file that has, had or could have a name: no pipe, socket, eventfd, ...
   func isNameable(_ descriptor: CInt) -> Bool {
-    var values = values
-    return kq_is_nameable(descriptor, &values)
+    if values.mode & UInt32(S_IFMT) == 0 { return false }  // what is anonymous has no type
+    // Only file systems with names fail, as those of a network do.
+    guard let system = FileSystem(of: descriptor) else { return true }
+    if system == .temporary { return values.links > 0 || !isMemory }
+    return !system.isUnmountable
   }
+
+  /// A file of memfd_create(2) looks like one of any tmpfs that was unlinked, but since Linux 6.13 nothing is told of it.
+  /// Only its device gives it away.
+  private var isMemory: Bool {
+    let nothing: UInt8 = 0
+    let closesOnExec = 1
+    let descriptor = adopt(
+      withUnsafePointer(to: nothing) { systemCall(KQ_SYS_MEMFD_CREATE, Int(bitPattern: $0), closesOnExec) })
+    guard descriptor >= 0 else { return false }
+    defer { kq_close_descriptor(descriptor) }
+    return (try? FileStatus(of: descriptor))?.values.device == values.device
+  }
+
+  // MARK: Looks
 
   /// An inode that is free may be another file's at once; when it was made tells them apart. A sandbox entered
   /// meanwhile may keep that to itself.
@@ -53,6 +136,10 @@ public struct FileStatus: BitwiseCopyable {
     if !events.has(.modified) && !events.has(.entries) { follow(now, .modified) }
     if !events.has(.changed) { follow(now, .changed) }
   }
+}
+
+private func nanoseconds(_ time: kq_extended_time) -> Int64 {
+  time.seconds &* 1_000_000_000 &+ Int64(time.nanoseconds)
 }
 
 // MARK: What happened

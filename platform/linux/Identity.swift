@@ -13,7 +13,7 @@ extension LinuxBackend {
     switch knote.platform.place {
     case .main, .firstSide, .secondSide, .thirdSide: return set(of: knote).unsafelyUnwrapped.holds(descriptor)
     case .file: return files.isSame(knote)
-    case .always: return Self.mayBeSame(kq_short_identity(descriptor), knote.platform.watch)
+    case .always: return Self.mayBeSame(shortIdentity(descriptor), knote.platform.watch)
     case .facility, .child, .lookedAt: return kq_is_open(descriptor)
     case .none: return false
     }

@@ -142,7 +142,7 @@ extension KnoteRef<LinuxKnote> {
   /// Stands in no set; which file it is on is kept, in short, since nobody else would know.
   func standAlways() {
     platform.place = .always
-    platform.watch = kq_short_identity(descriptor)
+    platform.watch = shortIdentity(descriptor)
   }
 
   /// The bits of poll(2) that the filter is about; EPOLLERR and EPOLLHUP come unasked.

@@ -12,7 +12,7 @@ struct PidDescriptor: BitwiseCopyable {
   /// Signal 0 asks whether the process could be sent one; of another kind of descriptor, that is no question.
   /// - Throws: EINVAL where it is another kind's, EBADF where it is closed.
   func check() throws(Errno) {
-    let answer = kq_pidfd_ask(number)
+    let answer = ask()
     switch answer {
     case 0, -EPERM, -ESRCH: return
     case -EINVAL: return  // a process out of the namespace's sight
@@ -25,7 +25,7 @@ struct PidDescriptor: BitwiseCopyable {
   }
 
   /// Where no signal can be asked with: waitid(2) refuses what is no pidfd with another error, and /proc tells.
-  private var seemsRight: Bool { kq_pidfd_can_be_waited_for(number) || process != .none }
+  private var seemsRight: Bool { canBeWaitedFor || process != .none }
 
   private enum Process: Equatable {
     case none
@@ -45,7 +45,7 @@ struct PidDescriptor: BitwiseCopyable {
 
   /// Whether nobody has reaped its process yet.
   private var isThere: Bool {
-    switch kq_pidfd_ask(number) {
+    switch ask() {
     case -ESRCH: return false
     case -ENOSYS:
       if case .number = process { return true }
@@ -57,12 +57,62 @@ struct PidDescriptor: BitwiseCopyable {
   /// What its process ended with, as waitpid(2) says it; nil where nobody tells any more. Nothing is reaped.
   /// - Parameter known: the process's number, or 0.
   func status(of known: CInt) -> CInt? {
-    var status: CInt = 0
     // The second time, since somebody may have reaped it meanwhile.
-    if kq_pidfd_child_status(number, &status) || kq_pidfd_reaped_status(number, &status) { return status }
-    if let status = zombieStatus(known) { return status }
-    return kq_pidfd_reaped_status(number, &status) ? status : nil
+    childStatus ?? reapedStatus ?? zombieStatus(known) ?? reapedStatus
   }
+
+  // MARK: Calls
+
+  /// A descriptor of a process of ours to watch: -ESRCH where there is none of this number, -ENOSYS where none can be
+  /// had.
+  @inline(never)
+  static func open(_ process: CInt) -> CInt {
+    adopt(kq_call(KQ_CALL_PIDFD_OPEN, Int(process), 0, 0, 0, 0))
+  }
+
+  /// Asks whether its process could be sent a signal, by sending none: 0, or a negative errno.
+  @inline(never)
+  private func ask() -> CInt {
+    kq_call(KQ_CALL_PIDFD_SEND_SIGNAL, Int(number), 0, 0, 0, 0) == 0 ? 0 : -kq_errno()
+  }
+
+  /// waitid(2), which leaves the process there to be waited for.
+  @inline(never)
+  private func look(_ info: inout kq_child_info, options: Int) -> Int {
+    let byDescriptor = 3  // P_PIDFD
+    return withUnsafeMutablePointer(to: &info) {
+      systemCall(KQ_SYS_WAITID, byDescriptor, Int(number), Int(bitPattern: $0), KQ_WAIT_LOOK | options)
+    }
+  }
+
+  /// Whether waitid(2) takes it for one of a process.
+  private var canBeWaitedFor: Bool {
+    var info = kq_child_info()
+    let result = look(&info, options: 0)
+    return result == 0 || result == -Int(ECHILD)
+  }
+
+  /// What a child ended with.
+  private var childStatus: CInt? {
+    var info = kq_child_info()
+    guard look(&info, options: KQ_WAIT_ALL) == 0 && info.process != 0 else { return nil }
+    switch Int(info.code) {
+    case KQ_CHILD_EXITED: return (info.status & 0xff) << 8
+    case KQ_CHILD_DUMPED: return info.status | 0x80
+    default: return info.status
+    }
+  }
+
+  /// The same of a process that was reaped, as the kernel keeps it while a descriptor of it is open.
+  private var reapedStatus: CInt? {
+    let exit: UInt64 = 1 << 3
+    var information = kq_pidfd_information()
+    information.mask = exit
+    let result = kq_device_control(number, KQ_PIDFD_GET_INFO, &information)
+    return result == 0 && information.mask & exit != 0 ? information.exit_code : nil
+  }
+
+  // MARK: What /proc tells
 
   /// Of a process that is nobody's here and was not reaped yet.
   private func zombieStatus(_ known: CInt) -> CInt? {

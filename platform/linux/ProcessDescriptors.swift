@@ -66,7 +66,7 @@ extension LinuxBackend {
   /// A descriptor of a knote's process; -1 where the kernel has none.
   private func process(_ knote: LinuxKnoteRef) throws(Errno) -> CInt {
     guard knote.ident > 0, let number = CInt(exactly: knote.ident) else { throw Errno(ESRCH) }
-    let descriptor = kq_move_high(kq_pidfd_open(number))
+    let descriptor = kq_move_high(PidDescriptor.open(number))
     switch descriptor {
     case 0...: break
     case -ENOSYS: return -1

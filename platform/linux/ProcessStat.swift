@@ -34,7 +34,7 @@ struct ProcessStat: BitwiseCopyable {
     let slack: UInt64 = 30_000_000
     // Where nothing was slept, the clock that is read second may be ahead: so all of it wraps.
     let slept = kq_clock(CLOCK_BOOTTIME) &- kq_clock(CLOCK_MONOTONIC)
-    return start != 0 && start &* kq_nanoseconds_of_tick() > time &+ slept &+ slack
+    return start != 0 && start &* ProcessNumber.nanosecondsOfTick > time &+ slept &+ slack
   }
 }
 
@@ -44,8 +44,8 @@ extension ProcessStat {
   /// What is known of a process that has this number now.
   /// - Throws: ESRCH where there is none.
   init(now process: CInt) throws(Errno) {
-    guard kq_is_number_used(process) else { throw Errno(ESRCH) }
-    self = kq_proc_is_ours() ? ProcessStat(process) : ProcessStat()
+    guard ProcessNumber.isUsed(process) else { throw Errno(ESRCH) }
+    self = ProcessNumber.isOfProc ? ProcessStat(process) : ProcessStat()
   }
 
   /// What became of the process that began at this tick: if it was not reaped, it is known what it ended with.
@@ -54,5 +54,28 @@ extension ProcessStat {
     let isOther = now.map { start != 0 && $0.start != 0 && $0.start != start } ?? true
     self = isOther ? ProcessStat() : now ?? ProcessStat()
     if isOther { hasEnded = true }
+  }
+}
+
+/// Whether numbers of processes mean something.
+enum ProcessNumber {
+  /// Whether /proc is there, and of the namespace that this process is in.
+  static var isOfProc: Bool {
+    ProcPath("/proc/self").readLink { number in
+      guard var number else { return false }
+      return number.number() == UInt64(truncatingIfNeeded: kq_process())
+    }
+  }
+
+  /// Whether there is a process of this number; it may be a zombie. By tgkill(2), since kill(2) takes the number of any
+  /// thread.
+  @inline(never)
+  static func isUsed(_ process: CInt) -> Bool {
+    systemCall(KQ_SYS_TGKILL, Int(process), Int(process)) != -Int(ESRCH)
+  }
+
+  /// How long a tick is that /proc tells times in.
+  static var nanosecondsOfTick: UInt64 {
+    1_000_000_000 / UInt64(truncatingIfNeeded: sysconf(CInt(_SC_CLK_TCK)))
   }
 }

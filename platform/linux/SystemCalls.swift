@@ -43,6 +43,36 @@ func polledBits(_ descriptor: CInt, _ asked: UInt32) -> UInt32 {
   UInt32(max(pollNow(descriptor, asked), 0))
 }
 
+// MARK: stat(2)
+
+func nanoseconds(_ time: timespec) -> Int64 {
+  Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+}
+
+private var mixer: UInt64 { 0x9e37_79b9_7f4a_7c15 }
+
+/// A number of 24 bits, not 0, that changes with a file's size and times.
+@inline(never)
+func fileMark(_ descriptor: CInt) -> UInt32 {
+  var got = stat()
+  if fstat(descriptor, &got) == -1 { return 1 }
+  let times = UInt64(bitPattern: nanoseconds(got.st_mtim))
+  let sum = (UInt64(bitPattern: Int64(got.st_size)) &* 31 &+ times) &* mixer
+  return UInt32(truncatingIfNeeded: sum >> 40) | 1
+}
+
+/// A short form of the file that a number names.
+/// - Returns: a negative errno where it cannot be told.
+@inline(never)
+func shortIdentity(_ descriptor: CInt) -> CInt {
+  var got = stat()
+  if fstat(descriptor, &got) == -1 { return -kq_errno() }
+  let file = UInt64(truncatingIfNeeded: got.st_dev) &* 31 &+ UInt64(truncatingIfNeeded: got.st_ino)
+  let kind = file &* 31 &+ UInt64(got.st_mode & mode_t(S_IFMT))
+  let sum = (kind &* 31 &+ UInt64(truncatingIfNeeded: got.st_rdev)) &* mixer
+  return CInt(truncatingIfNeeded: sum >> 33)
+}
+
 // MARK: Files
 
 /// Opens a file to be read.

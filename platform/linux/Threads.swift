@@ -7,7 +7,7 @@ enum Threads {
   /// - Returns: how many there are, of which as many as there is room for are written; 0 where the process is gone.
   /// - Throws: ENOTSUP where /proc does not tell, or tells of another namespace; EMFILE and the like.
   static func list(_ process: CInt, _ threads: UnsafeMutableBufferPointer<CInt>) throws(Errno) -> Int {
-    guard kq_proc_is_ours() else { throw Errno(ENOTSUP) }
+    guard ProcessNumber.isOfProc else { throw Errno(ENOTSUP) }
     let folder = ProcPath("/proc/", process, "/task").open()
     if try isGone(process, Int(folder)) { return 0 }
     defer { kq_close_descriptor(folder) }
@@ -20,7 +20,7 @@ enum Threads {
   private static func isGone(_ process: CInt, _ answer: Int) throws(Errno) -> Bool {
     if answer >= 0 { return false }
     guard answer == -Int(ENOENT) else { throw Errno(CInt(-answer)) }
-    if kq_is_number_used(process) { throw Errno(ENOTSUP) }
+    if ProcessNumber.isUsed(process) { throw Errno(ENOTSUP) }
     return true
   }
 

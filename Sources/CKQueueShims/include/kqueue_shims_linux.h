@@ -93,28 +93,6 @@ static inline long kq_readable_bytes(int descriptor) {
     return ioctl(descriptor, FIONREAD, &count) == 0 ? count : -(long)errno;
 }
 
-/* What stat(2) says of a file, as far as changes are told from it; times in nanoseconds. */
-struct kq_file_status {
-    uint64_t device, inode;
-    int64_t born; /* when the inode became this file's; 0 where the system does not say */
-    int64_t size, blocks;
-    int64_t modified, changed;
-    uint32_t links, mode, user, group;
-};
-/* A negative errno where it fails. */
-int kq_status_of(int descriptor, struct kq_file_status *status);
-/* A short form of the file that a number names; a negative errno where it cannot be told. */
-int kq_short_identity(int descriptor);
-/* A number of 24 bits, not 0, that changes with a file's size and times. */
-uint32_t kq_file_mark(int descriptor);
-/* Whether a descriptor is of a file that has, had or could have a name: no pipe, socket, eventfd, ... */
-bool kq_is_nameable(int descriptor, const struct kq_file_status *status);
-
-static inline bool kq_is_directory(uint32_t mode) {
-    return S_ISDIR(mode);
-}
-
-#include "kqueue_shims_linux_layouts.h"
 #include "kqueue_shims_linux_processes.h"
 
 #endif /* KQUEUE_SHIMS_LINUX_H */

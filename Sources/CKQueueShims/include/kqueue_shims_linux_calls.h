@@ -9,6 +9,7 @@
 
 #include "../kernel_calls.h"
 #include "kqueue_shims.h"
+#include "kqueue_shims_linux_layouts.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -19,6 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What a call of the C library gives, or a negative errno. */
@@ -62,6 +64,7 @@ enum {
     KQ_SIOCATMARK = (int)SIOCATMARK,
     KQ_TIOCGPTN = (int)TIOCGPTN,
     KQ_TIOCOUTQ = (int)TIOCOUTQ,
+    KQ_PIDFD_GET_INFO = (int)_IOC(_IOC_READ | _IOC_WRITE, 0xff, 11, sizeof(struct kq_pidfd_information)),
     KQ_TUNGETIFF = (int)_IOR('T', 210, unsigned), /* of <linux/if_tun.h> */
 };
 
@@ -71,6 +74,7 @@ enum {
 #endif
 enum {
     KQ_SYS_GETDENTS64 = SYS_getdents64,
+    KQ_SYS_MEMFD_CREATE = SYS_memfd_create,
     KQ_SYS_MQ_GETSETATTR = SYS_mq_getsetattr,
     KQ_SYS_OPENAT = SYS_openat,
     KQ_SYS_PPOLL = SYS_ppoll,
@@ -78,8 +82,16 @@ enum {
     KQ_SYS_RECVFROM = SYS_recvfrom,
     KQ_SYS_SENDTO = SYS_sendto,
     KQ_SYS_SOCKET = SYS_socket,
+    KQ_SYS_TGKILL = SYS_tgkill,
+    KQ_SYS_WAITID = SYS_waitid,
     KQ_SYS_WRITE = SYS_write,
 };
+
+/* Options of waitid(2): looks at ends, and at those of threads that clone(2) made as well. */
+#ifndef __WALL
+#define __WALL 0x40000000
+#endif
+enum { KQ_WAIT_LOOK = WEXITED | WNOWAIT | WNOHANG, KQ_WAIT_ALL = __WALL };
 
 /* Options of sockets, by the kernel's numbers where headers of an age lack them. */
 #ifndef SO_PROTOCOL

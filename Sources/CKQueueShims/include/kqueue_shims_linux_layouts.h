@@ -114,6 +114,49 @@ struct kq_internet_found {
     uint32_t expires, received, sent, user, inode;
 };
 
+/* ---- Files ---- */
+
+/* struct statx, which older headers of the C library lack, and newer ones clash with. */
+struct kq_extended_time {
+    int64_t seconds;
+    uint32_t nanoseconds;
+    int32_t reserved;
+};
+struct kq_extended_status {
+    uint32_t mask, block_size;
+    uint64_t attributes;
+    uint32_t links, user, group;
+    uint16_t mode, reserved;
+    uint64_t inode, size, blocks, attributes_mask;
+    struct kq_extended_time accessed, born, changed, modified;
+    uint32_t special_major, special_minor, device_major, device_minor;
+    uint64_t later[14];
+};
+enum { KQ_STATUS_BASICS = 0x7ff, KQ_STATUS_BIRTH = 0x800 };
+
+/* ---- Processes ---- */
+
+/* siginfo_t of waitid(2). */
+struct kq_child_info {
+    int32_t signal, error, code;
+#ifdef __LP64__
+    int32_t gap;
+#endif
+    int32_t process;
+    uint32_t user;
+    int32_t status;
+    uint32_t others[26];
+};
+enum { KQ_CHILD_EXITED = 1, KQ_CHILD_DUMPED = 3 };
+
+/* struct pidfd_info of Linux 6.15, in its first size. */
+struct kq_pidfd_information {
+    uint64_t mask, cgroup;
+    uint32_t process, group, parent, ids[8];
+    int32_t exit_code;
+};
+_Static_assert(sizeof(struct kq_pidfd_information) == 64, "PIDFD_INFO_SIZE_VER0");
+
 /* ---- Options of sockets ---- */
 
 /* In which word of SO_MEMINFO stands what. */

@@ -8,24 +8,6 @@
 
 #include "kqueue_shims_linux.h"
 
-/* A descriptor of a process of ours to watch: -ESRCH where there is none of this number, -ENOSYS where none can be had. */
-int kq_pidfd_open(int process);
-/* Asks whether a process could be sent a signal, by sending none: 0, or a negative errno. */
-int kq_pidfd_ask(int pidfd);
-/* Whether waitid(2) takes a descriptor for one of a process. */
-bool kq_pidfd_can_be_waited_for(int descriptor);
-/* What a child ended with, as waitpid(2) says it, which stays there to be waited for. */
-bool kq_pidfd_child_status(int pidfd, int *status);
-/* The same of a process that was reaped, as the kernel keeps it while a descriptor of it is open. */
-bool kq_pidfd_reaped_status(int pidfd, int *status);
-
-/* Whether /proc is there, and of the namespace that this process is in. */
-bool kq_proc_is_ours(void);
-/* Whether there is a process of this number; it may be a zombie. */
-bool kq_is_number_used(int process);
-/* How long a tick is that /proc tells times in. */
-uint64_t kq_nanoseconds_of_tick(void);
-
 enum { KQ_PROCESS_EVENTS = 16 }; /* as many are read at a time */
 
 /* The socket of the process connector, which is asked for its messages once it is bound; or a negative errno. */
