@@ -60,7 +60,7 @@ struct PerfRecords: BitwiseCopyable {
       let ring = rings.unsafelyUnwrapped[processor].number - 1
       guard ring >= 0 else { continue }
       try reserve()
-      let descriptor = kq_ring_watch(thread, CInt(processor), ring)
+      let descriptor = PerfEvent.watch(thread, processor, in: ring)
       // One that ended meanwhile is noted all the same, so that it is not tried for ever.
       if descriptor != -ESRCH { try Errno.check(descriptor) }
       events.unsafelyUnwrapped[count] = Event(knote: knote, thread: thread, descriptor: descriptor)
@@ -98,7 +98,7 @@ struct PerfRecords: BitwiseCopyable {
 
   private mutating func openRings(in set: EpollSet) throws(Errno) {
     guard rings == nil else { return }
-    processors = Int(kq_processors())
+    processors = PerfRing.processors
     rings = try Arena.map(PerfRing.self, count: processors)
     do throws(Errno) {
       news = try Arena.map(ProcessEvent.self, count: ProcessEvent.batch)
@@ -111,12 +111,9 @@ struct PerfRecords: BitwiseCopyable {
   }
 
   private func openRing(_ processor: Int, in set: EpollSet) throws(Errno) {
-    var memory: UnsafeMutableRawPointer?
-    let descriptor = kq_ring_open(CInt(processor), &memory)
-    if descriptor == -ENODEV { return }
-    try Errno.check(descriptor)
-    rings.unsafelyUnwrapped[processor] = PerfRing(number: descriptor + 1, memory: memory)
-    try set.add(descriptor, Self.events, EpollToken.source(.processes))
+    let ring = try PerfRing(processor: processor)
+    rings.unsafelyUnwrapped[processor] = ring
+    if ring.number > 0 { try set.add(ring.number - 1, Self.events, EpollToken.source(.processes)) }
   }
 
   /// By edges, as the end of the thread that they were opened in is reported for ever.
@@ -182,7 +179,7 @@ struct PerfRecords: BitwiseCopyable {
       let descriptor = events.unsafelyUnwrapped[place].descriptor
       if descriptor >= 0 { kq_close_own(descriptor) }
     }
-    forEachRing { kq_ring_close($0.number - 1, $0.memory) }
+    forEachRing { $0.close() }
     if let events { Arena.unmap(events, count: room) }
     if let rings { Arena.unmap(rings, count: processors) }
     if let news { Arena.unmap(news, count: ProcessEvent.batch) }

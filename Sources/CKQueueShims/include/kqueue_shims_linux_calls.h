@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -64,6 +65,7 @@ enum {
     KQ_SIOCATMARK = (int)SIOCATMARK,
     KQ_TIOCGPTN = (int)TIOCGPTN,
     KQ_TIOCOUTQ = (int)TIOCOUTQ,
+    KQ_PERF_SET_OUTPUT = (int)_IO('$', 5),
     KQ_PIDFD_GET_INFO = (int)_IOC(_IOC_READ | _IOC_WRITE, 0xff, 11, sizeof(struct kq_pidfd_information)),
     KQ_TUNGETIFF = (int)_IOR('T', 210, unsigned), /* of <linux/if_tun.h> */
 };
@@ -77,6 +79,7 @@ enum {
     KQ_SYS_MEMFD_CREATE = SYS_memfd_create,
     KQ_SYS_MQ_GETSETATTR = SYS_mq_getsetattr,
     KQ_SYS_OPENAT = SYS_openat,
+    KQ_SYS_PERF_EVENT_OPEN = SYS_perf_event_open,
     KQ_SYS_PPOLL = SYS_ppoll,
     KQ_SYS_READ = SYS_read,
     KQ_SYS_RECVFROM = SYS_recvfrom,

@@ -157,6 +157,23 @@ struct kq_pidfd_information {
 };
 _Static_assert(sizeof(struct kq_pidfd_information) == 64, "PIDFD_INFO_SIZE_VER0");
 
+/* perf_event_attr, which the kernel takes in any size. */
+struct kq_perf_attributes {
+    uint32_t type, size;
+    uint64_t config, sample_period, sample_type, read_format, flags;
+    uint32_t wakeup_watermark, breakpoint_type;
+    uint64_t config1, config2;
+    uint64_t more[6];
+};
+
+/* The first page of a ring. */
+struct kq_ring_head {
+    uint32_t version, compatible;
+    char others[1016];
+    uint64_t head, tail;
+};
+_Static_assert(offsetof(struct kq_ring_head, head) == 1024, "perf_event_mmap_page");
+
 /* ---- Options of sockets ---- */
 
 /* In which word of SO_MEMINFO stands what. */

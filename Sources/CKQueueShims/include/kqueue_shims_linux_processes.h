@@ -47,13 +47,6 @@ struct kq_capability {
 bool kq_capability_raise(struct kq_capability *capability);
 void kq_capability_lower(struct kq_capability *capability);
 
-/* Processors that there may be, each of which needs a ring. */
-int kq_processors(void);
-/* A ring of perf's records for a processor, mapped at *ring: its descriptor; -ENODEV where it is switched off. */
-int kq_ring_open(int processor, void **ring);
-void kq_ring_close(int descriptor, void *ring);
-/* Has a thread's forks and execs on a processor recorded in its ring, and those of threads it makes: a descriptor. */
-int kq_ring_watch(int thread, int processor, int ring);
 /* The beginning of each record, of <linux/perf_event.h>. */
 struct kq_ring_record {
     uint32_t kind;
@@ -61,10 +54,12 @@ struct kq_ring_record {
     uint32_t process, parent; /* of a name: process and thread */
 };
 enum { KQ_RING_LOSS = 2, KQ_RING_NAME = 3, KQ_RING_FORK = 7, KQ_RING_OF_EXEC = 1 << 13 };
-/* What was written to a ring, and what was read of it, in bytes since it was made; the bytes are where `data` says. */
-uint64_t kq_ring_written(const void *ring);
-uint64_t kq_ring_taken(const void *ring);
-void kq_ring_take(void *ring, uint64_t up_to);
-const void *kq_ring_data(const void *ring, size_t *size);
+/* What was written to a ring, and up to where it was read, in bytes since it was made. */
+static inline uint64_t kq_ring_written(const struct kq_ring_head *ring) {
+    return __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+}
+static inline void kq_ring_take(struct kq_ring_head *ring, uint64_t up_to) {
+    __atomic_store_n(&ring->tail, up_to, __ATOMIC_RELEASE);
+}
 
 #endif /* KQUEUE_SHIMS_LINUX_PROCESSES_H */
