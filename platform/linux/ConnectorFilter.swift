@@ -23,7 +23,7 @@ struct ConnectorFilter: ~Copyable {
     span.withUnsafeMutableBufferPointer { steps in
       var program = ConnectorFilter(steps)
       write(&program)
-      kq_connector_filter(descriptor, steps.baseAddress, CInt(program.count))
+      ConnectorSocket(descriptor).setFilter(steps.baseAddress, count: program.count)
     }
   }
 
@@ -70,7 +70,7 @@ struct ConnectorFilter: ~Copyable {
 
   /// Everything passes, to measure what the programs spare.
   static func remove(_ descriptor: CInt) {
-    kq_connector_filter(descriptor, nil, 0)
+    ConnectorSocket(descriptor).setFilter(nil, count: 0)
   }
 
   // MARK: Parts of programs

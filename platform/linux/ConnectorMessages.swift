@@ -51,7 +51,7 @@ extension ProcessEvent {
       var written: CInt = 0
       // As long as all of it is of no interest, go on: 0 says that there is no more.
       while written == 0 {
-        let got = kq_connector_receive(descriptor, messages.baseAddress, CInt(messages.count))
+        let got = ConnectorSocket(descriptor).receive(messages)
         if got <= 0 { return got }
         for place in 0..<Int(got) {
           guard let event = ProcessEvent(messages[place]) else { continue }

@@ -78,6 +78,7 @@ struct PerfRing: BitwiseCopyable {
   }
 
   /// A record may go on at the ring's beginning.
+  @inline(never)
   private func record(at place: UInt64) -> kq_ring_record {
     let pageSize = Self.pageSize
     let size = Self.pages * pageSize

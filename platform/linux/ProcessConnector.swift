@@ -54,10 +54,10 @@ struct ProcessConnector: BitwiseCopyable {
   }
 
   private static func openListening(_ events: UnsafeMutablePointer<ProcessEvent>) -> CInt {
-    let fresh = kq_connector_socket()
+    let fresh = ConnectorSocket.open()
     if fresh < 0 { return fresh }
     ConnectorFilter.passAnswer(fresh)
-    var result = kq_connector_bind(fresh)
+    var result = ConnectorSocket(fresh).bind()
     if result == 0 { result = listen(fresh, events) }
     if result == 0 { return fresh }
     kq_close_descriptor(fresh)
@@ -67,7 +67,7 @@ struct ProcessConnector: BitwiseCopyable {
   /// The kernel answers within the call, or never: not to a process in a user or pid namespace of its own, whose
   /// numbers of processes are not the connector's.
   private static func listen(_ descriptor: CInt, _ events: UnsafeMutablePointer<ProcessEvent>) -> CInt {
-    let result = kq_connector_ask(descriptor, true)
+    let result = ConnectorSocket(descriptor).ask(listens: true)
     if result < 0 { return result }
     var answer = -ENOTSUP
     while true {
@@ -82,7 +82,7 @@ struct ProcessConnector: BitwiseCopyable {
     if kq_is_still_own(descriptor) {
       var capability = kq_capability()
       let isRaised = wasRaised && kq_capability_raise(&capability)
-      _ = kq_connector_ask(descriptor, false)
+      _ = ConnectorSocket(descriptor).ask(listens: false)
       if isRaised { kq_capability_lower(&capability) }
     }
     kq_close_own(descriptor)

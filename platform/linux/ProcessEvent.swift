@@ -20,7 +20,7 @@ struct ProcessEvent: BitwiseCopyable {
   var time: UInt64 = 0
 
   /// As many are read at a time.
-  static var batch: Int { Int(KQ_PROCESS_EVENTS) }
+  static var batch: Int { 16 }
 }
 
 /// What a facility has to tell next.

@@ -59,6 +59,11 @@ static inline int kq_socket_address(int descriptor, bool is_peer, void *address,
     return (int)kq_result((is_peer ? getpeername : getsockname)(descriptor, (struct sockaddr *)address, &length));
 }
 
+/* bind(2), likewise. */
+static inline int kq_bind(int descriptor, const void *address, uint32_t size) {
+    return (int)kq_result(bind(descriptor, (const struct sockaddr *)address, size));
+}
+
 /* Operations of fcntl(2) and ioctl(2). */
 enum {
     KQ_F_GETPIPE_SZ = F_GETPIPE_SZ,
@@ -82,6 +87,7 @@ enum {
     KQ_SYS_PERF_EVENT_OPEN = SYS_perf_event_open,
     KQ_SYS_PPOLL = SYS_ppoll,
     KQ_SYS_READ = SYS_read,
+    KQ_SYS_RECVMMSG = SYS_recvmmsg,
     KQ_SYS_RECVFROM = SYS_recvfrom,
     KQ_SYS_SENDTO = SYS_sendto,
     KQ_SYS_SOCKET = SYS_socket,

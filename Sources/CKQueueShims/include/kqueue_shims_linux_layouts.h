@@ -134,6 +134,56 @@ struct kq_extended_status {
 };
 enum { KQ_STATUS_BASICS = 0x7ff, KQ_STATUS_BIRTH = 0x800 };
 
+/* ---- The process connector, and packet filters ---- */
+
+enum { KQ_CONNECTOR = 11 };
+
+/* A message that asks for others: behind netlink's head one of the connector, which begins with the group. */
+struct kq_connector_request {
+    struct kq_netlink_head head;
+    uint32_t group[2], group_sequence, acknowledged;
+    uint16_t size, group_flags;
+    uint32_t operation;
+};
+_Static_assert(sizeof(struct kq_connector_request) == 40, "the header of a message, and its first word");
+
+/* A message that was received. */
+struct kq_connector_message {
+    uint32_t size; /* 0: not from the kernel */
+    char bytes[84];
+};
+enum { KQ_CONNECTOR_MESSAGE_BYTES = offsetof(struct kq_connector_message, bytes) };
+
+/* struct mmsghdr as the kernel has it, and iovec. */
+struct kq_message_place {
+    void *memory;
+    size_t size;
+};
+struct kq_message_head {
+    void *name;
+    uint32_t name_size;
+    struct kq_message_place *places;
+    size_t count;
+    void *control;
+    size_t control_size;
+    uint32_t flags;
+};
+struct kq_message {
+    struct kq_message_head head;
+    uint32_t length;
+};
+
+/* struct sock_filter, a step of a packet filter, and struct sock_fprog. */
+struct kq_filter_step {
+    uint16_t code;
+    uint8_t if_true, if_false;
+    uint32_t value;
+};
+struct kq_filter_program {
+    uint16_t length;
+    const struct kq_filter_step *steps;
+};
+
 /* ---- Processes ---- */
 
 /* siginfo_t of waitid(2). */

@@ -8,19 +8,6 @@
 
 #include "kqueue_shims_linux.h"
 
-enum { KQ_PROCESS_EVENTS = 16 }; /* as many are read at a time */
-
-/* The socket of the process connector, which is asked for its messages once it is bound; or a negative errno. */
-int kq_connector_socket(void);
-int kq_connector_bind(int descriptor);
-/* Asks to be sent messages, or none any more. */
-int kq_connector_ask(int descriptor, bool listens);
-/* struct sock_filter of <linux/filter.h>: a step of a packet filter. */
-struct kq_filter_step {
-    uint16_t code;
-    uint8_t if_true, if_false;
-    uint32_t value;
-};
 /* A word as a filter compares it. Swift may have another machine's idea of the order; see cmake/SwiftTarget.cmake. */
 static inline uint32_t kq_network_order(uint32_t word) {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -29,15 +16,6 @@ static inline uint32_t kq_network_order(uint32_t word) {
     return __builtin_bswap32(word);
 #endif
 }
-/* Has the kernel drop what a program does not let pass; all passes where it has no steps. */
-void kq_connector_filter(int descriptor, const struct kq_filter_step *steps, int count);
-struct kq_connector_message {
-    uint32_t size; /* 0: not from the kernel */
-    char bytes[84];
-};
-/* How many messages came, KQ_PROCESS_EVENTS at most; 0 where there is none, -ENOBUFS where some were lost. */
-int kq_connector_receive(int descriptor, struct kq_connector_message *messages, int count);
-
 /* CAP_NET_ADMIN, raised from what is permitted. Until it is lowered no signal handler runs on this thread. */
 struct kq_capability {
     void *state;
