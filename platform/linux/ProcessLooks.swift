@@ -210,7 +210,7 @@ struct ProcessLooks: ~Copyable {
       lookAtOthers()
       return end(of: others[Int(position)])
     }
-    _ = kq_children_look(true)
+    ChildTable.look(mayPutOff: true)
     return childExits.end(at: position)
   }
 

@@ -195,18 +195,29 @@ enum kq_child {
     KQ_CHILD_ENDED,   /* with a status as wait(2) gives it */
     KQ_CHILD_UNKNOWN, /* no child, or waited for before anybody looked */
 };
-/* A place for what is known of a child, and what that is now; -ECHILD where it is none, -ENOMEM. */
-int kq_child_watch(int process, enum kq_child *state);
-void kq_child_unwatch(int place);
-/* What is known, without a system call. */
-enum kq_child kq_child_state(int place, int *status);
-/*
- * Asks for those that may have ended, without reaping: 0, or the time of CLOCK_MONOTONIC to ask for the rest, which is put
- * off where that is allowed and they are many.
- */
-uint64_t kq_children_look(bool may_put_off);
-/* How many ends were ever found; it wraps. */
-unsigned kq_children_ends(void);
+/* Asks for a process without reaping it: what became of it, and the status as wait(2) gives it. */
+enum kq_child kq_child_ask(int process, int *status);
+
+/* What all kqueues know of children: ChildTable.swift keeps it, which has the atomics in the same order. */
+struct kq_child_place {
+    int process, state, status; /* atomics */
+};
+struct kq_children {
+    int running; /* these three are atomics */
+    unsigned told, ends;
+    unsigned heard;      /* of what was told; what follows is under the lock of signals */
+    int in_use;          /* places that are in use or were */
+    uint64_t next_look;  /* when all may be asked for again */
+};
+struct kq_children *kq_children(void);
+/* Memory for a place; NULL where there is none. */
+struct kq_child_place *kq_child_place(int number);
+/* What SIGCHLD told of a child, a process above and its status below; 0 where it was taken. */
+enum { KQ_CHILD_WORDS = 256 };
+uint64_t kq_child_take_word(unsigned number);
+/* The lock of signals. */
+void kq_children_lock(void);
+void kq_children_unlock(void);
 
 /* The descriptor behind a stream or a directory, or -1. */
 int kq_stream_descriptor(void *stream);

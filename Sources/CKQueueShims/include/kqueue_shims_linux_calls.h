@@ -65,6 +65,9 @@ static inline int kq_bind(int descriptor, const void *address, uint32_t size) {
 }
 
 /* Operations of fcntl(2) and ioctl(2). */
+#ifndef F_GETPIPE_SZ
+#define F_GETPIPE_SZ 1032
+#endif
 enum {
     KQ_F_GETPIPE_SZ = F_GETPIPE_SZ,
     KQ_SIOCATMARK = (int)SIOCATMARK,

@@ -30,7 +30,7 @@ public struct ChildExits: ~Copyable {
   /// Whether there may be news that a handler told of.
   public var hasNews: Bool { count > 0 && (kq_signal_count(kq_child_signal()) != seen || hasEnds) }
   /// Whether an end was found since, of a child of any kqueue.
-  private var hasEnds: Bool { kq_children_ends() != seenEnds }
+  private var hasEnds: Bool { ChildTable.ends != seenEnds }
   /// Whether some were not asked for that may have ended.
   public var hasDeferredLooks: Bool { count > 0 && due != 0 }
 
@@ -50,10 +50,10 @@ public struct ChildExits: ~Copyable {
   /// - Returns: the position in the list.
   /// - Throws: ECHILD where it is none; ESRCH where it has ended, which the knote does not ask for (C-255); ENOMEM.
   public mutating func add(_ token: KnoteToken, _ process: CInt, wantsExit: Bool) throws(Errno) -> UInt32 {
-    var state = KQ_CHILD_UNKNOWN
-    let place = try Errno.check(kq_child_watch(process, &state))
+    let (result, state) = ChildTable.watch(process)
+    let place = try Errno.check(result)
     if state == KQ_CHILD_ENDED && !wantsExit {
-      kq_child_unwatch(place)
+      ChildTable.unwatch(place)
       throw Errno(ESRCH)
     }
     return children.append(Child(token: token, place: place))
@@ -61,7 +61,7 @@ public struct ChildExits: ~Copyable {
 
   /// - Returns: the knote that has moved to this position, where one has.
   public mutating func remove(_ position: UInt32) -> KnoteToken? {
-    kq_child_unwatch(children[Int(position)].place)
+    ChildTable.unwatch(children[Int(position)].place)
     return children.remove(position)
   }
 
@@ -91,17 +91,17 @@ public struct ChildExits: ~Copyable {
     let signals = kq_signal_count(kq_child_signal())
     if signals != seen || wasDue || mayMiss {
       seen = signals
-      due = kq_children_look(!nextDefersNothing)
+      due = ChildTable.look(mayPutOff: !nextDefersNothing)
     }
     nextDefersNothing = false
     guard hasEnds else { return }
-    seenEnds = kq_children_ends()
+    seenEnds = ChildTable.ends
     children.beginRound()
   }
 
   /// Has all gone through at the next look.
   public mutating func forgetEnds() {
-    seenEnds = kq_children_ends() &- 1
+    seenEnds = ChildTable.ends &- 1
   }
 
   /// Writes the ends that the round under way finds.
@@ -123,8 +123,8 @@ public struct ChildExits: ~Copyable {
 
   /// The status of one that was waited for before anybody looked is lost (contract 6.6).
   private func end(of child: Child) -> Happening? {
-    var status: CInt = 0
-    switch kq_child_state(child.place, &status) {
+    let (state, status) = ChildTable.state(child.place)
+    switch state {
     case KQ_CHILD_RUNS: return nil
     case KQ_CHILD_ENDED: return Happening(child.token, bits: NOTE_EXIT.bits | NOTE_EXITSTATUS.bits, data: Int(status))
     default: return Happening(child.token, bits: NOTE_EXIT.bits)
