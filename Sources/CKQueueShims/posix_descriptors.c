@@ -11,10 +11,24 @@
 #include <sys/ioctl.h> /* FIONREAD, which every system has though POSIX does not name it */
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
+/* Also one that was hung up, of which isatty(3) is not sure to say so. */
+static bool is_terminal(int descriptor) {
+    struct termios settings;
+    return tcgetattr(descriptor, &settings) == 0 || errno == EIO; /* as one that was hung up answers */
+}
+
+/* An option of SOL_SOCKET, or otherwise what is given. */
+static int socket_option(int descriptor, int name, int otherwise) {
+    int value = otherwise;
+    socklen_t size = sizeof value;
+    return getsockopt(descriptor, SOL_SOCKET, name, &value, &size) == 0 ? value : otherwise;
+}
+
 static int socket_kind(int descriptor) {
-    switch (kq_socket_option(descriptor, SO_TYPE, SOCK_DGRAM)) {
+    switch (socket_option(descriptor, SO_TYPE, SOCK_DGRAM)) {
     case SOCK_STREAM:
         return KQ_POSIX_STREAM;
     case SOCK_SEQPACKET:
@@ -48,7 +62,7 @@ int kq_posix_kind(int descriptor) {
     if (S_ISDIR(status.st_mode))
         return KQ_POSIX_DIRECTORY;
     if (S_ISCHR(status.st_mode))
-        return kq_is_terminal(descriptor) ? KQ_POSIX_TERMINAL : KQ_POSIX_DEVICE;
+        return is_terminal(descriptor) ? KQ_POSIX_TERMINAL : KQ_POSIX_DEVICE;
     return S_ISBLK(status.st_mode) ? KQ_POSIX_DEVICE : KQ_POSIX_OTHER;
 }
 
@@ -74,7 +88,7 @@ int kq_remaining(int descriptor, int64_t *remaining, int64_t *size) {
 }
 
 bool kq_listens(int descriptor) {
-    return kq_socket_option(descriptor, SO_ACCEPTCONN, 0) != 0;
+    return socket_option(descriptor, SO_ACCEPTCONN, 0) != 0;
 }
 
 bool kq_is_connected(int descriptor) {
@@ -84,15 +98,15 @@ bool kq_is_connected(int descriptor) {
 }
 
 long kq_receive_low_water(int descriptor) {
-    return kq_socket_option(descriptor, SO_RCVLOWAT, 1);
+    return socket_option(descriptor, SO_RCVLOWAT, 1);
 }
 
 long kq_receive_buffer(int descriptor) {
-    return kq_socket_option(descriptor, SO_RCVBUF, 0);
+    return socket_option(descriptor, SO_RCVBUF, 0);
 }
 
 long kq_send_buffer(int descriptor) {
-    return kq_socket_option(descriptor, SO_SNDBUF, 0);
+    return socket_option(descriptor, SO_SNDBUF, 0);
 }
 
 #ifndef MSG_DONTWAIT

@@ -21,9 +21,7 @@
 #include <sys/event.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <termios.h>
 #include <unistd.h>
 
 #if defined(__linux__) && !defined(MADV_WIPEONFORK)
@@ -98,17 +96,6 @@ void kq_unmap(void *memory, size_t bytes) {
 
 bool kq_is_open(int descriptor) {
     return descriptor >= 0 && fcntl(descriptor, F_GETFD) != -1;
-}
-
-bool kq_is_terminal(int descriptor) {
-    struct termios settings;
-    return tcgetattr(descriptor, &settings) == 0 || errno == EIO; /* as one that was hung up answers */
-}
-
-int kq_socket_option(int descriptor, int name, int otherwise) {
-    int value = otherwise;
-    socklen_t size = sizeof value;
-    return getsockopt(descriptor, SOL_SOCKET, name, &value, &size) == 0 ? value : otherwise;
 }
 
 void kq_close_descriptor(int descriptor) {

@@ -38,7 +38,7 @@ enum DescriptorKind: BitwiseCopyable {
     case mode_t(S_IFIFO): self = Self.ofPipe(descriptor)
     case mode_t(S_IFREG): self = .file
     case mode_t(S_IFDIR): self = .directory
-    case mode_t(S_IFCHR): self = kq_is_terminal(descriptor) ? .terminal : .device
+    case mode_t(S_IFCHR): self = Terminal.isOne(descriptor) ? .terminal : .device
     case mode_t(S_IFBLK): self = .device
     default: self = AnonymousFile(descriptor) == .counter ? .eventfd : .other
     }

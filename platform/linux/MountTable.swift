@@ -29,7 +29,7 @@ struct MountTable: BitwiseCopyable {
   }
 
   private static func openFile() -> CInt {
-    let file = ProcPath("/proc/self/mountinfo").open()
+    let file = openToRead("/proc/self/mountinfo")
     return file >= 0 || file == -EMFILE || file == -ENFILE || file == -ENOMEM ? file : -EINVAL
   }
 

@@ -83,11 +83,13 @@ struct PerfRing: BitwiseCopyable {
     let pageSize = Self.pageSize
     let size = Self.pages * pageSize
     let data = memory.unsafelyUnwrapped + pageSize
+    var offset = Int(truncatingIfNeeded: place % UInt64(size))
     var record = kq_ring_record()
     withUnsafeMutableBytes(of: &record) { bytes in
       for index in 0..<bytes.count {
-        let offset = Int((place + UInt64(index)) % UInt64(size))
         bytes[index] = data.load(fromByteOffset: offset, as: UInt8.self)
+        offset += 1
+        if offset == size { offset = 0 }
       }
     }
     return record

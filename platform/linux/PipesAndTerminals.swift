@@ -27,6 +27,13 @@ enum Pipe {
 }
 
 enum Terminal {
+  /// Whether a character device is one; also one that was hung up, of which isatty(3) is not sure to say so.
+  @inline(never)
+  static func isOne(_ descriptor: CInt) -> Bool {
+    var settings = termios()
+    return tcgetattr(descriptor, &settings) == 0 || kq_errno() == EIO
+  }
+
   /// Whether it is the master of a pair.
   static func isMaster(_ descriptor: CInt) -> Bool {
     number(of: descriptor, KQ_TIOCGPTN) != nil

@@ -134,9 +134,10 @@ struct SocketDiagnosis: ~Copyable {
     question.body.states = .max
     question.body.id.cookie = anyCookie
     // A socket is found by where a packet for it would come from.
-    guard let own = SocketAddress(of: socket) else { return nil }
+    let own = SocketAddress(of: socket)
+    guard own.isKnown else { return nil }
     own.fill(&question.body.id.target, &question.body.id.target_port)
-    SocketAddress(of: socket, isPeer: true)?.fill(&question.body.id.source, &question.body.id.source_port)
+    SocketAddress(of: socket, isPeer: true).fill(&question.body.id.source, &question.body.id.source_port)
     var diagnosis = SocketDiagnosis()
     let place = MemoryLayout<kq_netlink_head>.size
     guard withUnsafeMutableBytes(of: &question, { diagnosis.ask($0) }),

@@ -32,7 +32,7 @@ extension LinuxBackend {
   /// the mark, which no end is compared by.
   private func detail(_ knote: LinuxKnoteRef, _ readiness: Readiness) -> UInt32 {
     if knote.isRead && readiness.data != 0 { return UInt32(truncatingIfNeeded: readiness.data) }
-    return readiness.fflags != 0 ? SocketAddress(of: Socket(knote.descriptor))?.port ?? 0 : 0
+    return readiness.fflags != 0 ? SocketAddress(of: Socket(knote.descriptor)).port : 0
   }
 
   /// What becomes of an edge that looks like the failure that was told. From a port that the program has chosen every

@@ -155,10 +155,6 @@ int kq_close_range_apart(unsigned first, unsigned last, int flags);
 
 /* Whether a descriptor number is open. */
 bool kq_is_open(int descriptor);
-/* Whether a character device is a terminal; also one that was hung up, of which isatty(3) is not sure to say so. */
-bool kq_is_terminal(int descriptor);
-/* A socket's option of SOL_SOCKET, or otherwise what is given. */
-int kq_socket_option(int descriptor, int name, int otherwise);
 
 /* Whether a number is below the limit for descriptors, so that dup2(2) can make it. */
 bool kq_is_allowed(int descriptor);

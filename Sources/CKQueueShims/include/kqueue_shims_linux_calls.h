@@ -22,6 +22,7 @@
 #include <sys/timerfd.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 /* What a call of the C library gives, or a negative errno. */
