@@ -65,39 +65,34 @@ struct ConnectorSocket: BitwiseCopyable {
   /// - Returns: how many came; 0 where there is none, -ENOBUFS where some were lost.
   @inline(never)
   func receive(_ messages: UnsafeMutableBufferPointer<kq_connector_message>) -> CInt {
-    var heads = InlineArray<16, kq_message>(repeating: kq_message())
-    var places = InlineArray<16, kq_message_place>(repeating: kq_message_place())
-    var senders = InlineArray<16, kq_netlink_address>(repeating: kq_netlink_address())
-    return withUnsafeMutableBytes(of: &heads) { heads in
-      withUnsafeMutableBytes(of: &places) { places in
-        withUnsafeMutableBytes(of: &senders) { senders in
-          receive(
-            messages, heads.assumingMemoryBound(to: kq_message.self),
-            places.assumingMemoryBound(to: kq_message_place.self),
-            senders.assumingMemoryBound(to: kq_netlink_address.self))
-        }
-      }
+    var batch = kq_message_batch()
+    return withUnsafeMutablePointer(to: &batch) { batch in
+      let memory = UnsafeMutableRawPointer(batch)
+      return receive(
+        messages, memory.assumingMemoryBound(to: kq_message.self),
+        (memory + KQ_BATCH_PLACES).assumingMemoryBound(to: kq_message_place.self),
+        (memory + KQ_BATCH_SENDERS).assumingMemoryBound(to: kq_netlink_address.self))
     }
   }
 
   private func receive(
-    _ messages: UnsafeMutableBufferPointer<kq_connector_message>,
-    _ heads: UnsafeMutableBufferPointer<kq_message>, _ places: UnsafeMutableBufferPointer<kq_message_place>,
-    _ senders: UnsafeMutableBufferPointer<kq_netlink_address>
+    _ messages: UnsafeMutableBufferPointer<kq_connector_message>, _ heads: UnsafeMutablePointer<kq_message>,
+    _ places: UnsafeMutablePointer<kq_message_place>, _ senders: UnsafeMutablePointer<kq_netlink_address>
   ) -> CInt {
-    let size = MemoryLayout.size(ofValue: kq_connector_message().bytes)
-    for place in 0..<messages.count {
-      let message = UnsafeMutableRawPointer(messages.baseAddress.unsafelyUnwrapped + place)
-      places[place] = kq_message_place(memory: message + KQ_CONNECTOR_MESSAGE_BYTES, size: size)
-      heads[place].head.name = UnsafeMutableRawPointer(senders.baseAddress.unsafelyUnwrapped + place)
-      heads[place].head.name_size = UInt32(MemoryLayout<kq_netlink_address>.size)
-      heads[place].head.places = places.baseAddress.unsafelyUnwrapped + place
-      heads[place].head.count = 1
+    let size = MemoryLayout<kq_connector_message>.size - KQ_CONNECTOR_MESSAGE_BYTES
+    for index in 0..<messages.count {
+      let message = UnsafeMutableRawPointer(messages.baseAddress.unsafelyUnwrapped + index)
+      places[index].memory = message + KQ_CONNECTOR_MESSAGE_BYTES
+      places[index].size = size
+      heads[index].head.name = UnsafeMutableRawPointer(senders + index)
+      heads[index].head.name_size = UInt32(MemoryLayout<kq_netlink_address>.size)
+      heads[index].head.places = places + index
+      heads[index].head.count = 1
     }
     let got = systemCall(
-      KQ_SYS_RECVMMSG, Int(descriptor), Int(bitPattern: heads.baseAddress), messages.count, Int(MSG_DONTWAIT))
+      KQ_SYS_RECVMMSG, Int(descriptor), Int(bitPattern: heads), messages.count, Int(MSG_DONTWAIT))
     if got < 0 { return got == -Int(EAGAIN) ? 0 : CInt(truncatingIfNeeded: got) }
-    for place in 0..<got { messages[place].size = senders[place].process == 0 ? heads[place].length : 0 }
+    for index in 0..<got { messages[index].size = senders[index].process == 0 ? heads[index].length : 0 }
     return CInt(truncatingIfNeeded: got)
   }
 }

@@ -31,9 +31,9 @@ enum DescriptorKind: BitwiseCopyable {
       self = socket
       return
     }
-    var status = stat()
-    if fstat(descriptor, &status) == -1 { throw Errno(kq_errno()) }
-    switch status.st_mode & mode_t(S_IFMT) {
+    let mode = withStatus(of: descriptor) { $0?.pointee.st_mode }
+    guard let mode else { throw Errno(kq_errno()) }
+    switch mode & mode_t(S_IFMT) {
     case mode_t(S_IFSOCK): self = .datagram  // its type is not to be had
     case mode_t(S_IFIFO): self = Self.ofPipe(descriptor)
     case mode_t(S_IFREG): self = .file

@@ -7,7 +7,7 @@ struct EpollSet: BitwiseCopyable {
 
   /// A new one, or a negative errno.
   private static func make() -> CInt {
-    adopt(Int(epoll_create1(CInt(EPOLL_CLOEXEC))))
+    adopt(systemCall(KQ_SYS_EPOLL_CREATE1, Int(EPOLL_CLOEXEC)))
   }
 
   /// epoll_ctl(2).

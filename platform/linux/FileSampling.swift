@@ -31,11 +31,10 @@ extension LinuxBackend {
   /// The size of a file or directory less the offset.
   @inline(never)
   private static func remaining(_ descriptor: CInt) throws(Errno) -> Int64 {
-    var status = stat()
-    if fstat(descriptor, &status) == -1 { throw Errno(kq_errno()) }
+    guard let size = withStatus(of: descriptor, { $0?.pointee.st_size }) else { throw Errno(kq_errno()) }
     let offset = Int64(lseek(descriptor, 0, SEEK_CUR))
     if offset == -1 { throw Errno(kq_errno()) }
-    let (remaining, isTooLarge) = Int64(status.st_size).subtractingReportingOverflow(offset)
+    let (remaining, isTooLarge) = Int64(size).subtractingReportingOverflow(offset)
     return isTooLarge ? .max : remaining  // /proc/PID/mem has offsets below 0
   }
 

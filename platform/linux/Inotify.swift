@@ -5,7 +5,7 @@ import KQueueCore
 enum Inotify {
   /// A new instance, or a negative errno; -ENOTSUP where it is denied.
   static func open() -> CInt {
-    kq_unless_denied(adopt(Int(inotify_init1(CInt(IN_CLOEXEC) | CInt(IN_NONBLOCK)))))
+    kq_unless_denied(adopt(systemCall(KQ_SYS_INOTIFY_INIT1, Int(IN_CLOEXEC) | Int(IN_NONBLOCK))))
   }
 
   /// Watches the file behind a descriptor, not its name.
@@ -29,7 +29,7 @@ enum Inotify {
   }
 
   static func remove(_ inotify: CInt, _ watch: CInt) {
-    _ = inotify_rm_watch(inotify, watch)
+    _ = systemCall(KQ_SYS_INOTIFY_RM_WATCH, Int(inotify), Int(watch))
   }
 
   /// Reads the next batch of records: how many bytes; 0 where there is none.
@@ -41,8 +41,13 @@ enum Inotify {
   /// The thread's own table of descriptors, where it is told: the process's is gone with its first thread.
   @inline(never)
   private static func add(_ inotify: CInt, _ descriptor: CInt, _ suffix: StaticString, _ mask: UInt32) -> CInt {
-    let got = add(inotify, ProcPath("/proc/thread-self/fd/", descriptor, suffix), mask)
-    return isUnnamed(got) ? add(inotify, ProcPath("/proc/self/fd/", descriptor, suffix), mask) : got
+    var table: StaticString = "/proc/thread-self/fd/"
+    for _ in 0..<2 {
+      let got = add(inotify, ProcPath(table, descriptor, suffix), mask)
+      if !isUnnamed(got) { return got }
+      table = "/proc/self/fd/"
+    }
+    return -ENOENT
   }
 
   private static func add(_ inotify: CInt, _ path: ProcPath, _ mask: UInt32) -> CInt {

@@ -71,9 +71,10 @@ enum ItemsLeft {
 
   /// /dev/random, /dev/urandom, or nothing that is open.
   private static func isRandom(_ descriptor: CInt) -> Bool {
-    var status = stat()
-    if fstat(descriptor, &status) == -1 { return true }
-    return status.st_rdev == 0x108 || status.st_rdev == 0x109
+    withStatus(of: descriptor) { status in
+      guard let device = status?.pointee.st_rdev else { return true }
+      return device == 0x108 || device == 0x109
+    }
   }
 
   /// Packets that were ever read from a tun device; nil where the descriptor is none.
@@ -114,6 +115,7 @@ enum ItemsLeft {
     }
   }
 
+  @inline(never)
   private static func mask(_ text: ProcText, after label: StaticString) -> UInt64 {
     var text = text
     return text.skip(past: label) ? text.number(base: 16) ?? 0 : 0

@@ -77,19 +77,20 @@ struct PerfRing: BitwiseCopyable {
     return CInt(written)
   }
 
-  /// A record may go on at the ring's beginning.
+  /// A record may go on at the ring's beginning, after any 8 bytes of it.
   @inline(never)
   private func record(at place: UInt64) -> kq_ring_record {
     let pageSize = Self.pageSize
     let size = Self.pages * pageSize
     let data = memory.unsafelyUnwrapped + pageSize
-    var offset = Int(truncatingIfNeeded: place % UInt64(size))
     var record = kq_ring_record()
     withUnsafeMutableBytes(of: &record) { bytes in
-      for index in 0..<bytes.count {
-        bytes[index] = data.load(fromByteOffset: offset, as: UInt8.self)
-        offset += 1
-        if offset == size { offset = 0 }
+      var index = 0
+      while index < bytes.count {
+        let offset = Int(truncatingIfNeeded: (place &+ UInt64(index)) % UInt64(size))
+        bytes.storeBytes(
+          of: data.loadUnaligned(fromByteOffset: offset, as: UInt64.self), toByteOffset: index, as: UInt64.self)
+        index += 8
       }
     }
     return record

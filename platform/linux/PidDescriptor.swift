@@ -105,11 +105,13 @@ struct PidDescriptor: BitwiseCopyable {
 
   /// The same of a process that was reaped, as the kernel keeps it while a descriptor of it is open.
   private var reapedStatus: CInt? {
-    let exit: UInt64 = 1 << 3
-    var information = kq_pidfd_information()
-    information.mask = exit
-    let result = kq_device_control(number, KQ_PIDFD_GET_INFO, &information)
-    return result == 0 && information.mask & exit != 0 ? information.exit_code : nil
+    @inline(never) get {
+      let exit: UInt64 = 1 << 3
+      var information = kq_pidfd_information()
+      information.mask = exit
+      let result = kq_device_control(number, KQ_PIDFD_GET_INFO, &information)
+      return result == 0 && information.mask & exit != 0 ? information.exit_code : nil
+    }
   }
 
   // MARK: What /proc tells

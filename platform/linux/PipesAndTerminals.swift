@@ -1,14 +1,6 @@
 import CKQueueShims.Linux
 import KQueueCore
 
-/// Asks a descriptor for a number, by ioctl(2).
-/// - Returns: nil where it has none.
-@inline(never)
-func number(of descriptor: CInt, _ request: Int) -> CInt? {
-  var answer: CInt = 0
-  return kq_device_control(descriptor, request, &answer) == 0 ? answer : nil
-}
-
 enum Pipe {
   /// As many bytes are written as one.
   static var atomicSize: Int { 4096 }

@@ -14,6 +14,7 @@ struct ProcPath: BitwiseCopyable {
   }
 
   /// A path without a number.
+  @inline(never)
   init(_ path: StaticString) {
     append(path)
   }
@@ -27,6 +28,7 @@ struct ProcPath: BitwiseCopyable {
     append(file)
   }
 
+  @inline(never)
   private mutating func append(_ text: StaticString) {
     for place in 0..<text.utf8CodeUnitCount { append(text.utf8Start[place]) }
   }

@@ -61,9 +61,11 @@ extension ProcessStat {
 enum ProcessNumber {
   /// Whether /proc is there, and of the namespace that this process is in.
   static var isOfProc: Bool {
-    ProcPath("/proc/self").readLink { number in
-      guard var number else { return false }
-      return number.number() == UInt64(truncatingIfNeeded: kq_process())
+    @inline(never) get {
+      ProcPath("/proc/self").readLink { number in
+        guard var number else { return false }
+        return number.number() == UInt64(truncatingIfNeeded: kq_process())
+      }
     }
   }
 

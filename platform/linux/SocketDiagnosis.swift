@@ -98,8 +98,7 @@ struct SocketDiagnosis: ~Copyable {
 
   @inline(never)
   private static func inode(of descriptor: CInt) -> UInt32 {
-    var status = stat()
-    return fstat(descriptor, &status) == 0 ? UInt32(truncatingIfNeeded: status.st_ino) : 0
+    withStatus(of: descriptor) { $0.map { UInt32(truncatingIfNeeded: $0.pointee.st_ino) } ?? 0 }
   }
 
   /// Connections that wait to be accepted; nil where the kernel does not say.

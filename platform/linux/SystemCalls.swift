@@ -17,6 +17,16 @@ func adopt(_ result: Int) -> CInt {
   kq_adopt(CInt(truncatingIfNeeded: result))
 }
 
+// MARK: ioctl(2)
+
+/// Asks a descriptor for a number, by ioctl(2).
+/// - Returns: nil where it has none.
+@inline(never)
+func number(of descriptor: CInt, _ request: Int) -> CInt? {
+  var answer: CInt = 0
+  return kq_device_control(descriptor, request, &answer) == 0 ? answer : nil
+}
+
 // MARK: poll(2)
 
 /// Looks at once which of these bits a descriptor has; others come unasked. A handler that runs ends it as it does a
@@ -30,7 +40,7 @@ func pollNow(_ descriptor: CInt, _ asked: UInt32) -> CInt {
     var now = timespec()
     got = withUnsafeMutablePointer(to: &entry) { entry in
       withUnsafeMutablePointer(to: &now) { now in
-        systemCall(KQ_SYS_PPOLL, Int(bitPattern: entry), 1, Int(bitPattern: now))
+        kq_system_call(KQ_SYS_PPOLL, Int(bitPattern: entry), 1, Int(bitPattern: now), 0, 0, 0)
       }
     }
   } while got == -Int(EINTR)
@@ -41,36 +51,6 @@ func pollNow(_ descriptor: CInt, _ asked: UInt32) -> CInt {
 /// The same; no bits where it fails.
 func polledBits(_ descriptor: CInt, _ asked: UInt32) -> UInt32 {
   UInt32(max(pollNow(descriptor, asked), 0))
-}
-
-// MARK: stat(2)
-
-func nanoseconds(_ time: timespec) -> Int64 {
-  Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
-}
-
-private var mixer: UInt64 { 0x9e37_79b9_7f4a_7c15 }
-
-/// A number of 24 bits, not 0, that changes with a file's size and times.
-@inline(never)
-func fileMark(_ descriptor: CInt) -> UInt32 {
-  var got = stat()
-  if fstat(descriptor, &got) == -1 { return 1 }
-  let times = UInt64(bitPattern: nanoseconds(got.st_mtim))
-  let sum = (UInt64(bitPattern: Int64(got.st_size)) &* 31 &+ times) &* mixer
-  return UInt32(truncatingIfNeeded: sum >> 40) | 1
-}
-
-/// A short form of the file that a number names.
-/// - Returns: a negative errno where it cannot be told.
-@inline(never)
-func shortIdentity(_ descriptor: CInt) -> CInt {
-  var got = stat()
-  if fstat(descriptor, &got) == -1 { return -kq_errno() }
-  let file = UInt64(truncatingIfNeeded: got.st_dev) &* 31 &+ UInt64(truncatingIfNeeded: got.st_ino)
-  let kind = file &* 31 &+ UInt64(got.st_mode & mode_t(S_IFMT))
-  let sum = (kind &* 31 &+ UInt64(truncatingIfNeeded: got.st_rdev)) &* mixer
-  return CInt(truncatingIfNeeded: sum >> 33)
 }
 
 // MARK: Files

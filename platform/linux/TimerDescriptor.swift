@@ -33,7 +33,7 @@ struct TimerDescriptor: BitwiseCopyable {
 
   /// A new one, or a negative errno.
   static func make(_ clock: clockid_t) -> CInt {
-    adopt(Int(timerfd_create(clock, CInt(TFD_CLOEXEC) | CInt(TFD_NONBLOCK))))
+    adopt(systemCall(KQ_SYS_TIMERFD_CREATE, Int(clock), Int(TFD_CLOEXEC) | Int(TFD_NONBLOCK)))
   }
 
   /// Has a timer go off at a time of its clock, in ns; never with 0.

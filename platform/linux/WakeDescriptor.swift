@@ -22,7 +22,7 @@ struct WakeDescriptor: BitwiseCopyable {
 
   /// A new one, or a negative errno.
   static func make() -> CInt {
-    adopt(Int(eventfd(0, CInt(EFD_CLOEXEC) | CInt(EFD_NONBLOCK))))
+    adopt(systemCall(KQ_SYS_EVENTFD2, 0, Int(EFD_CLOEXEC) | Int(EFD_NONBLOCK)))
   }
 
   /// Enters it into a set that takes another's place.
@@ -36,7 +36,7 @@ struct WakeDescriptor: BitwiseCopyable {
   func signal() -> Bool {
     let one: UInt64 = 1
     return withUnsafePointer(to: one) {
-      systemCall(KQ_SYS_WRITE, Int(descriptor), Int(bitPattern: $0), MemoryLayout<UInt64>.size) >= 0
+      kq_system_call(KQ_SYS_WRITE, Int(descriptor), Int(bitPattern: $0), MemoryLayout<UInt64>.size, 0, 0, 0) >= 0
     }
   }
 
@@ -44,7 +44,7 @@ struct WakeDescriptor: BitwiseCopyable {
   func takeBack() {
     var count: UInt64 = 0
     withUnsafeMutablePointer(to: &count) {
-      _ = systemCall(KQ_SYS_READ, Int(descriptor), Int(bitPattern: $0), MemoryLayout<UInt64>.size)
+      _ = kq_system_call(KQ_SYS_READ, Int(descriptor), Int(bitPattern: $0), MemoryLayout<UInt64>.size, 0, 0, 0)
     }
   }
 

@@ -84,7 +84,11 @@ enum {
 #define SYS_mq_getsetattr -1
 #endif
 enum {
+    KQ_SYS_EPOLL_CREATE1 = SYS_epoll_create1,
+    KQ_SYS_EVENTFD2 = SYS_eventfd2,
     KQ_SYS_GETDENTS64 = SYS_getdents64,
+    KQ_SYS_INOTIFY_INIT1 = SYS_inotify_init1,
+    KQ_SYS_INOTIFY_RM_WATCH = SYS_inotify_rm_watch,
     KQ_SYS_MEMFD_CREATE = SYS_memfd_create,
     KQ_SYS_MQ_GETSETATTR = SYS_mq_getsetattr,
     KQ_SYS_OPENAT = SYS_openat,
@@ -96,6 +100,7 @@ enum {
     KQ_SYS_SENDTO = SYS_sendto,
     KQ_SYS_SOCKET = SYS_socket,
     KQ_SYS_TGKILL = SYS_tgkill,
+    KQ_SYS_TIMERFD_CREATE = SYS_timerfd_create,
     KQ_SYS_WAITID = SYS_waitid,
     KQ_SYS_WRITE = SYS_write,
 };

@@ -172,6 +172,17 @@ struct kq_message {
     struct kq_message_head head;
     uint32_t length;
 };
+/* Room for a batch of messages, but for their bytes. */
+enum { KQ_BATCH = 16 };
+struct kq_message_batch {
+    struct kq_message messages[KQ_BATCH];
+    struct kq_message_place places[KQ_BATCH];
+    struct kq_netlink_address senders[KQ_BATCH];
+};
+enum {
+    KQ_BATCH_PLACES = offsetof(struct kq_message_batch, places),
+    KQ_BATCH_SENDERS = offsetof(struct kq_message_batch, senders),
+};
 
 /* struct sock_filter, a step of a packet filter, and struct sock_fprog. */
 struct kq_filter_step {
@@ -220,7 +231,8 @@ struct kq_perf_attributes {
 struct kq_ring_head {
     uint32_t version, compatible;
     char others[1016];
-    uint64_t head, tail;
+    _Alignas(8) uint64_t head;
+    _Alignas(8) uint64_t tail;
 };
 _Static_assert(offsetof(struct kq_ring_head, head) == 1024, "perf_event_mmap_page");
 
