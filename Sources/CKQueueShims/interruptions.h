@@ -43,7 +43,5 @@ static inline bool kq_can_interrupt(uintptr_t frame, uintptr_t interrupted) {
 void kq_fill_mask(sigset_t *mask);
 /* The mask that a call waits under, while its signals are held. */
 void kq_waiting_mask(const struct kq_wait_signals *signals, sigset_t *mask);
-/* The mask that a handler interrupted, as the program has it, of that in the handler's context. */
-void kq_interrupted_mask(const sigset_t *found, sigset_t *mask);
 
 #endif /* KQUEUE_INTERRUPTIONS_H */

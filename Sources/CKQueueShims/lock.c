@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "interruptions.h"
+#include "signal_sets.h"
 #include "signals.h"
 
 #include <unistd.h>
@@ -82,11 +83,9 @@ void kq_lock_wake(struct kq_lock *lock) {
 
 /* Whether a handler can be running on this thread: a signal is blocked that has one. */
 static bool may_be_in_handler(void) {
-    sigset_t found, blocked;
+    sigset_t blocked;
     struct sigaction action;
-    if (pthread_sigmask(SIG_BLOCK, NULL, &found) != 0)
-        return true;
-    kq_interrupted_mask(&found, &blocked); /* not what the library blocks for a time */
+    kq_set_of(kq_blocked_here(), &blocked);
     for (int number = 1; number < SIGNALS; number++)
         if (sigismember(&blocked, number) == 1 && kq_next_sigaction(number, NULL, &action) == 0 &&
             action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)

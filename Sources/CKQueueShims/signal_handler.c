@@ -8,6 +8,7 @@
 #include "listeners.h"
 #include "pending.h"
 #include "signal_records.h"
+#include "signal_sets.h"
 
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -76,11 +77,10 @@ void kq_signal_notify(int number) {
 
 /* Blocks what the program's action would have the kernel block. */
 static void mask_as_asked(int number, const struct sigaction *program, const ucontext_t *context) {
-    sigset_t mask = program->sa_mask, before;
-    kq_interrupted_mask(&context->uc_sigmask, &before);
-    for (int other = 1; other < SIGNALS; other++)
-        if (sigismember(&before, other) == 1)
-            sigaddset(&mask, other);
+    struct kq_signal_numbers before = kq_interrupted_mask(kq_numbers_of(&context->uc_sigmask));
+    struct kq_signal_numbers wanted = kq_numbers_of(&program->sa_mask);
+    sigset_t mask;
+    kq_set_of((struct kq_signal_numbers){wanted.low | before.low, wanted.high | before.high}, &mask);
     if (!(program->sa_flags & SA_NODEFER))
         sigaddset(&mask, number);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);

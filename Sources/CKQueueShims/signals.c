@@ -20,6 +20,7 @@
 #include "listeners.h"
 #include "pending.h"
 #include "signal_records.h"
+#include "signal_sets.h"
 
 struct kq_signal_record kq_signal_records[SIGNALS];
 atomic_int kq_signals_owner;
@@ -188,7 +189,7 @@ static bool would_drop_pending(int number) {
 static bool would_be_taken(int number, const sigset_t *mask) {
     struct sigaction program;
     sigset_t pending, blocked;
-    kq_interrupted_mask(mask, &blocked);
+    kq_set_of(kq_interrupted_mask(kq_numbers_of(mask)), &blocked);
     kq_signal_program(number, &program);
     return program.sa_handler == SIG_DFL && number != SIGCHLD && number != SIGURG && number != SIGCONT &&
            sigismember(&blocked, number) == 1 && kq_pending(&pending) == 0 && sigismember(&pending, number) == 1;

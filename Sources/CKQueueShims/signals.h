@@ -11,11 +11,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-#ifdef NSIG
-enum { SIGNALS = NSIG };
-#else
-enum { SIGNALS = 65 };
-#endif
+enum { SIGNALS = KQ_SIGNALS };
 
 /* Makes other threads wait, and handlers on this one: between the two nothing is half done. */
 void kq_signals_lock(sigset_t *before);

@@ -181,34 +181,3 @@ struct SignalSource: ~Copyable {
     HashIndex.hash(UInt(bitPattern: Int(number)))
   }
 }
-
-extension kq_signal_numbers {
-  var isEmpty: Bool { low | high == 0 }
-
-  func contains(_ number: CInt) -> Bool {
-    (number < 64 ? low >> UInt64(number) : high >> UInt64(number - 64)) & 1 != 0
-  }
-
-  /// In ascending order.
-  @inline(never)
-  func visit(_ body: (CInt) -> Void) {
-    Self.visit(low, from: 0, body)
-    Self.visit(high, from: 64, body)
-  }
-
-  private static func visit(_ bits: UInt64, from first: CInt, _ body: (CInt) -> Void) {
-    var left = bits
-    while left != 0 {
-      body(first + CInt(left.trailingZeroBitCount))
-      left &= left - 1
-    }
-  }
-
-  mutating func insert(_ number: CInt) {
-    if number < 64 { low |= 1 << UInt64(number) } else { high |= 1 << UInt64(number - 64) }
-  }
-
-  mutating func remove(_ number: CInt) {
-    if number < 64 { low &= ~(1 << UInt64(number)) } else { high &= ~(1 << UInt64(number - 64)) }
-  }
-}

@@ -67,10 +67,7 @@ extension POSIXBackend {
   /// Counts what is pending, and tells other kqueues of it.
   func collectPending() {
     var own = kq_signal_numbers()
-    for place in 0..<signals.count {
-      let number = signals[place].number
-      if number < 64 { own.low |= 1 << UInt64(number) } else { own.high |= 1 << UInt64(number - 64) }
-    }
+    for place in 0..<signals.count { own.insert(signals[place].number) }
     _ = kq_signals_collect(own, nil)
   }
 

@@ -9,6 +9,20 @@
 
 #include "kqueue_shims.h"
 
+#include <signal.h>
+
+/* One more than the last signal. */
+#ifdef NSIG
+enum { KQ_SIGNALS = NSIG };
+#else
+enum { KQ_SIGNALS = 65 };
+#endif
+
+/* Signals, and masks of them: bit n is signal n. */
+struct kq_signal_numbers {
+    uint64_t low, high;
+};
+
 /* Whether the program's sigaction() and signal() are ours; as kq_is_interposed. */
 bool kq_signals_are_seen(void);
 
@@ -16,9 +30,8 @@ bool kq_signals_are_seen(void);
  * What a call of kevent() knows of the signals that come to its thread: all zeroes at
  * its begin, to be let go at its end where they are held.
  */
-enum { KQ_MASK_WORDS = 2 };
 struct kq_wait_signals {
-    uint64_t before[KQ_MASK_WORDS], outer[KQ_MASK_WORDS]; /* masks: of the thread, and of a call that this one interrupted */
+    struct kq_signal_numbers before, outer; /* masks: of the thread, and of a call that this one interrupted */
     bool are_held, were_held;
     bool interrupted; /* a handler of the program's ran, though the wait brought something */
 };
@@ -28,7 +41,10 @@ void kq_signals_let_go(struct kq_wait_signals *signals);
 /* Has no signal handler run on this thread until that is given back, but of a fault. They nest. */
 struct kq_wait_signals kq_block_signals(void);
 void kq_unblock_signals(struct kq_wait_signals signals);
-/* Whether the calling thread blocks a signal, other than for the time of a call. */
+/* The mask that a handler interrupted, as the program has it, of that in the handler's context. */
+struct kq_signal_numbers kq_interrupted_mask(struct kq_signal_numbers found);
+/* What the calling thread blocks, other than for the time of a call; whether a signal is among that. */
+struct kq_signal_numbers kq_blocked_here(void);
 bool kq_is_blocked_here(int number);
 
 /*
@@ -72,10 +88,6 @@ unsigned kq_signal_count(int number);
  * who takes the count and drops the notification before that is told of nothing later.
  */
 void kq_signal_await(int number, unsigned count);
-/* Bit n is signal n. */
-struct kq_signal_numbers {
-    uint64_t low, high;
-};
 /*
  * Counts what is pending for the calling thread, watched and not counted yet; it stays pending.  All who watch it are
  * told, but not the caller of what is in `own`.  False: to be looked at again, since another thread may take it, or has
