@@ -30,11 +30,5 @@ struct kq_signal_record {
 };
 
 extern struct kq_signal_record kq_signal_records[SIGNALS];
-extern atomic_int kq_signals_owner; /* the process whose signals these are */
-
-/* Puts a handler of ours in front of the program's action; 0, or a negative errno. */
-int kq_front_begin(int number);
-/* Puts the program's action back where ours is in force. */
-void kq_front_give_back(int number);
 
 #endif /* KQUEUE_SIGNAL_RECORDS_H */

@@ -6,16 +6,19 @@
 #ifndef KQUEUE_SIGNALS_H
 #define KQUEUE_SIGNALS_H
 
-#include "include/kqueue_shims.h"
+#include "signal_sets.h"
 
-#include <signal.h>
 #include <stdatomic.h>
 
 enum { SIGNALS = KQ_SIGNALS };
 
 /* Makes other threads wait, and handlers on this one: between the two nothing is half done. */
-void kq_signals_lock(sigset_t *before);
-void kq_signals_unlock(const sigset_t *before);
+static inline void kq_signals_lock(sigset_t *before) {
+    kq_set_of(kq_lock_signals(), before);
+}
+static inline void kq_signals_unlock(const sigset_t *before) {
+    kq_unlock_signals(kq_numbers_of(before));
+}
 
 /* Whether a knote counts a signal; one load. */
 bool kq_signal_is_watched(int number);

@@ -51,7 +51,7 @@ private func resumeParent() {
 
 /// Calls nothing that is not async-signal-safe: other threads of the parent may have been anywhere.
 private func startChild() {
-  kq_signals_forget_in_child()
+  Signals.forgetInChild()
   // A system may accept MADV_WIPEONFORK and not honour it. The child then abandons the parent's memory.
   if let registry = sharedRegistry(), !registry.isEmpty {
     registryAddress.store(0, ordering: .releasing)

@@ -34,13 +34,13 @@ struct HandledSignals: ~Copyable {
   }
 
   func remove(_ number: CInt) {
-    try? set.remove(kq_signal_notifier(number))
+    try? set.remove(Signals.notifier(number))
   }
 
   /// Whether a signal is reported. One that ever came is reported at once.
   /// - Throws: EBADF, ENOENT, ENOMEM.
   func want(_ number: CInt, _ isWanted: Bool) throws(Errno) {
-    try set.modify(kq_signal_notifier(number), isWanted ? Self.reported : EPOLLET.rawValue, UInt64(number))
+    try set.modify(Signals.notifier(number), isWanted ? Self.reported : EPOLLET.rawValue, UInt64(number))
   }
 
   func dropReports() {
@@ -48,7 +48,7 @@ struct HandledSignals: ~Copyable {
   }
 
   func isKept(_ number: CInt) -> Bool {
-    set.holds(kq_signal_notifier(number))
+    set.holds(Signals.notifier(number))
   }
 
   /// Enters it into a set that takes another's place.

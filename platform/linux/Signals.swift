@@ -6,14 +6,14 @@ import KQueueCore
 extension LinuxBackend {
   /// - Throws: EINVAL (no such signal), EMFILE, ENFILE, ENOMEM.
   mutating func attachSignal(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
-    guard let number = CInt(exactly: knote.ident), kq_signal_exists(number) else { throw Errno(EINVAL) }
-    guard kq_signal_can_be_seen(number) else { return .recorded }
+    guard let number = CInt(exactly: knote.ident), Signals.exists(number) else { throw Errno(EINVAL) }
+    guard Signals.canBeSeen(number) else { return .recorded }
     try signals.prepare(knotes, in: main)
     // What came before counts for those who watched then, and not for this one (C-283).
     _ = kq_signals_collect(kq_signal_numbers(), nil)
     let notifier = try watchSignal(number)
-    let count = kq_signal_count(number)
-    kq_signal_await(number, count)
+    let count = Signals.count(number)
+    Signals.await(number, count)
     knote.platform.watch = CInt(bitPattern: count)
     do throws(Errno) {
       try signals.listen()
@@ -59,8 +59,8 @@ extension LinuxBackend {
   /// - Returns: the eventfd that is written to.
   func watchSignal(_ number: CInt) throws(Errno) -> CInt {
     while true {
-      let made = kq_signal_notifier(number) >= 0 ? -1 : try Errno.check(kq_move_high(WakeDescriptor.make()))
-      let used = kq_signal_watch(number, made)
+      let made = Signals.notifier(number) >= 0 ? -1 : try Errno.check(kq_move_high(WakeDescriptor.make()))
+      let used = Signals.watch(number, made)
       if made >= 0 && used != made { kq_close_descriptor(made) }  // another thread was first, or it failed
       // The one that was there went with its last user in this moment.
       if used != -EAGAIN { return try Errno.check(used) }
@@ -68,7 +68,7 @@ extension LinuxBackend {
   }
 
   func unwatchSignal(_ number: CInt) {
-    let spare = kq_signal_unwatch(number)
+    let spare = Signals.unwatch(number)
     if spare >= 0 { kq_close_own(spare) }
   }
 }
@@ -78,14 +78,14 @@ extension KnoteRef<LinuxKnote> {
 
   /// Whether the signal came since this was last asked.
   var hasOccurred: Bool {
-    kq_signal_count(signalNumber) != CUnsignedInt(bitPattern: platform.watch)
+    Signals.count(signalNumber) != CUnsignedInt(bitPattern: platform.watch)
   }
 
   /// How often the signal came since this was last asked; returns when no notification of it is still to be written.
   func takeOccurrences() -> Happening {
-    let count = kq_signal_count(signalNumber)
+    let count = Signals.count(signalNumber)
     let fresh = count &- CUnsignedInt(bitPattern: platform.watch)
-    kq_signal_await(signalNumber, count)
+    Signals.await(signalNumber, count)
     platform.watch = CInt(bitPattern: count)
     return Happening(token, bits: 0, data: Int(fresh))
   }

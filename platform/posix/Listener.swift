@@ -11,11 +11,11 @@ struct Listener: BitwiseCopyable {
   /// - Throws: EINVAL, ENOMEM.
   mutating func listen(to number: CInt, _ writing: CInt) throws(Errno) {
     // The first to count in a process forgets its parent's listeners.
-    try Errno.check(kq_signal_watch(number, CInt(KQ_LISTENERS)))
+    try Errno.check(Signals.watch(number, CInt(KQ_LISTENERS)))
     if place == 0 {
       let taken = kq_listen(writing)
       guard taken >= 0 else {
-        _ = kq_signal_unwatch(number)
+        _ = Signals.unwatch(number)
         throw Errno(-taken)
       }
       place = taken + 1
@@ -31,7 +31,7 @@ struct Listener: BitwiseCopyable {
   /// - Parameter isWanted: whether this kqueue listens to it for another reason still.
   func unlisten(to number: CInt, isWanted: Bool) {
     if !isWanted { kq_listen_to(place - 1, number, false) }
-    _ = kq_signal_unwatch(number)
+    _ = Signals.unwatch(number)
   }
 
   /// Before the pipe is closed.

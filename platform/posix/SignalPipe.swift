@@ -15,8 +15,8 @@ struct SignalWatch: Listed {
 extension POSIXBackend {
   /// - Throws: EINVAL (no such signal), ENOMEM.
   mutating func attachSignal(_ knote: POSIXKnoteRef) throws(Errno) {
-    guard let number = CInt(exactly: knote.ident), kq_signal_exists(number) else { throw Errno(EINVAL) }
-    guard kq_signal_can_be_seen(number) else { return }
+    guard let number = CInt(exactly: knote.ident), Signals.exists(number) else { throw Errno(EINVAL) }
+    guard Signals.canBeSeen(number) else { return }
     try signals.reserve()
     // What came before counts for those who watched then, and not for this one (C-283).
     collectPending()
@@ -26,7 +26,7 @@ extension POSIXBackend {
     knote.platform.position = signals.append(
       SignalWatch(
         token: knote.token, number: number,
-        seen: kq_signal_count(number)))
+        seen: Signals.count(number)))
     mayBeToldAgain = true
     noteChange()
   }
@@ -42,15 +42,15 @@ extension POSIXBackend {
   /// Whether a handler has counted what was not gathered yet, and can be delivered.
   var hasUncounted: Bool {
     for place in 0..<signals.count where signals[place].listens {
-      if kq_signal_count(signals[place].number) != signals[place].seen { return true }
+      if Signals.count(signals[place].number) != signals[place].seen { return true }
     }
     return false
   }
 
   /// Until handlers have written of what was gathered.
   func awaitHandlers() {
-    for place in 0..<signals.count { kq_signal_await(signals[place].number, signals[place].seen) }
-    if childExits.count > 0 { kq_signal_await(kq_child_signal(), kq_signal_count(kq_child_signal())) }
+    for place in 0..<signals.count { Signals.await(signals[place].number, signals[place].seen) }
+    if childExits.count > 0 { Signals.await(kq_child_signal(), Signals.count(kq_child_signal())) }
   }
 
   /// Makes handlers write to the pipe for signals that can be delivered, and for no others (C-100).
@@ -60,7 +60,7 @@ extension POSIXBackend {
       signals[place].listens.toggle()
       let isForChildren = number == kq_child_signal() && childExits.count > 0
       listener.tune(to: number, signals[place].listens || isForChildren)
-      if signals[place].listens && kq_signal_count(number) != signals[place].seen { _ = pipe.signal() }
+      if signals[place].listens && Signals.count(number) != signals[place].seen { _ = pipe.signal() }
     }
   }
 
@@ -86,7 +86,7 @@ extension POSIXBackend {
     while written < buffer.count, let place = signals.next() {
       let watch = signals[place]
       if !kq_signals_are_seen() { kq_signal_look(watch.number) }
-      let count = kq_signal_count(watch.number)
+      let count = Signals.count(watch.number)
       guard count != watch.seen else { continue }
       signals[place].seen = count
       buffer[written] = Happening(watch.token, bits: 0, data: Int(count &- watch.seen))

@@ -47,22 +47,34 @@ struct kq_signal_numbers kq_interrupted_mask(struct kq_signal_numbers found);
 struct kq_signal_numbers kq_blocked_here(void);
 bool kq_is_blocked_here(int number);
 
-/*
- * Signals (contract 6.8): occurrences are counted for the process, whatever the
- * program does with the signal; signals.c.
- */
-bool kq_signal_exists(int number);
-/* Not SIGKILL and SIGSTOP. */
-bool kq_signal_can_be_seen(int number);
-/* The descriptor that is written to at each occurrence, or -1 where a new one must be made. */
-int kq_signal_notifier(int number);
-/* A descriptor is gone: it notifies of nothing any more. Async-signal-safe. */
+/* Blocks what kq_signals_hold() does, and gives back what was blocked before; a mask. */
+struct kq_signal_numbers kq_block_all(void);
+void kq_set_mask(struct kq_signal_numbers mask);
+/* What is pending for the calling thread. */
+struct kq_signal_numbers kq_pending_signals(void);
+
+/* ---- Counting, which the core does: SignalRecord, Signals ---- */
+
+/* The memory of a signal; of what all have in common with 0. */
+void *kq_signal_memory(int number);
+/* SIGRTMAX. */
+int kq_last_signal(void);
+/* Whether the program's action of a watched signal is the default one. */
+bool kq_signal_is_default(int number);
+/* Puts a handler of ours in front of the program's action; 0, or a negative errno. */
+int kq_front_begin(int number);
+/* Puts the program's action back where ours is in force. */
+void kq_front_give_back(int number);
+/* In a forked child: removes all listeners. Async-signal-safe. */
+void kq_forget_listeners(void);
+/* Takes away what was counted of what is pending.  The lock is held. */
+void kq_drop_counted(int number);
+
+/* The core's, for C. */
 void kq_signals_lose(int descriptor);
-/*
- * Counts for one knote more, writing to this descriptor unless there is one: the
- * one in use, or a negative errno; -EAGAIN where there is neither.
- */
-int kq_signal_watch(int number, int notifier);
+struct kq_signal_numbers kq_lock_signals(void);
+void kq_unlock_signals(struct kq_signal_numbers before);
+
 /* Notes which pipe a descriptor of the library's is an end of. */
 void kq_own_pipe(int descriptor);
 /* In place of a descriptor: those who listen are told. */
@@ -75,19 +87,10 @@ int kq_listen(int descriptor);
 void kq_listen_to(int place, int number, bool listens);
 void kq_listen_no_more(int place);
 /*
- * Notes what was sent before the first knote, so that it is not counted; kq_signal_watch() does so by itself but for
+ * Notes what was sent before the first knote, so that it is not counted; Signals.watch() does so by itself but for
  * KQ_LISTENERS, who may not be after the signal as such.
  */
 void kq_signal_withhold(int number);
-/* For one fewer: the descriptor to close, or -1. The last one gone, all is as it was. */
-int kq_signal_unwatch(int number);
-/* Occurrences ever; it wraps. */
-unsigned kq_signal_count(int number);
-/*
- * Returns when the notification of the occurrences up to a count is written, which a handler does after it counts:
- * who takes the count and drops the notification before that is told of nothing later.
- */
-void kq_signal_await(int number, unsigned count);
 /*
  * Counts what is pending for the calling thread, watched and not counted yet; it stays pending.  All who watch it are
  * told, but not the caller of what is in `own`.  False: to be looked at again, since another thread may take it, or has
@@ -101,8 +104,6 @@ unsigned kq_signal_looks(void);
  * it replaced stays what it was, since the program may call it from its own.
  */
 void kq_signal_look(int number);
-/* In a forked child: all is as it was before anything was watched. Async-signal-safe. */
-void kq_signals_forget_in_child(void);
 /* Whether all threads block a signal, and none waits for it: 1, 0, or -1 where the system does not tell. */
 int kq_is_blocked_everywhere(int number);
 

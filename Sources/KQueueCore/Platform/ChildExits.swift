@@ -28,7 +28,7 @@ public struct ChildExits: ~Copyable {
   public var count: Int { children.count }
 
   /// Whether there may be news that a handler told of.
-  public var hasNews: Bool { count > 0 && (kq_signal_count(kq_child_signal()) != seen || hasEnds) }
+  public var hasNews: Bool { count > 0 && (Signals.count(kq_child_signal()) != seen || hasEnds) }
   /// Whether an end was found since, of a child of any kqueue.
   private var hasEnds: Bool { ChildTable.ends != seenEnds }
   /// Whether some were not asked for that may have ended.
@@ -88,7 +88,7 @@ public struct ChildExits: ~Copyable {
     due = 0
     guard count > 0 else { return }
     if !kq_signals_are_seen() { kq_signal_look(kq_child_signal()) }
-    let signals = kq_signal_count(kq_child_signal())
+    let signals = Signals.count(kq_child_signal())
     if signals != seen || wasDue || mayMiss {
       seen = signals
       due = ChildTable.look(mayPutOff: !nextDefersNothing)

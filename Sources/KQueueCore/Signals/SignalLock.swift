@@ -1,0 +1,46 @@
+import CKQueueShims
+import Synchronization
+
+/// The lock of signals: makes other threads wait, and handlers on this one, so that nothing is half done between the two.
+struct SignalLock: ~Copyable {
+  /// What the thread blocked before.
+  let before: kq_signal_numbers
+
+  init() {
+    before = kq_block_all()
+    let own = kq_process()
+    while !Self.take(own) { kq_pause() }
+  }
+
+  /// A lock that was taken by `lockSignals`.
+  fileprivate init(_ before: kq_signal_numbers) {
+    self.before = before
+  }
+
+  private static func take(_ own: CInt) -> Bool {
+    let word = SignalState.shared
+    let free = word.pointee.lockHolder.compareExchange(expected: 0, desired: own, ordering: .sequentiallyConsistent)
+    if free.exchanged { return true }
+    // Held by a parent's thread when it forked without handlers: no thread of this process.
+    return free.original != own
+      && word.pointee.lockHolder.compareExchange(
+        expected: free.original, desired: own, ordering: .sequentiallyConsistent
+      ).exchanged
+  }
+
+  func end() {
+    SignalState.shared.pointee.lockHolder.store(0, ordering: .sequentiallyConsistent)
+    kq_set_mask(before)
+  }
+}
+
+/// The lock for C, which gives back what the thread blocked before.
+@_cdecl("kq_lock_signals")
+public func lockSignals() -> kq_signal_numbers {
+  SignalLock().before
+}
+
+@_cdecl("kq_unlock_signals")
+public func unlockSignals(_ before: kq_signal_numbers) {
+  SignalLock(before).end()
+}

@@ -1,0 +1,65 @@
+import CKQueueShims
+import Synchronization
+
+/// What is kept of a signal. It lies in static memory of C's, all zeroes at first: the child of a vfork(2) has the very
+/// memory, and that of a fork(2) a copy of it. Handlers read it, so nothing of it is behind a lazy global.
+struct SignalRecord: ~Copyable {
+  /// Knotes.
+  let users: Atomic<UInt32>
+  /// Occurrences, ever.
+  let count: Atomic<UInt32>
+  /// Of those, the ones whose notification is written.
+  let told: Atomic<UInt32>
+  /// The descriptor to write to, + 1.
+  let notifier: Atomic<CInt>
+  /// Handlers that may be about to.
+  let busy: Atomic<CInt>
+  /// The handler of ours that is in force.
+  let front: Atomic<UInt32>
+  /// The program's action is in force, and nothing is counted.
+  let yields: Atomic<Bool>
+
+  /// The record of a signal that exists.
+  @inline(__always)
+  static func of(_ number: CInt) -> UnsafeMutablePointer<SignalRecord> {
+    kq_signal_memory(number).assumingMemoryBound(to: SignalRecord.self)
+  }
+
+  /// As before anybody watched; the count goes on.
+  func forget() {
+    users.store(0, ordering: .sequentiallyConsistent)
+    notifier.store(0, ordering: .sequentiallyConsistent)
+    busy.store(0, ordering: .sequentiallyConsistent)
+    front.store(0, ordering: .sequentiallyConsistent)
+    yields.store(false, ordering: .sequentiallyConsistent)
+  }
+}
+
+/// What is kept of all signals together, in the place of signal 0.
+struct SignalState: ~Copyable {
+  /// The process whose signals these are.
+  let owner: Atomic<CInt>
+  /// The process that holds the lock.
+  let lockHolder: Atomic<CInt>
+  /// The signals that ever were watched. A forked child writes to the records of these alone, since the kernel copies
+  /// each page that it writes to. A bit is set before the record has a notifier, so a clear bit means that there is none.
+  let lowEverWatched, highEverWatched: Atomic<UInt64>
+
+  @inline(__always)
+  static var shared: UnsafeMutablePointer<SignalState> {
+    kq_signal_memory(0).assumingMemoryBound(to: SignalState.self)
+  }
+
+  var everWatched: kq_signal_numbers {
+    kq_signal_numbers(
+      low: lowEverWatched.load(ordering: .sequentiallyConsistent),
+      high: highEverWatched.load(ordering: .sequentiallyConsistent))
+  }
+
+  func noteWatched(_ number: CInt) {
+    var one = kq_signal_numbers()
+    one.insert(number)
+    lowEverWatched.bitwiseOr(one.low, ordering: .sequentiallyConsistent)
+    highEverWatched.bitwiseOr(one.high, ordering: .sequentiallyConsistent)
+  }
+}
