@@ -9,7 +9,6 @@
  */
 #define _GNU_SOURCE
 #include "interruptions.h"
-#include "signal_sets.h"
 
 static OF_THREAD volatile unsigned quiet, handled;
 

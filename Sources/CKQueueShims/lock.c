@@ -6,7 +6,6 @@
  */
 #define _GNU_SOURCE
 #include "interruptions.h"
-#include "signal_sets.h"
 #include "signals.h"
 
 #include <unistd.h>

@@ -6,9 +6,7 @@
 #define _GNU_SOURCE
 #include "interruptions.h"
 #include "listeners.h"
-#include "pending.h"
 #include "signal_records.h"
-#include "signal_sets.h"
 
 #include <sys/stat.h>
 #include <sys/syscall.h>

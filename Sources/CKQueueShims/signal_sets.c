@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
-#include "signal_sets.h"
+#include "include/kqueue_shims.h"
 
 #include <string.h>
 
@@ -38,3 +38,17 @@ void kq_set_of(struct kq_signal_numbers numbers, sigset_t *set) {
             (void)sigaddset(set, number);
 }
 #endif
+
+bool kq_look_at_pending(struct kq_signal_numbers *pending) {
+    sigset_t set;
+    sigemptyset(&set);
+    bool is_known = kq_pending(&set) == 0;
+    *pending = is_known ? kq_numbers_of(&set) : (struct kq_signal_numbers){0, 0};
+    return is_known;
+}
+
+struct kq_signal_numbers kq_pending_signals(void) {
+    struct kq_signal_numbers pending;
+    (void)kq_look_at_pending(&pending);
+    return pending;
+}

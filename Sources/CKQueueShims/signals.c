@@ -5,9 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "interruptions.h"
-#include "pending.h"
 #include "signal_records.h"
-#include "signal_sets.h"
 
 struct kq_signal_record kq_signal_records[SIGNALS];
 
@@ -47,8 +45,8 @@ bool kq_signal_is_default(int number) {
     return program.sa_handler == SIG_DFL;
 }
 
-struct kq_signal_numbers kq_pending_signals(void) {
-    sigset_t pending;
-    sigemptyset(&pending);
-    return kq_pending(&pending) == 0 ? kq_numbers_of(&pending) : (struct kq_signal_numbers){0, 0};
+bool kq_signal_handles_nothing(int number) {
+    struct sigaction program;
+    kq_signal_program(number, &program);
+    return program.sa_handler == SIG_DFL || program.sa_handler == SIG_IGN;
 }

@@ -6,7 +6,7 @@
 #ifndef KQUEUE_SIGNALS_H
 #define KQUEUE_SIGNALS_H
 
-#include "signal_sets.h"
+#include "include/kqueue_shims.h"
 
 #include <stdatomic.h>
 
@@ -29,9 +29,6 @@ void kq_signal_program(int number, struct sigaction *action);
 int kq_signal_set_program(int number, const struct sigaction *action);
 /* Where an action is a handler of ours, puts the program's in its place. */
 void kq_signal_translate(int number, struct sigaction *action);
-
-/* Tells who waits that the count has grown. All signals are blocked. */
-void kq_signal_notify(int number);
 
 /*
  * Actions of the program as they are handed in and out without tearing: written

@@ -1,4 +1,5 @@
 import CKQueueShims
+import KQueueCore
 
 // What changes the actions of signals, in front of libc's (contract 6.8): of a signal that a knote watches they speak
 // of the program's own action, not of the handler that counts in front of it. Handlers are passed as they come.
@@ -54,5 +55,5 @@ public func exportedSiginterrupt(_ number: CInt, _ interrupts: CInt) -> CInt {
 /// What a look at the pending signals takes away for a moment is pending all the same (C-350).
 @_cdecl("sigpending")
 public func exportedSigpending(_ set: UnsafeMutableRawPointer?) -> CInt {
-  kq_sigpending(set)
+  PendingSignals.ask(set?.assumingMemoryBound(to: sigset_t.self))
 }

@@ -26,7 +26,7 @@ struct SignalSource: ~Copyable {
   /// What was counted could not be reported again.
   private var isUnsettled = false
   /// The looks of others at what is pending, which the signalfd tells of as well.
-  private var seenLooks = kq_signal_looks()
+  private var seenLooks = PendingSignals.looks
 
   /// Whether there is anything to check before a wait.
   var isWatchful: Bool {
@@ -95,7 +95,7 @@ struct SignalSource: ~Copyable {
   /// Counts what no handler will count; others are told of it.
   private mutating func count(own: kq_signal_numbers) {
     EpollSet(descriptor: descriptor).dropAll()
-    if !kq_signals_collect(own, &seenLooks) { leftSomething = true }
+    if !PendingSignals.collect(own: own, &seenLooks) { leftSomething = true }
   }
 
   /// Counts what is pending, and writes what came.
@@ -138,7 +138,7 @@ struct SignalSource: ~Copyable {
   /// Checks for signals that another thread has not taken after all, and for handlers that replaced ours.
   mutating func look(_ knotes: borrowing LinuxBackend.Knotes) {
     if isUnsettled { settle(knotes) }
-    seenLooks = kq_signal_looks()
+    seenLooks = PendingSignals.looks
     if leftSomething { tellAgain() }
     leftSomething = false
     guard !kq_signals_are_seen() else { return }

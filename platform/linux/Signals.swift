@@ -10,7 +10,7 @@ extension LinuxBackend {
     guard Signals.canBeSeen(number) else { return .recorded }
     try signals.prepare(knotes, in: main)
     // What came before counts for those who watched then, and not for this one (C-283).
-    _ = kq_signals_collect(kq_signal_numbers(), nil)
+    _ = PendingSignals.collect(own: kq_signal_numbers(), nil)
     let notifier = try watchSignal(number)
     let count = Signals.count(number)
     Signals.await(number, count)

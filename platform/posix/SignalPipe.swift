@@ -21,7 +21,7 @@ extension POSIXBackend {
     // What came before counts for those who watched then, and not for this one (C-283).
     collectPending()
     try listener.listen(to: number, pipe.writing)
-    kq_signal_withhold(number)
+    PendingSignals.withhold(number)
     knote.platform.place = .signal
     knote.platform.position = signals.append(
       SignalWatch(
@@ -68,7 +68,7 @@ extension POSIXBackend {
   func collectPending() {
     var own = kq_signal_numbers()
     for place in 0..<signals.count { own.insert(signals[place].number) }
-    _ = kq_signals_collect(own, nil)
+    _ = PendingSignals.collect(own: own, nil)
   }
 
   func counts(_ number: CInt) -> Bool {

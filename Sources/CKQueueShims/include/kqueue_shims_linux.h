@@ -58,16 +58,6 @@ enum { KQ_FOREVER = -1 };
 /* A signalfd, new with -1. */
 int kq_signalfd(int descriptor, struct kq_signal_numbers numbers);
 
-/* What is known of a signal in the calling thread. */
-struct kq_thread_signals {
-    unsigned long threads, queued; /* of the process, 0 where that is not told; signals that are queued for its user */
-    bool is_own, is_shared;        /* pending for the thread, and for all */
-    struct kq_signal_numbers shared; /* all that are pending for all; none where that is not told */
-};
-void kq_look_at_thread(int number, struct kq_thread_signals *signals);
-/* The process's first thread, or the calling one where that has ended. */
-int kq_first_thread(void);
-
 /* epoll_ctl(2), whose record Swift does not import where it is packed. */
 static inline int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token) {
     struct epoll_event event = {.events = events, .data.u64 = token};

@@ -50,8 +50,51 @@ bool kq_is_blocked_here(int number);
 /* Blocks what kq_signals_hold() does, and gives back what was blocked before; a mask. */
 struct kq_signal_numbers kq_block_all(void);
 void kq_set_mask(struct kq_signal_numbers mask);
-/* What is pending for the calling thread. */
+/* libc's sets, and those that the core counts with. */
+struct kq_signal_numbers kq_numbers_of(const sigset_t *set);
+void kq_set_of(struct kq_signal_numbers numbers, sigset_t *set);
+/* What is pending for the calling thread; false: that is not told. */
+bool kq_look_at_pending(struct kq_signal_numbers *pending);
 struct kq_signal_numbers kq_pending_signals(void);
+/* sigpending(), which never waits for the lock as the one that is exported does. `set` is a sigset_t. */
+int kq_pending(void *set);
+
+/* ---- Signals that are pending, which the core marks: PendingSignals ---- */
+
+/* Whether they can be taken, and sent again with a mark. */
+static inline bool kq_marks_signals(void) {
+#ifdef __linux__
+    return true;
+#else
+    return false;
+#endif
+}
+/* Where a mark lies, in a place of siginfo_t that nobody looks at. */
+static inline uint32_t *kq_mark_place(siginfo_t *info) {
+#ifdef __LP64__
+    return (uint32_t *)info + 3; /* a gap */
+#else
+    return (uint32_t *)&info->si_errno;
+#endif
+}
+/* Takes one that is pending for the calling thread; false: there is none. */
+bool kq_take_signal(int number, siginfo_t *info);
+bool kq_send_to_thread(int process, int thread, int number, siginfo_t *info);
+void kq_send_to_all(int process, int number, siginfo_t *info);
+int kq_thread_number(void);
+/* SI_QUEUE; SI_TKILL; SIGRTMIN. */
+int kq_code_of_queue(void);
+int kq_code_of_thread(void);
+int kq_first_queued_signal(void);
+/* What listeners were told of signals that were taken is dropped. */
+void kq_drop_reports_of_listeners(void);
+
+/* The folder of the process's threads, with its entries as getdents64(2) has them, and a thread's status; -1, or a negative errno. */
+int kq_open_threads(void);
+bool kq_is_one_thread(int folder);
+long kq_read_threads(int folder, void *entries, size_t size);
+int kq_open_thread_status(int thread);
+long kq_read_status(int file, void *bytes, size_t size);
 
 /* ---- Counting, which the core does: SignalRecord, Signals ---- */
 
@@ -61,19 +104,22 @@ void *kq_signal_memory(int number);
 int kq_last_signal(void);
 /* Whether the program's action of a watched signal is the default one. */
 bool kq_signal_is_default(int number);
+/* Whether it is that, or to ignore the signal. */
+bool kq_signal_handles_nothing(int number);
+/* Tells who waits that the count has grown. All signals are blocked. */
+void kq_signal_notify(int number);
 /* Puts a handler of ours in front of the program's action; 0, or a negative errno. */
 int kq_front_begin(int number);
 /* Puts the program's action back where ours is in force. */
 void kq_front_give_back(int number);
 /* In a forked child: removes all listeners. Async-signal-safe. */
 void kq_forget_listeners(void);
-/* Takes away what was counted of what is pending.  The lock is held. */
-void kq_drop_counted(int number);
 
 /* The core's, for C. */
 void kq_signals_lose(int descriptor);
 struct kq_signal_numbers kq_lock_signals(void);
 void kq_unlock_signals(struct kq_signal_numbers before);
+bool kq_unmark(int number, siginfo_t *info);
 
 /* Notes which pipe a descriptor of the library's is an end of. */
 void kq_own_pipe(int descriptor);
@@ -87,26 +133,11 @@ int kq_listen(int descriptor);
 void kq_listen_to(int place, int number, bool listens);
 void kq_listen_no_more(int place);
 /*
- * Notes what was sent before the first knote, so that it is not counted; Signals.watch() does so by itself but for
- * KQ_LISTENERS, who may not be after the signal as such.
- */
-void kq_signal_withhold(int number);
-/*
- * Counts what is pending for the calling thread, watched and not counted yet; it stays pending.  All who watch it are
- * told, but not the caller of what is in `own`.  False: to be looked at again, since another thread may take it, or has
- * not taken it.  `seen` is what kq_signal_looks() said before the caller was told of a signal; NULL where no signalfd does.
- */
-bool kq_signals_collect(struct kq_signal_numbers own, unsigned *seen);
-unsigned kq_signal_looks(void);
-/*
  * Where the program's sigaction() is not ours: takes a handler that it has put in
  * place of ours for the program's action, and stands in front of that.  Whatever
  * it replaced stays what it was, since the program may call it from its own.
  */
 void kq_signal_look(int number);
-/* Whether all threads block a signal, and none waits for it: 1, 0, or -1 where the system does not tell. */
-int kq_is_blocked_everywhere(int number);
-
 /* sigaction(2) and its relatives, as the program calls them. Handlers are functions. */
 int kq_sigaction(int number, const void *action, void *old);
 void *kq_signal(int number, void *handler);
@@ -114,7 +145,5 @@ void *kq_sysv_signal(int number, void *handler);
 void *kq_sigset(int number, void *handler);
 int kq_sigignore(int number);
 int kq_siginterrupt(int number, int interrupts);
-/* sigpending(2): it does not see that what is pending is taken and sent again. `set` is a sigset_t. */
-int kq_sigpending(void *set);
 
 #endif /* KQUEUE_SHIMS_SIGNALS_H */

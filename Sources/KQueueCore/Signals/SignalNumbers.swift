@@ -2,6 +2,15 @@ import CKQueueShims
 
 /// Sets of signals, and masks.
 extension kq_signal_numbers {
+  /// A mask as the kernel writes it: bit n - 1 is signal n.
+  init(kernel mask: UInt64) {
+    self.init(low: mask << 1, high: mask >> 63)
+  }
+
+  func intersection(_ other: kq_signal_numbers) -> kq_signal_numbers {
+    kq_signal_numbers(low: low & other.low, high: high & other.high)
+  }
+
   public var isEmpty: Bool { low | high == 0 }
 
   public func contains(_ number: CInt) -> Bool {

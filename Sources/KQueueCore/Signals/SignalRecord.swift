@@ -18,6 +18,8 @@ struct SignalRecord: ~Copyable {
   let front: Atomic<UInt32>
   /// The program's action is in force, and nothing is counted.
   let yields: Atomic<Bool>
+  /// It was found pending, where it cannot be marked.
+  let isKnown: Atomic<Bool>
 
   /// The record of a signal that exists.
   @inline(__always)
@@ -44,6 +46,10 @@ struct SignalState: ~Copyable {
   /// The signals that ever were watched. A forked child writes to the records of these alone, since the kernel copies
   /// each page that it writes to. A bit is set before the record has a notifier, so a clear bit means that there is none.
   let lowEverWatched, highEverWatched: Atomic<UInt64>
+  /// Looks at what is pending that found nothing new, and what was queued at the last.
+  let looks: Atomic<UInt32>
+  let countAtLooks: Atomic<UInt>
+  let lowAtLooks, highAtLooks: Atomic<UInt64>
 
   @inline(__always)
   static var shared: UnsafeMutablePointer<SignalState> {
@@ -54,6 +60,20 @@ struct SignalState: ~Copyable {
     kq_signal_numbers(
       low: lowEverWatched.load(ordering: .sequentiallyConsistent),
       high: highEverWatched.load(ordering: .sequentiallyConsistent))
+  }
+
+  var queuedAtLooks: Queued {
+    Queued(
+      count: countAtLooks.load(ordering: .sequentiallyConsistent),
+      shared: kq_signal_numbers(
+        low: lowAtLooks.load(ordering: .sequentiallyConsistent),
+        high: highAtLooks.load(ordering: .sequentiallyConsistent)))
+  }
+
+  func noteAtLooks(_ queued: Queued) {
+    countAtLooks.store(queued.count, ordering: .sequentiallyConsistent)
+    lowAtLooks.store(queued.shared.low, ordering: .sequentiallyConsistent)
+    highAtLooks.store(queued.shared.high, ordering: .sequentiallyConsistent)
   }
 
   func noteWatched(_ number: CInt) {

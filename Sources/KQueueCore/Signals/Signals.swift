@@ -85,7 +85,7 @@ public enum Signals {
       record.pointee.users.subtract(1, ordering: .sequentiallyConsistent)
     }
     lock.end()
-    if used >= 0 && isFirst && used != CInt(KQ_LISTENERS) { kq_signal_withhold(number) }
+    if used >= 0 && isFirst && used != CInt(KQ_LISTENERS) { PendingSignals.withhold(number) }
     return used
   }
 
@@ -112,7 +112,7 @@ public enum Signals {
 
   private static func end(_ number: CInt, _ mask: kq_signal_numbers) -> CInt {
     let record = SignalRecord.of(number)
-    if wouldBeTaken(number, mask) { kq_drop_counted(number) }
+    if wouldBeTaken(number, mask) { SignalMarks.dropCounted(number) }
     if !wouldDropPending(number) { kq_front_give_back(number) }
     let notifier = record.pointee.notifier.exchange(0, ordering: .sequentiallyConsistent) - 1
     return awaitHandlers(record) ? notifier : -1
