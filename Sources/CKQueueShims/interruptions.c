@@ -37,18 +37,6 @@ bool kq_is_interruption(struct kq_interruptions before, bool seems_so) {
 
 /* ---- Masks ---- */
 
-void kq_fill_mask(sigset_t *mask) {
-    static const int faults[] = {
-        SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
-#ifdef SIGSYS
-        SIGSYS, /* a filter of system calls may answer by it */
-#endif
-    };
-    sigfillset(mask);
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-        sigdelset(mask, faults[i]);
-}
-
 void kq_waiting_mask(const struct kq_wait_signals *signals, sigset_t *mask) {
     kq_set_of(signals->before, mask);
 }
@@ -107,9 +95,7 @@ void kq_unblock_signals(struct kq_wait_signals signals) {
 }
 
 struct kq_signal_numbers kq_blocked_here(void) {
-    sigset_t found;
-    return pthread_sigmask(SIG_BLOCK, NULL, &found) == 0 ? kq_interrupted_mask(kq_numbers_of(&found))
-                                                         : (struct kq_signal_numbers){0, 0};
+    return kq_interrupted_mask(kq_mask_here());
 }
 
 bool kq_is_blocked_here(int number) {

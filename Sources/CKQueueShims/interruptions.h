@@ -22,9 +22,6 @@ struct kq_interruptions {
     unsigned quiet, handled;
 };
 struct kq_interruptions kq_interruptions(void);
-/* The calling thread was interrupted by a signal that is watched; whether for a handler of the program's. */
-void kq_note_interruption(bool handled);
-
 /*
  * Whether a handler of the program's ran since, given whether one seems to have:
  * not where that was the library's own, in front of an action that handles nothing.

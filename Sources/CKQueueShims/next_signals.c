@@ -38,6 +38,26 @@ const struct kq_next_signals *kq_next_signals(void) {
     return &next;
 }
 
+bool kq_next_signal(int number, uintptr_t handler, uintptr_t *old) {
+    if (kq_next_signals()->signal == NULL)
+        return false;
+    *old = (uintptr_t)next.signal(number, (kq_handler)handler);
+    return true;
+}
+
+bool kq_next_sysv_signal(int number, uintptr_t handler, uintptr_t *old) {
+    if (kq_next_signals()->sysv_signal == NULL)
+        return false;
+    *old = (uintptr_t)next.sysv_signal(number, (kq_handler)handler);
+    return true;
+}
+
+int kq_next_siginterrupt(int number, bool interrupts) {
+    if (kq_next_signals()->siginterrupt == NULL)
+        return 0;
+    return next.siginterrupt(number, interrupts) == 0 ? 1 : -1;
+}
+
 /* ---- Where there is no next one ---- */
 
 int __sigaction(int number, const struct sigaction *action, struct sigaction *old);
@@ -88,7 +108,7 @@ static int raw_sigaction(int number, const struct sigaction *action, struct siga
 }
 #endif
 
-int kq_next_sigaction(int number, const struct sigaction *action, struct sigaction *old) {
+int kq_next_sigaction(int number, const void *action, void *old) {
     if (kq_next_signals()->sigaction != NULL)
         return next.sigaction(number, action, old);
     return __sigaction != NULL ? __sigaction(number, action, old) : raw_sigaction(number, action, old);

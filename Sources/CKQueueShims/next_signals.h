@@ -8,6 +8,8 @@
 
 #include "signals.h"
 
+typedef void (*kq_handler)(int);
+
 /* NULL where nothing else defines one. */
 struct kq_next_signals {
     int (*sigaction)(int, const struct sigaction *, struct sigaction *);

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
-#include "include/kqueue_shims.h"
+#include "interruptions.h"
 
 #include <string.h>
 
@@ -39,6 +39,27 @@ void kq_set_of(struct kq_signal_numbers numbers, sigset_t *set) {
 }
 #endif
 
+static const int faults[] = {
+    SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
+#ifdef SIGSYS
+    SIGSYS, /* a filter of system calls may answer by it */
+#endif
+};
+enum { FAULTS = sizeof faults / sizeof *faults };
+
+bool kq_is_of_fault(int number) {
+    for (int i = 0; i < FAULTS; i++)
+        if (number == faults[i])
+            return true;
+    return false;
+}
+
+void kq_fill_mask(sigset_t *mask) {
+    sigfillset(mask);
+    for (int i = 0; i < FAULTS; i++)
+        sigdelset(mask, faults[i]);
+}
+
 bool kq_look_at_pending(struct kq_signal_numbers *pending) {
     sigset_t set;
     sigemptyset(&set);
@@ -51,4 +72,28 @@ struct kq_signal_numbers kq_pending_signals(void) {
     struct kq_signal_numbers pending;
     (void)kq_look_at_pending(&pending);
     return pending;
+}
+
+struct kq_signal_numbers kq_all_signals(void) {
+    sigset_t all;
+    sigfillset(&all);
+    return kq_numbers_of(&all);
+}
+
+struct kq_signal_numbers kq_mask_here(void) {
+    sigset_t mask;
+    return pthread_sigmask(SIG_BLOCK, NULL, &mask) == 0 ? kq_numbers_of(&mask) : (struct kq_signal_numbers){0, 0};
+}
+
+struct kq_signal_numbers kq_block_all(void) {
+    sigset_t all, before;
+    kq_fill_mask(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    return kq_numbers_of(&before);
+}
+
+void kq_set_mask(struct kq_signal_numbers mask) {
+    sigset_t set;
+    kq_set_of(mask, &set);
+    pthread_sigmask(SIG_SETMASK, &set, NULL);
 }

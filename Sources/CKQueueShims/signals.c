@@ -1,52 +1,115 @@
 /*
- * Signals: the memory that handlers share, and who may change it; the core's Signals say what is kept there.
+ * Signals: the memory that handlers share, the handlers that stand in front of the program's, and its actions as the core
+ * has them (SignalRecord, SignalHandler, SignalFronts).
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
 #include "interruptions.h"
-#include "signal_records.h"
+#include "signals.h"
 
-struct kq_signal_record kq_signal_records[SIGNALS];
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
 
-void *kq_signal_memory(int number) {
-    return &kq_signal_records[number];
-}
-
-struct kq_signal_numbers kq_block_all(void) {
-    sigset_t all, before;
-    kq_fill_mask(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    return kq_numbers_of(&before);
-}
-
-void kq_set_mask(struct kq_signal_numbers mask) {
-    sigset_t set;
-    kq_set_of(mask, &set);
-    pthread_sigmask(SIG_SETMASK, &set, NULL);
-}
-
-bool kq_signal_is_watched(int number) {
-    return number > 0 && number < SIGNALS && atomic_load_explicit(&kq_signal_records[number].users, memory_order_acquire) != 0;
-}
-
-/* The first word in the place of signal 0. */
-bool kq_signals_are_own(void) {
-    return (int)atomic_load(&kq_signal_records[0].users) == kq_process();
-}
+_Alignas(16) char kq_signal_bytes[KQ_SIGNALS * KQ_SIGNAL_BYTES];
 
 int kq_last_signal(void) {
     return SIGRTMAX;
 }
 
-bool kq_signal_is_default(int number) {
-    struct sigaction program;
-    kq_signal_program(number, &program);
-    return program.sa_handler == SIG_DFL;
+/* ---- Handlers ---- */
+
+#define FRONT(place) \
+    static void front_##place(int number, siginfo_t *info, void *context) { \
+        kq_handle_signal(place, number, info, context); \
+    }
+FRONT(0)
+FRONT(1)
+FRONT(2)
+FRONT(3)
+
+static void (*const fronts[KQ_FRONTS])(int, siginfo_t *, void *) = {front_0, front_1, front_2, front_3};
+
+uintptr_t kq_front_in(unsigned place) {
+    return (uintptr_t)fronts[place];
 }
 
-bool kq_signal_handles_nothing(int number) {
-    struct sigaction program;
-    kq_signal_program(number, &program);
-    return program.sa_handler == SIG_DFL || program.sa_handler == SIG_IGN;
+int kq_front_at(uintptr_t handler) {
+    for (int place = 0; place < KQ_FRONTS; place++)
+        if (handler == (uintptr_t)fronts[place])
+            return place;
+    return -1;
+}
+
+struct kq_signal_numbers kq_mask_in(const void *context) {
+    return kq_numbers_of(&((const ucontext_t *)context)->uc_sigmask);
+}
+
+void kq_run(const struct kq_action *action, int number, siginfo_t *info, void *context) {
+    if (action->flags & SA_SIGINFO)
+        ((void (*)(int, siginfo_t *, void *))action->handler)(number, info, context);
+    else
+        ((void (*)(int))action->handler)(number);
+}
+
+void kq_raise(int number) {
+    (void)raise(number);
+}
+
+/* Where closes go unseen the number may be a file of the program's by now; an eventfd has no type. */
+static bool is_safe(int notifier) {
+    struct stat status;
+    if (!kq_is_inside(notifier))
+        return false;
+    return kq_is_interposed() ||
+           (fstat(notifier, &status) == 0 && ((status.st_mode & S_IFMT) == 0 || S_ISFIFO(status.st_mode)));
+}
+
+void kq_notify(int notifier) {
+    uint64_t one = 1;
+    if (is_safe(notifier))
+        (void)!syscall(SYS_write, notifier, &one, sizeof one);
+}
+
+/* ---- Actions ---- */
+
+struct kq_action kq_read_action(const void *action) {
+    const struct sigaction *from = action;
+    return (struct kq_action){.handler = (uintptr_t)from->sa_handler,
+                              .flags = from->sa_flags,
+                              .mask = kq_numbers_of(&from->sa_mask)};
+}
+
+void kq_write_action(struct kq_action action, void *to) {
+    struct sigaction *written = to;
+    memset(written, 0, sizeof *written);
+    written->sa_handler = (void (*)(int))action.handler;
+    written->sa_flags = action.flags;
+    kq_set_of(action.mask, &written->sa_mask);
+}
+
+int kq_next_action(int number, const struct kq_action *action, struct kq_action *old) {
+    struct sigaction wanted, found;
+    if (action != NULL)
+        kq_write_action(*action, &wanted);
+    if (kq_next_sigaction(number, action == NULL ? NULL : &wanted, old == NULL ? NULL : &found) != 0)
+        return -errno;
+    if (old != NULL)
+        *old = kq_read_action(&found);
+    return 0;
+}
+
+/* Where that cannot be told it may. */
+bool kq_may_have_terminal(void) {
+    int error = errno;
+    int terminal = (int)syscall(SYS_openat, AT_FDCWD, "/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    bool has_none = terminal < 0 && errno == ENXIO;
+    if (terminal >= 0)
+        (void)syscall(SYS_close, terminal);
+    errno = error;
+    return !has_none;
 }

@@ -8,48 +8,48 @@ import KQueueCore
 public func exportedSigaction(
   _ number: CInt, _ action: UnsafeRawPointer?, _ old: UnsafeMutableRawPointer?
 ) -> CInt {
-  kq_sigaction(number, action, old)
+  SignalCalls.sigaction(number, action, old)
 }
 
 @_cdecl("signal")
-public func exportedSignal(_ number: CInt, _ handler: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-  kq_signal(number, handler)
+public func exportedSignal(_ number: CInt, _ handler: UInt) -> UInt {
+  SignalCalls.signal(number, handler)
 }
 
 @_cdecl("bsd_signal")
-public func exportedBSDSignal(_ number: CInt, _ handler: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-  kq_signal(number, handler)
+public func exportedBSDSignal(_ number: CInt, _ handler: UInt) -> UInt {
+  SignalCalls.signal(number, handler)
 }
 
 @_cdecl("ssignal")
-public func exportedSsignal(_ number: CInt, _ handler: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-  kq_signal(number, handler)
+public func exportedSsignal(_ number: CInt, _ handler: UInt) -> UInt {
+  SignalCalls.signal(number, handler)
 }
 
 @_cdecl("sysv_signal")
-public func exportedSysVSignal(_ number: CInt, _ handler: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-  kq_sysv_signal(number, handler)
+public func exportedSysVSignal(_ number: CInt, _ handler: UInt) -> UInt {
+  SignalCalls.sysvSignal(number, handler)
 }
 
 /// What glibc's header makes of signal() in a program that asks for ISO C alone.
 @_cdecl("__sysv_signal")
-public func exportedInnerSysVSignal(_ number: CInt, _ handler: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-  kq_sysv_signal(number, handler)
+public func exportedInnerSysVSignal(_ number: CInt, _ handler: UInt) -> UInt {
+  SignalCalls.sysvSignal(number, handler)
 }
 
 @_cdecl("sigset")
-public func exportedSigset(_ number: CInt, _ handler: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-  kq_sigset(number, handler)
+public func exportedSigset(_ number: CInt, _ handler: UInt) -> UInt {
+  SignalCalls.sigset(number, handler)
 }
 
 @_cdecl("sigignore")
 public func exportedSigignore(_ number: CInt) -> CInt {
-  kq_sigignore(number)
+  SignalCalls.sigignore(number)
 }
 
 @_cdecl("siginterrupt")
 public func exportedSiginterrupt(_ number: CInt, _ interrupts: CInt) -> CInt {
-  kq_siginterrupt(number, interrupts)
+  SignalCalls.siginterrupt(number, interrupts != 0)
 }
 
 /// What a look at the pending signals takes away for a moment is pending all the same (C-350).

@@ -49,6 +49,14 @@ import Testing
 
   static let lifecycle = statements.filter { ("C-111"..."C-144").contains($0.name) || $0.name.hasPrefix("F") }
 
+  /// A signal handler may interrupt the runtime of the ordinary build where it allocates, or makes what it uses first.
+  @Test(arguments: Subject.allCases) func handlersCallNothingOfTheRuntime(_ subject: Subject) throws {
+    let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let script = tests.appendingPathComponent("Scripts/handler.sh").path
+    let result = try Self.runNow(URL(fileURLWithPath: "/bin/sh"), [script, Self.program(subject).path])
+    #expect(result.status == 0 || result.status == 77, "\(result.output)")
+  }
+
   @Test func casesAreThere() {
     #expect(Self.statements.count > 250)
     #expect(Self.lifecycle.count >= 40)
@@ -75,14 +83,23 @@ import Testing
     let output: String
   }
 
-  /// Runs a program with the cases, which the build puts beside the tests.
+  /// A program with the cases, which the build puts beside the tests.
+  private static func program(_ subject: Subject) -> URL {
+    URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(subject.rawValue)
+  }
+
   private static func runNow(
     _ subject: Subject, _ arguments: [String], _ environment: [String: String] = [:]
   ) throws -> Result {
-    let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+    try runNow(program(subject), arguments, environment)
+  }
+
+  private static func runNow(
+    _ program: URL, _ arguments: [String], _ environment: [String: String] = [:]
+  ) throws -> Result {
     let process = Process()
     let pipe = Pipe()
-    process.executableURL = folder.appendingPathComponent(subject.rawValue)
+    process.executableURL = program
     process.arguments = arguments
     // What is not optimised takes longer, and other tests run beside it.
     let slow = ["KQUEUE_TEST_SLOWNESS": "6"]

@@ -142,7 +142,7 @@ struct SignalSource: ~Copyable {
     if leftSomething { tellAgain() }
     leftSomething = false
     guard !kq_signals_are_seen() else { return }
-    watched.visit { kq_signal_look($0) }
+    watched.visit { Signals.look($0) }
   }
 
   private func tellAgain() {

@@ -85,7 +85,7 @@ extension POSIXBackend {
   mutating func gatherSignals(_ buffer: UnsafeMutableBufferPointer<Happening>, _ written: inout Int) {
     while written < buffer.count, let place = signals.next() {
       let watch = signals[place]
-      if !kq_signals_are_seen() { kq_signal_look(watch.number) }
+      if !kq_signals_are_seen() { Signals.look(watch.number) }
       let count = Signals.count(watch.number)
       guard count != watch.seen else { continue }
       signals[place].seen = count

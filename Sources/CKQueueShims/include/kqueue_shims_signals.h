@@ -96,30 +96,91 @@ long kq_read_threads(int folder, void *entries, size_t size);
 int kq_open_thread_status(int thread);
 long kq_read_status(int file, void *bytes, size_t size);
 
-/* ---- Counting, which the core does: SignalRecord, Signals ---- */
-
-/* The memory of a signal; of what all have in common with 0. */
-void *kq_signal_memory(int number);
+/* What the calling thread blocks, as the kernel has it. */
+struct kq_signal_numbers kq_mask_here(void);
+/* All that sigfillset(3) says. */
+struct kq_signal_numbers kq_all_signals(void);
+/* Whether it is what a thread is sent that does something wrong. */
+bool kq_is_of_fault(int number);
 /* SIGRTMAX. */
 int kq_last_signal(void);
-/* Whether the program's action of a watched signal is the default one. */
-bool kq_signal_is_default(int number);
-/* Whether it is that, or to ignore the signal. */
-bool kq_signal_handles_nothing(int number);
-/* Tells who waits that the count has grown. All signals are blocked. */
-void kq_signal_notify(int number);
-/* Puts a handler of ours in front of the program's action; 0, or a negative errno. */
-int kq_front_begin(int number);
-/* Puts the program's action back where ours is in force. */
-void kq_front_give_back(int number);
+
+/* ---- Counting, which the core does: SignalRecord, Signals, SignalHandler ---- */
+
+/* The memory of a signal, all zeroes at first; with 0, of what all have in common. */
+enum { KQ_SIGNAL_BYTES = 320 };
+extern char kq_signal_bytes[] __attribute__((visibility("hidden")));
+static inline void *kq_signal_memory(int number) {
+    return kq_signal_bytes + number * KQ_SIGNAL_BYTES;
+}
+
+/* An action of a signal. */
+struct kq_action {
+    uintptr_t handler;
+    int flags;
+    struct kq_signal_numbers mask;
+};
+enum {
+    KQ_SA_SIGINFO = SA_SIGINFO,
+    KQ_SA_RESETHAND = (int)SA_RESETHAND,
+    KQ_SA_NODEFER = SA_NODEFER,
+    KQ_SA_ONSTACK = SA_ONSTACK,
+    KQ_SA_RESTART = SA_RESTART,
+    KQ_SA_NOCLDSTOP = SA_NOCLDSTOP,
+    KQ_SA_NOCLDWAIT = SA_NOCLDWAIT,
+};
+static inline uintptr_t kq_default_action(void) {
+    return (uintptr_t)SIG_DFL;
+}
+static inline uintptr_t kq_ignoring_action(void) {
+    return (uintptr_t)SIG_IGN;
+}
+static inline uintptr_t kq_no_action(void) {
+    return (uintptr_t)SIG_ERR;
+}
+/* SIG_HOLD, which some systems do not show; its value is the same on all. */
+static inline uintptr_t kq_holding_action(void) {
+    return 2;
+}
+/* To and from a struct sigaction. */
+struct kq_action kq_read_action(const void *action);
+void kq_write_action(struct kq_action action, void *to);
+typedef struct sigaction kq_libc_action;
+
+/* Our handlers: that in a place, and the place of one, or -1. */
+enum { KQ_FRONTS = 4 };
+uintptr_t kq_front_in(unsigned place);
+int kq_front_at(uintptr_t handler);
+/* For them: the mask in a handler's context; the program's handler; raise(3); a write to whoever is to be told. */
+struct kq_signal_numbers kq_mask_in(const void *context);
+void kq_run(const struct kq_action *action, int number, siginfo_t *info, void *context);
+void kq_raise(int number);
+void kq_notify(int notifier);
+/* The calling thread was interrupted by a signal that is watched; whether for a handler of the program's. */
+void kq_note_interruption(bool handled);
+/* What a signal says of a child, if it is the one; those who listen to a signal are told. Async-signal-safe. */
+void kq_hear_child(int number, const siginfo_t *info);
+void kq_tell_listeners(int number);
 /* In a forked child: removes all listeners. Async-signal-safe. */
 void kq_forget_listeners(void);
 
+/* The next definitions, in the order of linking. */
+int kq_next_sigaction(int number, const void *action, void *old);
+/* The same in our terms: 0, or a negative errno. */
+int kq_next_action(int number, const struct kq_action *action, struct kq_action *old);
+/* False where there is none. */
+bool kq_next_signal(int number, uintptr_t handler, uintptr_t *old);
+bool kq_next_sysv_signal(int number, uintptr_t handler, uintptr_t *old);
+/* 1, 0 where there is none, -1 where it fails. */
+int kq_next_siginterrupt(int number, bool interrupts);
+/* Whether the process may have a terminal. */
+bool kq_may_have_terminal(void);
+
 /* The core's, for C. */
+void kq_handle_signal(unsigned place, int number, siginfo_t *info, void *context);
 void kq_signals_lose(int descriptor);
 struct kq_signal_numbers kq_lock_signals(void);
 void kq_unlock_signals(struct kq_signal_numbers before);
-bool kq_unmark(int number, siginfo_t *info);
 
 /* Notes which pipe a descriptor of the library's is an end of. */
 void kq_own_pipe(int descriptor);
@@ -132,18 +193,5 @@ enum { KQ_LISTENERS = INT_MAX - 1 };
 int kq_listen(int descriptor);
 void kq_listen_to(int place, int number, bool listens);
 void kq_listen_no_more(int place);
-/*
- * Where the program's sigaction() is not ours: takes a handler that it has put in
- * place of ours for the program's action, and stands in front of that.  Whatever
- * it replaced stays what it was, since the program may call it from its own.
- */
-void kq_signal_look(int number);
-/* sigaction(2) and its relatives, as the program calls them. Handlers are functions. */
-int kq_sigaction(int number, const void *action, void *old);
-void *kq_signal(int number, void *handler);
-void *kq_sysv_signal(int number, void *handler);
-void *kq_sigset(int number, void *handler);
-int kq_sigignore(int number);
-int kq_siginterrupt(int number, int interrupts);
 
 #endif /* KQUEUE_SHIMS_SIGNALS_H */

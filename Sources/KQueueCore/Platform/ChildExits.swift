@@ -87,7 +87,7 @@ public struct ChildExits: ~Copyable {
     let wasDue = due != 0
     due = 0
     guard count > 0 else { return }
-    if !kq_signals_are_seen() { kq_signal_look(kq_child_signal()) }
+    if !kq_signals_are_seen() { Signals.look(kq_child_signal()) }
     let signals = Signals.count(kq_child_signal())
     if signals != seen || wasDue || mayMiss {
       seen = signals

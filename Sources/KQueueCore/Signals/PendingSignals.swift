@@ -66,7 +66,7 @@ public enum PendingSignals {
     case .everywhere: true
     case .somewhere: false
     // The system does not tell. Without a handler it comes to the same whichever thread takes it.
-    case .untold: kq_signal_handles_nothing(number)
+    case .untold: !SignalFronts.program(number).isHandler
     }
   }
 
@@ -127,7 +127,7 @@ private struct Look: BitwiseCopyable {
   }
 
   private mutating func count(_ number: CInt) {
-    let handles = !kq_signal_handles_nothing(number)
+    let handles = SignalFronts.program(number).isHandler
     var marking = Marking(number: number, mark: .counted, mayMove: !handles)
     SignalMarks.mark(&marking)
     found = true
@@ -145,7 +145,7 @@ private struct Look: BitwiseCopyable {
   private func tellOthers(_ number: CInt) {
     let lock = SignalLock()
     let users = SignalRecord.of(number).pointee.users.load(ordering: .sequentiallyConsistent)
-    if users > (own.contains(number) ? 1 : 0) { kq_signal_notify(number) }
+    if users > (own.contains(number) ? 1 : 0) { SignalHandler.notify(number) }
     lock.end()
   }
 }

@@ -6,6 +6,7 @@ struct SignalLock: ~Copyable {
   /// What the thread blocked before.
   let before: kq_signal_numbers
 
+  @inline(never)
   init() {
     before = kq_block_all()
     let own = kq_process()
@@ -28,6 +29,7 @@ struct SignalLock: ~Copyable {
       ).exchanged
   }
 
+  @inline(never)
   func end() {
     SignalState.shared.pointee.lockHolder.store(0, ordering: .sequentiallyConsistent)
     kq_set_mask(before)

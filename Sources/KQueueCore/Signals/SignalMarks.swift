@@ -186,9 +186,3 @@ struct SignalMark: BitwiseCopyable {
     kq_mark_place(info).pointee = 0
   }
 }
-
-/// `SignalMarks.unmark` for C.
-@_cdecl("kq_unmark")
-public func unmarkSignal(_ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>) -> Bool {
-  SignalMarks.unmark(number, info)
-}

@@ -20,11 +20,21 @@ struct SignalRecord: ~Copyable {
   let yields: Atomic<Bool>
   /// It was found pending, where it cannot be marked.
   let isKnown: Atomic<Bool>
+  /// siginterrupt(3), which signal(3) goes by.
+  let interrupts: Atomic<Bool>
 
   /// The record of a signal that exists.
   @inline(__always)
   static func of(_ number: CInt) -> UnsafeMutablePointer<SignalRecord> {
     kq_signal_memory(number).assumingMemoryBound(to: SignalRecord.self)
+  }
+
+  static var frontsOffset: Int { 32 }
+
+  /// What each handler of ours stands in front of, behind the record.
+  @inline(__always)
+  static func front(_ number: CInt, _ place: UInt32) -> UnsafeMutablePointer<StoredAction> {
+    (kq_signal_memory(number) + frontsOffset).assumingMemoryBound(to: StoredAction.self) + Int(place)
   }
 
   /// As before anybody watched; the count goes on.

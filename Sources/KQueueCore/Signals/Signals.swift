@@ -72,7 +72,9 @@ public enum Signals {
   /// - Returns: the one in use, or a negative errno; -EAGAIN where there is neither.
   public static func watch(_ number: CInt, _ notifier: CInt) -> CInt {
     let record = SignalRecord.of(number)
-    _ = kq_signals_are_seen()  // found out here, since handlers cannot
+    // Found out here, since handlers cannot.
+    _ = kq_signals_are_seen()
+    _ = kq_is_interposed()
     let lock = SignalLock()
     becomeOwner()
     SignalState.shared.pointee.noteWatched(number)
@@ -94,7 +96,7 @@ public enum Signals {
     let used = known < 0 ? fresh : known
     guard used >= 0 else { return -EAGAIN }
     SignalRecord.of(number).pointee.notifier.store(used + 1, ordering: .sequentiallyConsistent)
-    let error = isFirst ? kq_front_begin(number) : 0
+    let error = isFirst ? SignalFronts.begin(number) : 0
     return error == 0 ? used : error
   }
 
@@ -113,7 +115,7 @@ public enum Signals {
   private static func end(_ number: CInt, _ mask: kq_signal_numbers) -> CInt {
     let record = SignalRecord.of(number)
     if wouldBeTaken(number, mask) { SignalMarks.dropCounted(number) }
-    if !wouldDropPending(number) { kq_front_give_back(number) }
+    if !wouldDropPending(number) { SignalFronts.giveBack(number) }
     let notifier = record.pointee.notifier.exchange(0, ordering: .sequentiallyConsistent) - 1
     return awaitHandlers(record) ? notifier : -1
   }
@@ -128,6 +130,10 @@ public enum Signals {
     return false
   }
 
+  private static func isDefault(_ number: CInt) -> Bool {
+    SignalFronts.program(number).handler == kq_default_action()
+  }
+
   /// What the kernel does nothing for, unless it is asked for it.
   private static func isIgnoredByDefault(_ number: CInt) -> Bool {
     number == SIGCHLD || number == SIGURG || number == SIGCONT
@@ -136,14 +142,20 @@ public enum Signals {
   /// Whether the kernel would drop what is pending for the program, which it has not asked for. Then ours stays in
   /// front; it does what the program's action does.
   private static func wouldDropPending(_ number: CInt) -> Bool {
-    isIgnoredByDefault(number) && kq_signal_is_default(number) && kq_pending_signals().contains(number)
+    isIgnoredByDefault(number) && isDefault(number) && kq_pending_signals().contains(number)
   }
 
   /// Whether the default action of what is pending would be taken once it is unblocked. It was sent while the action
   /// was held back, and does not come to it afterwards.
   private static func wouldBeTaken(_ number: CInt, _ mask: kq_signal_numbers) -> Bool {
-    !isIgnoredByDefault(number) && kq_signal_is_default(number) && kq_interrupted_mask(mask).contains(number)
+    !isIgnoredByDefault(number) && isDefault(number) && kq_interrupted_mask(mask).contains(number)
       && kq_pending_signals().contains(number)
+  }
+
+  /// Where the program's sigaction() is not ours: looks whether it has put a handler in place of ours, and stands in
+  /// front of that.
+  public static func look(_ number: CInt) {
+    SignalFronts.look(number)
   }
 
   // MARK: Processes
@@ -169,7 +181,7 @@ public enum Signals {
       record.pointee.told.store(
         record.pointee.count.load(ordering: .sequentiallyConsistent), ordering: .sequentiallyConsistent)
       guard isWatched(number) else { return }
-      kq_front_give_back(number)
+      SignalFronts.giveBack(number)
       record.pointee.forget()
     }
   }

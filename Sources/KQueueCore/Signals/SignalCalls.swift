@@ -1,0 +1,137 @@
+import CKQueueShims
+import Synchronization
+
+/// sigaction() and its relatives, as the program calls them: of a watched signal they speak of the program's own action,
+/// which a handler of ours stands in front of. Of any other they are passed on, at the cost of one load.
+public enum SignalCalls {
+  private static func intervenes(_ number: CInt) -> Bool {
+    Signals.isWatched(number) && kq_signals_are_seen()
+  }
+
+  private static func fail(_ code: CInt) -> CInt {
+    kq_set_errno(code)
+    return -1
+  }
+
+  // MARK: sigaction(2)
+
+  /// In a child of vfork, or of a fork that ran no handler, the action is the child's own affair.
+  public static func sigaction(
+    _ number: CInt, _ action: UnsafeRawPointer?, _ old: UnsafeMutableRawPointer?
+  ) -> CInt {
+    guard intervenes(number) && Signals.areOwn else { return passOn(number, action, old) }
+    var wanted = kq_action()
+    if let action { wanted = kq_read_action(action) }
+    let lock = SignalLock()
+    let result =
+      Signals.isWatched(number)
+      ? change(number, action == nil ? nil : wanted, old) : kq_next_sigaction(number, action, old)
+    lock.end()
+    return result
+  }
+
+  /// The lock is held.
+  private static func change(_ number: CInt, _ action: kq_action?, _ old: UnsafeMutableRawPointer?) -> CInt {
+    let before = SignalFronts.program(number)
+    let error = action.map { SignalFronts.setProgram(number, $0) } ?? 0
+    if error != 0 { return fail(-error) }
+    if let old { kq_write_action(before, old) }
+    return 0
+  }
+
+  /// A signal that no knote watches; a knote may begin to watch it during the call.
+  @inline(never)
+  private static func passOn(
+    _ number: CInt, _ action: UnsafeRawPointer?, _ old: UnsafeMutableRawPointer?
+  ) -> CInt {
+    let result = kq_next_sigaction(number, action, old)
+    guard result == 0 && number < CInt(KQ_SIGNALS) else { return result }
+    if let old {
+      var found = kq_read_action(old)
+      if kq_front_at(found.handler) >= 0 {
+        SignalFronts.translate(number, &found)
+        kq_write_action(found, old)
+      }
+    }
+    if action != nil && intervenes(number) && Signals.areOwn { SignalFronts.look(number) }
+    return result
+  }
+
+  // MARK: Those that are made of it; handlers are passed as they come
+
+  /// - Returns: what was there before; SIG_ERR.
+  @inline(never)
+  private static func set(_ number: CInt, _ handler: UInt, _ flags: Int, blocksItself: Bool) -> UInt {
+    guard handler != kq_no_action() && Signals.exists(number) else {
+      kq_set_errno(EINVAL)
+      return kq_no_action()
+    }
+    var wanted = kq_action(handler: handler, flags: CInt(truncatingIfNeeded: flags), mask: kq_signal_numbers())
+    if blocksItself { wanted.mask.insert(number) }
+    return act(number, wanted)?.handler ?? kq_no_action()
+  }
+
+  /// - Returns: what was there before; nil where it failed, with errno.
+  @inline(never)
+  private static func act(_ number: CInt, _ action: kq_action?) -> kq_action? {
+    var wanted = kq_libc_action()
+    var old = kq_libc_action()
+    if let action { kq_write_action(action, &wanted) }
+    let result = withUnsafePointer(to: wanted) { sigaction(number, action == nil ? nil : $0, &old) }
+    return result == 0 ? kq_read_action(&old) : nil
+  }
+
+  /// A handler as the next definition gave it back, in the program's terms.
+  @inline(never)
+  private static func translated(_ number: CInt, _ handler: UInt) -> UInt {
+    guard number > 0 && number < CInt(KQ_SIGNALS) && handler != kq_no_action() else { return handler }
+    var action = kq_action(handler: handler, flags: 0, mask: kq_signal_numbers())
+    SignalFronts.translate(number, &action)
+    if intervenes(number) && Signals.areOwn { SignalFronts.look(number) }
+    return action.handler
+  }
+
+  public static func signal(_ number: CInt, _ handler: UInt) -> UInt {
+    var old: UInt = 0
+    if !intervenes(number) && kq_next_signal(number, handler, &old) { return translated(number, old) }
+    let interrupts =
+      number > 0 && number < CInt(KQ_SIGNALS)
+      && SignalRecord.of(number).pointee.interrupts.load(ordering: .sequentiallyConsistent)
+    return set(number, handler, interrupts ? 0 : KQ_SA_RESTART, blocksItself: true)
+  }
+
+  public static func sysvSignal(_ number: CInt, _ handler: UInt) -> UInt {
+    var old: UInt = 0
+    if !intervenes(number) && kq_next_sysv_signal(number, handler, &old) { return translated(number, old) }
+    return set(number, handler, KQ_SA_RESETHAND | KQ_SA_NODEFER, blocksItself: false)
+  }
+
+  public static func sigignore(_ number: CInt) -> CInt {
+    set(number, kq_ignoring_action(), 0, blocksItself: false) == kq_no_action() ? -1 : 0
+  }
+
+  public static func sigset(_ number: CInt, _ handler: UInt) -> UInt {
+    guard let before = act(number, nil) else { return kq_no_action() }
+    let holds = handler == kq_holding_action()
+    if !holds && set(number, handler, 0, blocksItself: false) == kq_no_action() { return kq_no_action() }
+    let blocked = kq_mask_here()
+    var mask = blocked
+    if holds { mask.insert(number) } else { mask.remove(number) }
+    kq_set_mask(mask)
+    return blocked.contains(number) ? kq_holding_action() : before.handler
+  }
+
+  /// libc's signal() goes by what libc's siginterrupt() was told.
+  public static func siginterrupt(_ number: CInt, _ interrupts: Bool) -> CInt {
+    let told = kq_next_siginterrupt(number, interrupts)
+    if told < 0 { return -1 }
+    if number > 0 && number < CInt(KQ_SIGNALS) {
+      SignalRecord.of(number).pointee.interrupts.store(interrupts, ordering: .sequentiallyConsistent)
+    }
+    if !intervenes(number) && told > 0 { return 0 }
+    guard var action = act(number, nil) else { return -1 }
+    let restarts = CInt(truncatingIfNeeded: KQ_SA_RESTART)
+    action.flags = interrupts ? action.flags & ~restarts : action.flags | restarts
+    return act(number, action) == nil ? -1 : 0
+  }
+}

@@ -1,0 +1,169 @@
+import CKQueueShims
+import Synchronization
+
+/// The handlers of ours that stand in front of the program's actions: putting one in place, finding it replaced, giving
+/// the program's action back. The lock of signals is held where something is changed.
+///
+/// Where the program's sigaction() is not ours it may replace a handler of ours, remember it, and call it from its own. So
+/// there are several, and one that was replaced knows what it stood in front of.
+enum SignalFronts {
+  // MARK: The program's action
+
+  /// Where an action is a handler of ours, puts the program's in its place.
+  @inline(never)
+  static func translate(_ number: CInt, _ action: inout kq_action) {
+    let place = kq_front_at(action.handler)
+    if place >= 0 { action = SignalRecord.front(number, UInt32(place)).pointee.load() }
+  }
+
+  /// The program's action of a watched signal.
+  @inline(never)
+  static func program(_ number: CInt) -> kq_action {
+    let place = SignalRecord.of(number).pointee.front.load(ordering: .sequentiallyConsistent)
+    return SignalRecord.front(number, place).pointee.load()
+  }
+
+  /// - Returns: 0, or a negative errno.
+  static func setProgram(_ number: CInt, _ action: kq_action) -> CInt {
+    let place = SignalRecord.of(number).pointee.front.load(ordering: .sequentiallyConsistent)
+    var program = action
+    translate(number, &program)
+    var ours = kq_action()
+    let error = install(number, place, program, &ours, nil)
+    if error == 0 { SignalRecord.front(number, place).pointee.store(program) }
+    return error
+  }
+
+  // MARK: In front of it
+
+  /// Puts a handler of ours in front of the program's action.
+  /// - Returns: 0, or a negative errno.
+  static func begin(_ number: CInt) -> CInt {
+    var program = kq_action()
+    let error = kq_next_action(number, nil, &program)
+    if error != 0 { return error }
+    translate(number, &program)
+    return stand(in: 0, number, &program)
+  }
+
+  /// Puts ours in front of what was found. As in `giveBack`, what comes in between is the program's action from then on,
+  /// to be stood in front of.
+  private static func stand(in place: UInt32, _ number: CInt, _ program: inout kq_action) -> CInt {
+    var found = kq_action()
+    var ours = kq_action()
+    var expected = program
+    while true {
+      SignalRecord.front(number, place).pointee.store(program)
+      SignalRecord.of(number).pointee.front.store(place, ordering: .sequentiallyConsistent)
+      let error = install(number, place, program, &ours, &found)
+      if error != 0 || kq_front_at(found.handler) >= 0 || isSame(found, expected) { return error }
+      expected = ours
+      program = found
+    }
+  }
+
+  /// Puts the program's action back where ours is in force. The program may change the action meanwhile, by a call that
+  /// does not wait for the lock; then the newer action stays.
+  @inline(never)
+  static func giveBack(_ number: CInt) {
+    var replaced = kq_action()
+    guard kq_next_action(number, nil, &replaced) == 0 && kq_front_at(replaced.handler) >= 0 else { return }
+    var action = replaced
+    translate(number, &action)
+    var found = kq_action()
+    while kq_next_action(number, &action, &found) == 0 && !isSame(found, replaced) {
+      replaced = action
+      action = found
+    }
+  }
+
+  /// Whether one was put in and the other read back, by the flags that programs set: systems add some of their own; and
+  /// by the signals that can be blocked.
+  @inline(never)
+  private static func isSame(_ one: kq_action, _ other: kq_action) -> Bool {
+    let flags =
+      KQ_SA_RESETHAND | KQ_SA_NOCLDSTOP | KQ_SA_NOCLDWAIT | KQ_SA_NODEFER | KQ_SA_ONSTACK | KQ_SA_RESTART
+      | KQ_SA_SIGINFO
+    var masks = kq_signal_numbers(
+      low: one.mask.low ^ other.mask.low, high: one.mask.high ^ other.mask.high)
+    masks.remove(SIGKILL)
+    masks.remove(SIGSTOP)
+    return one.handler == other.handler && (one.flags ^ other.flags) & CInt(truncatingIfNeeded: flags) == 0
+      && masks.isEmpty
+  }
+
+  /// - Parameter ours: what was put in.
+  @inline(never)
+  private static func install(
+    _ number: CInt, _ place: UInt32, _ program: kq_action, _ ours: inout kq_action,
+    _ old: UnsafeMutablePointer<kq_action>?
+  ) -> CInt {
+    let yields = mustBeIgnored(number, program)
+    ours = yields ? program : made(number, place, program)
+    SignalRecord.of(number).pointee.yields.store(yields, ordering: .sequentiallyConsistent)
+    return kq_next_action(number, &ours, old)
+  }
+
+  /// With everything blocked until ours is done: it must not be left half done by a handler that jumps away.
+  private static func made(_ number: CInt, _ place: UInt32, _ program: kq_action) -> kq_action {
+    let flags = program.isHandler ? Int(program.flags) & ~KQ_SA_RESETHAND : quietFlags(number, program)
+    return kq_action(
+      handler: kq_front_in(place), flags: CInt(truncatingIfNeeded: flags | KQ_SA_SIGINFO), mask: kq_all_signals())
+  }
+
+  private static func isOfBackground(_ number: CInt) -> Bool {
+    number == SIGTTIN || number == SIGTTOU
+  }
+
+  /// What an action that handles nothing lets the kernel do.
+  private static func quietFlags(_ number: CInt, _ program: kq_action) -> Int {
+    // A handler of ours must not overrun a small stack, nor end a call that the signal did not end before; but a read
+    // from the background would be tried again and again.
+    var flags = isOfBackground(number) ? KQ_SA_ONSTACK : KQ_SA_ONSTACK | KQ_SA_RESTART
+    guard number == SIGCHLD else { return flags }
+    flags |= Int(program.flags) & (KQ_SA_NOCLDSTOP | KQ_SA_NOCLDWAIT)
+    // Children of a program that ignores them leave nothing to wait for.
+    return program.handler == kq_ignoring_action() ? flags | KQ_SA_NOCLDWAIT : flags
+  }
+
+  /// Whether a signal must be ignored indeed and goes uncounted. The terminal asks what the kernel's action is before it
+  /// sends a background process these two: a process that ignores them has its call done or refused; one that does not is
+  /// sent the signal, begins the call again, and is sent it again (C-368).
+  private static func mustBeIgnored(_ number: CInt, _ program: kq_action) -> Bool {
+    isOfBackground(number) && program.handler == kq_ignoring_action() && kq_may_have_terminal()
+  }
+
+  // MARK: Where it was replaced
+
+  /// Where the program's sigaction() is not ours: takes a handler that it has put in place of ours for the program's
+  /// action, and stands in front of that. Whatever it replaced stays what it was, since the program may call it from its
+  /// own.
+  static func look(_ number: CInt) {
+    var found = kq_action()
+    guard kq_next_action(number, nil, &found) == 0 && !isInForce(number, found) else { return }
+    let lock = SignalLock()
+    if Signals.areOwn && Signals.isWatched(number) && kq_next_action(number, nil, &found) == 0
+      && !isInForce(number, found)
+    {
+      standAgain(number, &found)
+    }
+    lock.end()
+  }
+
+  /// Whether an action is the handler that is in force, as we installed it.
+  private static func isInForce(_ number: CInt, _ action: kq_action) -> Bool {
+    let record = SignalRecord.of(number)
+    if record.pointee.yields.load(ordering: .sequentiallyConsistent) { return action.handler == kq_ignoring_action() }
+    let front = record.pointee.front.load(ordering: .sequentiallyConsistent)
+    return action.handler == kq_front_in(front) && action.has(KQ_SA_SIGINFO)
+  }
+
+  /// Stands in front of what was found; or where that is one of ours, lets it be what it was.
+  private static func standAgain(_ number: CInt, _ found: inout kq_action) {
+    let place = kq_front_at(found.handler)
+    let front = SignalRecord.of(number).pointee.front.load(ordering: .sequentiallyConsistent)
+    let next = place >= 0 ? UInt32(place) : (front + 1) % UInt32(KQ_FRONTS)
+    translate(number, &found)
+    _ = stand(in: next, number, &found)
+  }
+}

@@ -1,0 +1,93 @@
+import CKQueueShims
+import Synchronization
+
+/// The handler in front of the program's. It runs on a thread that may be anywhere, in the allocator too, so nothing here
+/// takes memory, waits, or meets what the runtime of the ordinary build makes when it is first used: no ranges, no generic
+/// functions that are not inlined, no closures. `check_handler` of Tests/Scripts/handler.sh goes through the calls.
+enum SignalHandler {
+  fileprivate static func handle(
+    _ place: UInt32, _ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>, _ context: UnsafeMutableRawPointer?
+  ) {
+    let error = kq_errno()
+    let front = SignalRecord.front(number, place)
+    let wasCounted = SignalMarks.unmark(number, info)
+    var program = front.pointee.load()
+    if place != SignalRecord.of(number).pointee.front.load(ordering: .sequentiallyConsistent) {
+      // One that the program called from a handler of its own that it put in front of us.
+      if program.isHandler { kq_run(&program, number, info, context) }
+      return
+    }
+    if !Signals.areOwn {
+      // A child that runs on a copy of its parent's memory, or in it.
+      letItHappen(number, info, &program)
+      kq_set_errno(error)
+      return
+    }
+    if isFatal(number, info, program) {
+      program.handler = kq_default_action()
+      letItHappen(number, info, &program)
+      return
+    }
+    if Signals.isWatched(number) { note(number, info, wasCounted) }
+    program = front.pointee.take()
+    kq_note_interruption(program.isHandler)
+    kq_set_errno(error)
+    guard program.isHandler else { return }
+    maskAsAsked(number, program, context)
+    kq_run(&program, number, info, context)
+  }
+
+  /// Whether the program broke something and does not handle it: it is to die of it (C-288). Not of what was sent by
+  /// somebody.
+  private static func isFatal(_ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>, _ program: kq_action) -> Bool {
+    info.pointee.si_code > 0 && !program.isHandler && kq_is_of_fault(number)
+  }
+
+  /// Sends the signal anew to this thread, where it is blocked until the handler returns.
+  private static func letItHappen(
+    _ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>, _ action: inout kq_action
+  ) {
+    _ = kq_next_action(number, &action, nil)
+    if !kq_send_to_thread(kq_process(), kq_thread_number(), number, info) { kq_raise(number) }
+  }
+
+  /// Once, though it may have been pending when it was counted. Counts first: a thread that finds the child's end then
+  /// knows that it has a notification to await.
+  private static func note(_ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>, _ wasCounted: Bool) {
+    let record = SignalRecord.of(number)
+    if !wasCounted { record.pointee.count.wrappingAdd(1, ordering: .sequentiallyConsistent) }
+    kq_hear_child(number, info)
+    if wasCounted { return }
+    notify(number)
+    record.pointee.told.wrappingAdd(1, ordering: .sequentiallyConsistent)
+  }
+
+  /// Tells who waits that the count has grown. All signals are blocked.
+  static func notify(_ number: CInt) {
+    let record = SignalRecord.of(number)
+    record.pointee.busy.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    let notifier = record.pointee.notifier.load(ordering: .sequentiallyConsistent) - 1
+    if notifier == CInt(KQ_LISTENERS) {
+      kq_tell_listeners(number)
+    } else if notifier >= 0 {
+      kq_notify(notifier)
+    }
+    record.pointee.busy.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+  }
+
+  /// Blocks what the program's action would have the kernel block.
+  private static func maskAsAsked(_ number: CInt, _ program: kq_action, _ context: UnsafeMutableRawPointer?) {
+    let before = kq_interrupted_mask(kq_mask_in(context))
+    var mask = kq_signal_numbers(low: program.mask.low | before.low, high: program.mask.high | before.high)
+    if !program.has(KQ_SA_NODEFER) { mask.insert(number) }
+    kq_set_mask(mask)
+  }
+}
+
+/// What C's handlers call, of which there is one for each place.
+@_cdecl("kq_handle_signal")
+public func handleSignal(
+  _ place: UInt32, _ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>, _ context: UnsafeMutableRawPointer?
+) {
+  SignalHandler.handle(place, number, info, context)
+}

@@ -1,0 +1,81 @@
+import CKQueueShims
+import Synchronization
+
+/// An action of a signal in memory that threads and handlers share: written under the lock, read by handlers, which never
+/// wait.
+///
+/// Two copies: the one that is not in force is written and then put in force, so a reader always finds one that is whole,
+/// and so does the child of a fork in the middle of it. A reader that was overtaken twice reads again.
+struct StoredAction: ~Copyable {
+  /// Which copy is in force, whether its handler was used up, and a count.
+  private let version: Atomic<UInt32>
+  private let first, second: ActionCopy
+
+  private static var copyBit: UInt32 { 1 }
+  private static var usedUp: UInt32 { 2 }
+  private static var one: UInt32 { 4 }
+
+  func store(_ action: kq_action) {
+    let before = version.load(ordering: .sequentiallyConsistent)
+    let copy = before & Self.copyBit ^ Self.copyBit
+    if copy == 0 { first.store(action) } else { second.store(action) }
+    version.store((before & ~(Self.one - 1)) &+ Self.one | copy, ordering: .sequentiallyConsistent)
+  }
+
+  /// Async-signal-safe.
+  func load() -> kq_action {
+    var action = kq_action()
+    while !read(version.load(ordering: .sequentiallyConsistent), &action) {}
+    return action
+  }
+
+  /// As a delivery does: SA_RESETHAND leaves the default behind for the next delivery. Async-signal-safe.
+  func take() -> kq_action {
+    var action = kq_action()
+    while true {
+      let now = version.load(ordering: .sequentiallyConsistent)
+      guard read(now, &action) else { continue }
+      if !action.has(KQ_SA_RESETHAND) || action.handler == kq_default_action() { return action }
+      let swap = version.compareExchange(
+        expected: now, desired: now | Self.usedUp, ordering: .sequentiallyConsistent)
+      if swap.exchanged { return action }
+    }
+  }
+
+  /// Reads the copy of a version.
+  /// - Returns: whether it stayed the one in force.
+  private func read(_ now: UInt32, _ action: inout kq_action) -> Bool {
+    if now & Self.copyBit == 0 { first.load(&action) } else { second.load(&action) }
+    if now & Self.usedUp != 0 { action.handler = kq_default_action() }
+    return version.load(ordering: .sequentiallyConsistent) == now
+  }
+}
+
+private struct ActionCopy: ~Copyable {
+  let handler: Atomic<UInt>
+  let flags: Atomic<CInt>
+  let low, high: Atomic<UInt64>
+
+  func store(_ action: kq_action) {
+    handler.store(action.handler, ordering: .releasing)
+    flags.store(action.flags, ordering: .releasing)
+    low.store(action.mask.low, ordering: .releasing)
+    high.store(action.mask.high, ordering: .releasing)
+  }
+
+  func load(_ action: inout kq_action) {
+    action.handler = handler.load(ordering: .acquiring)
+    action.flags = flags.load(ordering: .acquiring)
+    action.mask.low = low.load(ordering: .acquiring)
+    action.mask.high = high.load(ordering: .acquiring)
+  }
+}
+
+extension kq_action {
+  /// Whether the program has a function run. Async-signal-safe.
+  @inline(__always)
+  var isHandler: Bool { handler != kq_default_action() && handler != kq_ignoring_action() }
+
+  @inline(__always)
+  func has(_ flag: Int) -> Bool { flags & CInt(flag) != 0 }
+}

@@ -1,0 +1,78 @@
+#!/bin/sh
+# What a signal handler of the library's can reach calls nothing but what POSIX calls async-signal-safe, and what is as
+# good: no memory, no lock of the runtime's, nothing that is made when it is first used. It goes through the calls of a
+# library or a program, whose debug build is what the ordinary Swift runtime is met in.
+#
+#   handler.sh FILE
+#
+# SPDX-License-Identifier: BSD-2-Clause
+set -eu
+for tool in objdump nm; do
+  command -v $tool >/dev/null || { echo "skipped: no $tool"; exit 77; }
+done
+nm "$1" 2>/dev/null | grep -q ' kq_handle_signal$' || { echo "skipped: $1 has no symbols"; exit 77; }
+
+listing=$(mktemp)
+trap 'rm -f "$listing"' EXIT
+# Where functions end, and the code. Not each function has a name there: one that has none begins where a call leads, and
+# what follows another and is called by nobody is a copy that the linker did without.
+nm -S -t d "$1" | awk 'NF == 4 && $3 ~ /[tTwW]/ { printf "end %x\n", $1 + $2 }' >"$listing"
+objdump -d --no-show-raw-insn "$1" >>"$listing"
+awk '
+# What other libraries define.
+function allowed(name) {
+  return name ~ /^(syscall|write|fstat(64)?|__fxstat(64)?|raise|sig(fill|empty|add|del)set|sigismember|__sigaction|sigaction)$/ ||
+    name ~ /^(pthread_sigmask|sigprocmask|pthread_setcancelstate|pthread_self|__errno_location|mem(set|cpy|move)|getpid)$/ ||
+    name ~ /^(nanosleep|clock_nanosleep|poll|abort|mmap|munmap|__libc_current_sigrtm(in|ax)|__tls_get_addr|__stack_chk_fail)$/
+}
+# What is found out when the library is loaded, or when the first signal is watched.
+function is_known_by_then(name, caller) {
+  return name == "dlsym" && caller ~ /^(look_up|kq_next_sig)/ ||
+    name ~ /^(dladdr|getauxval|getenv)$/ &&
+      caller ~ /^(kq_is_interposed|kq_signals_are_seen|find_out_|kq_environment_|environment$)/
+}
+# What ends the process.
+function ends(name) {
+  return name ~ /^kq_bug$|_assertionFailure|_fatalErrorMessage/
+}
+$1 == "end" { stops[$2]; next }
+match($0, /[0-9a-f]+ <[^>]+>$/) {
+  to = substr($0, RSTART); sub(/ .*/, "", to)
+  label = substr($0, RSTART); sub(/^[^<]*</, "", label); sub(/>$/, "", label)
+  is_call = $2 ~ /^(call|bl|jal|brasl)/
+}
+FNR == NR {
+  if (RSTART > 0 && is_call) begins[to] = label
+  next
+}
+/^[0-9a-f]+ <.*>:$/ {
+  at = $1; sub(/^0+/, "", at)
+  names[at] = $2; sub(/^</, "", names[at]); sub(/>:$/, "", names[at])
+  next
+}
+{
+  here = $1; sub(/:$/, "", here)
+  if (here in begins && !(here in names)) { at = here; names[at] = begins[here] }
+  else if (here in stops && !(here in names)) at = ""
+}
+RSTART > 0 && at != "" && to != at && (to in begins || label !~ /\+0x/) { calls[at] = calls[at] " " to }
+END {
+  for (at in names)
+    if (names[at] ~ /^(kq_handle_signal|front_[0-3])$/) { reached[at] = names[at]; todo[++last] = at }
+  if (last == 0) { print "no handler"; exit 1 }
+  for (i = 1; i <= last; i++) {
+    count = split(calls[todo[i]], targets, " ")
+    for (c = 1; c <= count; c++) {
+      to = targets[c]
+      if (!(to in names) || to in reached) continue
+      name = names[to]
+      reached[to] = reached[todo[i]] " > " name
+      if (name ~ /@plt/) {
+        sub(/@.*/, "", name)
+        if (!allowed(name) && !ends(name) && !is_known_by_then(name, names[todo[i]])) { print reached[to]; found = 1 }
+      } else if (!ends(name)) todo[++last] = to
+    }
+  }
+  print last " functions are reached"
+  exit found
+}' "$listing" "$listing"
