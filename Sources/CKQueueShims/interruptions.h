@@ -36,8 +36,6 @@ static inline bool kq_can_interrupt(uintptr_t frame, uintptr_t interrupted) {
     return frame + sizeof(ucontext_t) < interrupted;
 }
 
-/* All signals but those of faults, which the thread that is at fault must have at once. */
-void kq_fill_mask(sigset_t *mask);
 /* The mask that a call waits under, while its signals are held. */
 void kq_waiting_mask(const struct kq_wait_signals *signals, sigset_t *mask);
 

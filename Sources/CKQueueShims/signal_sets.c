@@ -54,10 +54,19 @@ bool kq_is_of_fault(int number) {
     return false;
 }
 
-void kq_fill_mask(sigset_t *mask) {
+/* All but those of faults, which the thread that is at fault must have at once. */
+static void fill(sigset_t *mask) {
     sigfillset(mask);
     for (int i = 0; i < FAULTS; i++)
         sigdelset(mask, faults[i]);
+}
+
+struct kq_signal_numbers kq_held_signals(void) {
+    sigset_t set;
+    fill(&set);
+    sigdelset(&set, SIGKILL);
+    sigdelset(&set, SIGSTOP);
+    return kq_numbers_of(&set);
 }
 
 bool kq_look_at_pending(struct kq_signal_numbers *pending) {
@@ -85,11 +94,19 @@ struct kq_signal_numbers kq_mask_here(void) {
     return pthread_sigmask(SIG_BLOCK, NULL, &mask) == 0 ? kq_numbers_of(&mask) : (struct kq_signal_numbers){0, 0};
 }
 
-struct kq_signal_numbers kq_block_all(void) {
+static struct kq_signal_numbers block(int how) {
     sigset_t all, before;
-    kq_fill_mask(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    fill(&all);
+    pthread_sigmask(how, &all, &before);
     return kq_numbers_of(&before);
+}
+
+struct kq_signal_numbers kq_hold_back(void) {
+    return block(SIG_BLOCK);
+}
+
+struct kq_signal_numbers kq_block_all(void) {
+    return block(SIG_SETMASK);
 }
 
 void kq_set_mask(struct kq_signal_numbers mask) {

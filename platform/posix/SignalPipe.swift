@@ -78,7 +78,7 @@ extension POSIXBackend {
 
   /// Whether a signal may come that runs no handler.
   var mayMissSignals: Bool {
-    for place in 0..<signals.count where kq_is_blocked_here(signals[place].number) { return true }
+    for place in 0..<signals.count where BlockedSignals.contain(signals[place].number) { return true }
     return false
   }
 

@@ -35,19 +35,34 @@ struct kq_wait_signals {
     bool are_held, were_held;
     bool interrupted; /* a handler of the program's ran, though the wait brought something */
 };
-/* From here to kq_signals_let_go() signals come in only during waits.  Does nothing where they are held. */
+/* The core's: from here to kq_signals_let_go() signals come in only during waits.  Does nothing where they are held. */
 void kq_signals_hold(struct kq_wait_signals *signals);
 void kq_signals_let_go(struct kq_wait_signals *signals);
-/* Has no signal handler run on this thread until that is given back, but of a fault. They nest. */
-struct kq_wait_signals kq_block_signals(void);
-void kq_unblock_signals(struct kq_wait_signals signals);
-/* The mask that a handler interrupted, as the program has it, of that in the handler's context. */
-struct kq_signal_numbers kq_interrupted_mask(struct kq_signal_numbers found);
-/* What the calling thread blocks, other than for the time of a call; whether a signal is among that. */
+/* The core's: what the calling thread blocks, other than for the time of a call. */
 struct kq_signal_numbers kq_blocked_here(void);
-bool kq_is_blocked_here(int number);
+/* Has no signal handler run on this thread until that is given back, but of a fault. They nest. */
+static inline struct kq_wait_signals kq_block_signals(void) {
+    struct kq_wait_signals signals = {.are_held = false};
+    kq_signals_hold(&signals);
+    return signals;
+}
+static inline void kq_unblock_signals(struct kq_wait_signals signals) {
+    if (signals.are_held)
+        kq_signals_let_go(&signals);
+}
 
-/* Blocks what kq_signals_hold() does, and gives back what was blocked before; a mask. */
+/* What is known of signals in a thread. */
+struct kq_thread_signals {
+    volatile unsigned quiet, handled; /* how often a watched one came: for knotes alone, and for a handler of the program's */
+    volatile bool are_held;
+    struct kq_signal_numbers mask; /* which is to come back, while signals are held */
+};
+/* Of the calling one. Async-signal-safe. */
+struct kq_thread_signals *kq_signals_of_thread(void);
+/* What is held; and holds it back besides what is blocked, which it gives back: a mask. */
+struct kq_signal_numbers kq_held_signals(void);
+struct kq_signal_numbers kq_hold_back(void);
+/* Blocks that and nothing else. */
 struct kq_signal_numbers kq_block_all(void);
 void kq_set_mask(struct kq_signal_numbers mask);
 /* libc's sets, and those that the core counts with. */
@@ -120,6 +135,7 @@ struct kq_action {
     int flags;
     struct kq_signal_numbers mask;
 };
+#ifdef SA_ONSTACK /* not where POSIX alone is asked for */
 enum {
     KQ_SA_SIGINFO = SA_SIGINFO,
     KQ_SA_RESETHAND = (int)SA_RESETHAND,
@@ -129,6 +145,7 @@ enum {
     KQ_SA_NOCLDSTOP = SA_NOCLDSTOP,
     KQ_SA_NOCLDWAIT = SA_NOCLDWAIT,
 };
+#endif
 static inline uintptr_t kq_default_action(void) {
     return (uintptr_t)SIG_DFL;
 }
@@ -156,8 +173,6 @@ struct kq_signal_numbers kq_mask_in(const void *context);
 void kq_run(const struct kq_action *action, int number, siginfo_t *info, void *context);
 void kq_raise(int number);
 void kq_notify(int notifier);
-/* The calling thread was interrupted by a signal that is watched; whether for a handler of the program's. */
-void kq_note_interruption(bool handled);
 /* What a signal says of a child, if it is the one; those who listen to a signal are told. Async-signal-safe. */
 void kq_hear_child(int number, const siginfo_t *info);
 void kq_tell_listeners(int number);

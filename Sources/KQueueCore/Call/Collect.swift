@@ -24,7 +24,7 @@ extension KQueueHandle where Backend: ~Copyable {
       if delivered != 0 || isComplete && deadline.isPoll { return try finish(delivered, buffer) }
 
       let left = sliced(whole)
-      if queue.pointee.lastWaitWasEmpty || left != whole { kq_signals_hold(signals) }
+      if queue.pointee.lastWaitWasEmpty || left != whole { signals.pointee.hold() }
       if queue.pointee.backend.validates && !queue.pointee.backend.isAlive {
         queue.pointee.buffers.give(back: buffer)
         throw Errno(EBADF)
@@ -45,7 +45,7 @@ extension KQueueHandle where Backend: ~Copyable {
       if count != 0 || whole == 0 { return try finish(count, buffer) }
       if signals.pointee.interrupted { return try finish(Int(-EINTR), buffer) }
       queue.pointee.lastWaitWasEmpty = true
-      kq_signals_hold(signals)
+      signals.pointee.hold()
     }
   }
 

@@ -14,9 +14,9 @@ extension KQueueHandle where Backend: ~Copyable {
   ) throws(Errno) -> Int {
     var signals = kq_wait_signals()
     kq_abandon_left_waits()
-    if kq_jumps() { kq_signals_hold(&signals) }
-    defer { if signals.are_held { kq_signals_let_go(&signals) } }
-    if lock() { kq_signals_hold(&signals) }
+    if kq_jumps() { signals.hold() }
+    defer { if signals.are_held { signals.letGo() } }
+    if lock() { signals.hold() }
     guard isOpen(as: number) else {
       unlock()
       throw Errno(EBADF)

@@ -79,7 +79,7 @@ public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
     let parked = context.assumingMemoryBound(to: Parked.self).pointee
     let handle = parked.handle
     if parked.signals != nil { kq_forget_waits() }
-    defer { if let signals = parked.signals, signals.pointee.are_held { kq_signals_let_go(signals) } }
+    defer { if let signals = parked.signals, signals.pointee.are_held { signals.pointee.letGo() } }
     handle.lock()
     // A child finds nothing there.
     guard handle.slot.pointee.isInitialised else { return handle.unlock() }

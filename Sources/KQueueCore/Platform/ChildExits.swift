@@ -35,7 +35,7 @@ public struct ChildExits: ~Copyable {
   public var hasDeferredLooks: Bool { count > 0 && due != 0 }
 
   /// Whether SIGCHLD may come and run no handler.
-  public var mayMiss: Bool { count > 0 && kq_is_blocked_here(kq_child_signal()) }
+  public var mayMiss: Bool { count > 0 && BlockedSignals.contain(kq_child_signal()) }
 
   // MARK: Knotes
 

@@ -44,7 +44,7 @@ public enum PendingSignals {
   public static func withhold(_ number: CInt) {
     let error = kq_errno()
     defer { kq_set_errno(error) }
-    guard kq_pending_signals().contains(number) && kq_is_blocked_here(number) && isLeftToUs(number) else { return }
+    guard kq_pending_signals().contains(number) && BlockedSignals.contain(number) && isLeftToUs(number) else { return }
     var marking = Marking(number: number, mark: .earlier)
     SignalMarks.mark(&marking)
   }
@@ -120,7 +120,7 @@ private struct Look: BitwiseCopyable {
     leaves = false
     found = false
     queued = Queued.now
-    let pending = kq_pending_signals().intersection(kq_blocked_here())
+    let pending = kq_pending_signals().intersection(BlockedSignals.here)
     for number in 1..<CInt(KQ_SIGNALS) where pending.contains(number) && Signals.isWatched(number) {
       if PendingSignals.isLeftToUs(number) { count(number) } else { leaves = true }
     }

@@ -30,7 +30,7 @@ enum SignalHandler {
     }
     if Signals.isWatched(number) { note(number, info, wasCounted) }
     program = front.pointee.take()
-    kq_note_interruption(program.isHandler)
+    noteInterruption(by: program)
     kq_set_errno(error)
     guard program.isHandler else { return }
     maskAsAsked(number, program, context)
@@ -75,9 +75,15 @@ enum SignalHandler {
     record.pointee.busy.wrappingSubtract(1, ordering: .sequentiallyConsistent)
   }
 
+  /// The calling thread was interrupted: in kevent() that ends a wait where the program has a function run.
+  private static func noteInterruption(by program: kq_action) {
+    let thread: UnsafeMutablePointer<kq_thread_signals> = kq_signals_of_thread()
+    if program.isHandler { thread.pointee.handled &+= 1 } else { thread.pointee.quiet &+= 1 }
+  }
+
   /// Blocks what the program's action would have the kernel block.
   private static func maskAsAsked(_ number: CInt, _ program: kq_action, _ context: UnsafeMutableRawPointer?) {
-    let before = kq_interrupted_mask(kq_mask_in(context))
+    let before = BlockedSignals.asked(kq_mask_in(context))
     var mask = kq_signal_numbers(low: program.mask.low | before.low, high: program.mask.high | before.high)
     if !program.has(KQ_SA_NODEFER) { mask.insert(number) }
     kq_set_mask(mask)

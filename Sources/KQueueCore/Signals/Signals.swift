@@ -148,7 +148,7 @@ public enum Signals {
   /// Whether the default action of what is pending would be taken once it is unblocked. It was sent while the action
   /// was held back, and does not come to it afterwards.
   private static func wouldBeTaken(_ number: CInt, _ mask: kq_signal_numbers) -> Bool {
-    !isIgnoredByDefault(number) && isDefault(number) && kq_interrupted_mask(mask).contains(number)
+    !isIgnoredByDefault(number) && isDefault(number) && BlockedSignals.asked(mask).contains(number)
       && kq_pending_signals().contains(number)
   }
 
