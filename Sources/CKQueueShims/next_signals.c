@@ -32,7 +32,7 @@ __attribute__((constructor)) static void look_up(void) {
 }
 
 /* Another library's constructor may run before ours. */
-const struct kq_next_signals *kq_next_signals(void) {
+__attribute__((noinline)) const struct kq_next_signals *kq_next_signals(void) {
     if (next.sigaction == NULL)
         look_up();
     return &next;

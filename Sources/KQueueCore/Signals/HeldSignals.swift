@@ -6,6 +6,7 @@ import CKQueueShims
 /// nothing, so signals are held from the end of the first wait, and come in only while the thread waits again.
 extension kq_wait_signals {
   /// From here to `letGo` signals come in only during waits. Does nothing where they are held.
+  @inline(never)
   mutating func hold() {
     if are_held { return }
     let thread: UnsafeMutablePointer<kq_thread_signals> = kq_signals_of_thread()
@@ -19,6 +20,7 @@ extension kq_wait_signals {
     are_held = true
   }
 
+  @inline(never)
   mutating func letGo() {
     let thread: UnsafeMutablePointer<kq_thread_signals> = kq_signals_of_thread()
     thread.pointee.are_held = were_held
@@ -32,6 +34,7 @@ extension kq_wait_signals {
 public enum BlockedSignals {
   /// The mask that was interrupted, as the program has it, of that in a handler's context. A handler that jumped away from
   /// a wait leaves the thread's mask behind, but not that of the kernel. Async-signal-safe.
+  @inline(never)
   static func asked(_ found: kq_signal_numbers) -> kq_signal_numbers {
     let thread: UnsafeMutablePointer<kq_thread_signals> = kq_signals_of_thread()
     return thread.pointee.are_held && isFilled(found) ? thread.pointee.mask : found

@@ -33,8 +33,10 @@ public enum SignalCalls {
   /// The lock is held.
   private static func change(_ number: CInt, _ action: kq_action?, _ old: UnsafeMutableRawPointer?) -> CInt {
     let before = SignalFronts.program(number)
-    let error = action.map { SignalFronts.setProgram(number, $0) } ?? 0
-    if error != 0 { return fail(-error) }
+    if let action {
+      let error = SignalFronts.setProgram(number, action)
+      if error != 0 { return fail(-error) }
+    }
     if let old { kq_write_action(before, old) }
     return 0
   }

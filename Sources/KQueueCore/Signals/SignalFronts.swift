@@ -24,6 +24,7 @@ enum SignalFronts {
   }
 
   /// - Returns: 0, or a negative errno.
+  @inline(never)
   static func setProgram(_ number: CInt, _ action: kq_action) -> CInt {
     let place = SignalRecord.of(number).pointee.front.load(ordering: .sequentiallyConsistent)
     var program = action
