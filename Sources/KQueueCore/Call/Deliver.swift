@@ -176,7 +176,7 @@ extension KQueue where Backend: ~Copyable {
     var delivered = start
     ready.beginRound()
     while delivered < events.count, let knote = ready.popOld(knotes) {
-      deliverSingly(knote, takeReported(knote), to: events, &delivered)
+      deliver(knote, takeReported(knote), to: events, &delivered)
       knote.status.remove(.again)
     }
     return delivered

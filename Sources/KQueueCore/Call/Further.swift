@@ -36,13 +36,14 @@ extension KQueue where Backend: ~Copyable {
   /// Delivers those of the last knotes in the ready list of which these reports had something recorded. The others were
   /// delivered before, and stay; so do those to which more happened since. These are found among the entries, so a long
   /// eventlist leaves them all to the next call.
+  @inline(never)
   private mutating func deliverRecorded(_ count: Int, to events: Eventlist, _ delivered: inout Int) {
     for _ in 0..<max(count, 0) where delivered < min(events.count, Self.mostEntries) {
       guard let knote = ready.popNew(knotes) else { return }
       if knote.status.contains(.recorded) && !events.has(knote.filter, knote.ident, before: delivered) {
         deliverSingly(knote, nil, to: events, &delivered)
       } else {
-        enqueue(knote)
+        activate(knote)
       }
     }
   }
@@ -50,6 +51,7 @@ extension KQueue where Backend: ~Copyable {
   private static var mostEntries: Int { 64 }
 
   /// Marks the knote of an entry as delivered in this pass, if the system reports it; the others use the field.
+  @inline(never)
   private mutating func markDelivered(_ events: Eventlist, _ place: Int) {
     let (filter, ident) = events.subject(at: place)
     guard let filter = Filter(rawValue: filter), let knote = table.find(filter, ident, knotes),
