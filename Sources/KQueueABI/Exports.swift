@@ -2,7 +2,8 @@ import CKQueue
 import CKQueueShims
 import KQueueCore
 
-// The C functions of <sys/event.h>. errno is set here and nowhere else.
+// The C functions of <sys/event.h>. errno is set here and nowhere else: as a system call does, one that succeeds leaves
+// it alone (C-369), whatever the calls inside it gave.
 
 @_cdecl("kqueue")
 public func exportedKqueue() -> CInt {
@@ -48,13 +49,16 @@ public func exportedKevent64(
 @_cdecl("libkqueue_drain_pending_close")
 public func exportedDrainPendingClose() {
   // The closer or the last thread inside frees a closed kqueue, so only kqueues whose close went unseen are pending.
+  let error = kq_errno()
   if let registry = sharedRegistry(), registry.isOwn { registry.reap() }
+  kq_set_errno(error)
 }
 
 @inline(__always)
 private func answering(
   _ kq: CInt, _ changes: Changelist, _ events: Eventlist, _ timeout: UnsafePointer<timespec>?
 ) -> CInt {
+  let before = kq_errno()
   let result: CInt
   do throws(Errno) {
     result = try call(kq, changes, events, timeout)
@@ -63,6 +67,7 @@ private func answering(
     return failing(error.code)
   }
   trace(kq, changes, events, result)
+  kq_set_errno(before)
   return result
 }
 
@@ -94,8 +99,11 @@ private func isForeign(_ number: CInt) -> Bool {
 
 @inline(__always)
 private func returning(_ body: () throws(Errno) -> CInt) -> CInt {
+  let before = kq_errno()
   do throws(Errno) {
-    return try body()
+    let result = try body()
+    kq_set_errno(before)
+    return result
   } catch {
     return failing(error.code)
   }

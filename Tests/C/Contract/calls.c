@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/un.h>
 
 static const struct timespec no_wait = {0, 0};
 
@@ -354,6 +355,110 @@ static void change_beside_an_invalid_timeout(void) {
     change(kq, 1, EVFILT_USER, EV_DELETE, 0, 0, NULL);
 }
 
+/*
+ * An errno that no call gives. A program keeps one across calls that succeed, as a system call allows, and prints what
+ * it finds after them.
+ */
+enum { KEPT_ERRNO = 4711 };
+
+#define REQUIRE_KEEPS(call, result) \
+    do { \
+        errno = KEPT_ERRNO; \
+        long long got_ = (long long)(call); \
+        int errno_ = errno; \
+        REQUIRE_EQ(got_, result); \
+        REQUIRE_EQ(errno_, KEPT_ERRNO); \
+    } while (0)
+
+static void making_keeps_errno(void) {
+    for (int i = 0; i < 3; i++) {
+        errno = KEPT_ERRNO;
+        int kq = kqueue1(0), kept = errno;
+        REQUIRE(kq >= 0);
+        REQUIRE_EQ(kept, KEPT_ERRNO);
+        REQUIRE_KEEPS(close(kq), 0);
+    }
+    errno = KEPT_ERRNO;
+    libkqueue_drain_pending_close();
+    REQUIRE_EQ(errno, KEPT_ERRNO);
+}
+
+/* Adds and deletes a knote, and lets one be delivered between where something is due. */
+static void require_errno_kept(uintptr_t ident, int filter, unsigned fflags, intptr_t data, int due) {
+    static const int kinds[] = {0, EV_CLEAR, EV_DISPATCH, EV_ONESHOT};
+    for (int i = 0; i < 4; i++) {
+        int kq = new_kqueue();
+        const struct timespec while_waiting = {.tv_nsec = 2000000}, most = {.tv_sec = 5};
+        struct kevent entry, event;
+        EV_SET(&entry, ident, filter, EV_ADD | kinds[i], fflags, data, NULL);
+        REQUIRE_KEEPS(kevent(kq, &entry, 1, NULL, 0, NULL), 0);
+        if (filter == EVFILT_SIGNAL)
+            raise((int)ident);
+        for (int again = 0; again < 3; again++)
+            if (due && (again == 0 || (kinds[i] == 0 && filter == EVFILT_READ)))
+                REQUIRE_KEEPS(kevent(kq, NULL, 0, &event, 1, &most), 1);
+            else if (!due)
+                REQUIRE_KEEPS(kevent(kq, NULL, 0, &event, 1, again == 0 ? &while_waiting : &no_wait), 0);
+        if (kinds[i] == EV_ONESHOT && due)
+            continue;
+        EV_SET(&entry, ident, filter, EV_ENABLE, fflags, data, NULL);
+        REQUIRE_KEEPS(kevent(kq, &entry, 1, NULL, 0, NULL), 0);
+        EV_SET(&entry, ident, filter, EV_DELETE, 0, 0, NULL);
+        REQUIRE_KEEPS(kevent(kq, &entry, 1, NULL, 0, NULL), 0);
+        REQUIRE_KEEPS(close(kq), 0);
+    }
+}
+
+static void descriptors_keep_errno(void) {
+    int tcp[2], local[2], ends[2], inner = new_kqueue();
+    tcp_pair(tcp);
+    unix_pair(local);
+    REQUIRE_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    add_triggered(inner, 1, 0);
+    REQUIRE(send(tcp[1], "abc", 3, 0) == 3 && send(local[1], "abc", 3, 0) == 3 && write(ends[1], "abc", 3) == 3);
+    const int readable[] = {tcp[0], local[0], ends[0], inner};
+    for (int i = 0; i < 4; i++)
+        require_errno_kept((uintptr_t)readable[i], EVFILT_READ, 0, 0, 1);
+    require_errno_kept((uintptr_t)tcp[1], EVFILT_READ, 0, 0, 0);
+    const int writable[] = {tcp[0], local[0], ends[1]};
+    for (int i = 0; i < 3; i++)
+        require_errno_kept((uintptr_t)writable[i], EVFILT_WRITE, 0, 0, 1);
+}
+
+static void listeners_and_files_keep_errno(void) {
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un unnamed = {.sun_family = AF_UNIX};
+    REQUIRE_EQ(bind(listener, (struct sockaddr *)&unnamed, sizeof unnamed.sun_family), 0);
+    REQUIRE_EQ(listen(listener, 5), 0);
+    require_errno_kept((uintptr_t)listener, EVFILT_READ, 0, 0, 0);
+    FILE *file = tmpfile();
+    REQUIRE(file != NULL && fputs("abc", file) >= 0 && fflush(file) == 0);
+    rewind(file);
+    require_errno_kept((uintptr_t)fileno(file), EVFILT_READ, 0, 0, 1);
+    if (change_errno(new_kqueue(), (uintptr_t)fileno(file), EVFILT_VNODE, EV_ADD, NOTE_WRITE, 0, NULL) == 0)
+        require_errno_kept((uintptr_t)fileno(file), EVFILT_VNODE, NOTE_WRITE, 0, 0);
+}
+
+static void other_filters_keep_errno(void) {
+    require_errno_kept(1, EVFILT_TIMER, 0, 1, 1);
+    require_errno_kept(1, EVFILT_TIMER, 0, 100000, 0);
+    require_errno_kept(1, EVFILT_USER, NOTE_TRIGGER, 0, 1);
+    signal(SIGUSR1, SIG_IGN);
+    require_errno_kept(SIGUSR1, EVFILT_SIGNAL, 0, 0, 1);
+    require_errno_kept((uintptr_t)getppid(), EVFILT_PROC, NOTE_EXIT, 0, 0);
+}
+
+static void entries_of_errors_keep_errno(void) {
+    int kq = new_kqueue();
+    struct kevent entry, answer;
+    EV_SET(&entry, 1, EVFILT_USER, EV_DELETE, 0, 0, NULL);
+    REQUIRE_KEEPS(kevent(kq, &entry, 1, &answer, 1, NULL), 1);
+    REQUIRE_EQ(answer.data, ENOENT);
+    EV_SET(&entry, 100000, EVFILT_READ, EV_ADD, 0, 0, NULL);
+    REQUIRE_KEEPS(kevent(kq, &entry, 1, &answer, 1, NULL), 1);
+    REQUIRE_EQ(answer.data, EBADF);
+}
+
 const struct contract_case call_cases[] = {
     {"C-001", "kqueue() gives a descriptor that close() takes", kqueue_and_close, 0},
     {"C-002", "kqueue() takes the lowest free number", kqueue_takes_the_lowest_number, 0},
@@ -378,5 +483,10 @@ const struct contract_case call_cases[] = {
     {"C-019", "a negative tv_sec gives EINVAL", invalid_seconds, 0},
     {"C-020", "without room or after a receipt no timeout is looked at", invalid_timeout_without_room, 0},
     {"C-021", "a change beside an invalid timeout is applied", change_beside_an_invalid_timeout, 0},
+    {"C-369", "a kqueue that is made leaves errno alone", making_keeps_errno, 0},
+    {"C-369", "so do the changes and events of sockets, pipes and kqueues", descriptors_keep_errno, 0},
+    {"C-369", "and those of listeners and files", listeners_and_files_keep_errno, 0},
+    {"C-369", "and those of the other filters", other_filters_keep_errno, 0},
+    {"C-369", "and entries of errors", entries_of_errors_keep_errno, 0},
     {NULL, NULL, NULL, 0},
 };
