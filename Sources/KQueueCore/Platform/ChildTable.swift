@@ -36,7 +36,7 @@ public enum ChildTable {
   }
 
   private static func countEnd() {
-    counts.pointee.ends.add(1, ordering: .sequentiallyConsistent)
+    counts.pointee.ends.wrappingAdd(1, ordering: .sequentiallyConsistent)
   }
 
   /// How many ends were ever found; it wraps.

@@ -94,7 +94,7 @@ public enum PendingSignals {
 
   private static func note(_ queued: Queued, _ seen: UnsafeMutablePointer<UInt32>) {
     SignalState.shared.pointee.noteAtLooks(queued)
-    seen.pointee = SignalState.shared.pointee.looks.add(1, ordering: .sequentiallyConsistent).newValue
+    seen.pointee = SignalState.shared.pointee.looks.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
   }
 }
 
