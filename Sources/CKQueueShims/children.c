@@ -103,6 +103,7 @@ void kq_forget_children(void) {
     for (int place = 0; place < children.in_use; place++)
         __atomic_store_n(&kq_child_place(place)->process, 0, __ATOMIC_SEQ_CST);
     children.in_use = 0;
+    children.is_any_shared = false;
     children.next_look = 0;
     __atomic_store_n(&children.running, 0, __ATOMIC_SEQ_CST);
 }

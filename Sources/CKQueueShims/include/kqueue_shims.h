@@ -203,6 +203,7 @@ struct kq_children {
     unsigned told, ends;
     unsigned heard;      /* of what was told; what follows is under the lock of signals */
     int in_use;          /* places that are in use or were */
+    bool is_any_shared;  /* some child may have several places */
     uint64_t next_look;  /* when all may be asked for again */
 };
 struct kq_children *kq_children(void);

@@ -68,10 +68,17 @@ public enum ChildTable {
     place(number).pointee.state.store(state.rawValue, ordering: .sequentiallyConsistent)
   }
 
+  /// Takes a free place for a child, and notes whether it has another.
   /// - Returns: a number, or -ENOMEM.
-  private static func takeFree() -> CInt {
+  private static func takeFree(for child: CInt) -> CInt {
     let shared = kq_children().unsafelyUnwrapped
-    for number in 0..<shared.pointee.in_use where process(number) == 0 { return number }
+    var free: CInt = -1
+    for number in 0..<shared.pointee.in_use {
+      let process = process(number)
+      if process == child { shared.pointee.is_any_shared = true }
+      if process == 0 && free < 0 { free = number }
+    }
+    if free >= 0 { return free }
     guard kq_child_place(shared.pointee.in_use) != nil else { return -ENOMEM }
     shared.pointee.in_use += 1
     return shared.pointee.in_use - 1
@@ -87,7 +94,7 @@ public enum ChildTable {
     countRunning(1)
     var status: CInt = -1
     let state = kq_child_ask(process, &status)
-    let number = state == KQ_CHILD_UNKNOWN ? -ECHILD : takeFree()
+    let number = state == KQ_CHILD_UNKNOWN ? -ECHILD : takeFree(for: process)
     if number < 0 || state != KQ_CHILD_RUNS { countRunning(-1) }
     if number < 0 { return (number, state) }
     set(number, state, status)
@@ -103,6 +110,7 @@ public enum ChildTable {
     place(number).pointee.process.store(0, ordering: .sequentiallyConsistent)
     let shared = kq_children().unsafelyUnwrapped
     while shared.pointee.in_use > 0 && process(shared.pointee.in_use - 1) == 0 { shared.pointee.in_use -= 1 }
+    if shared.pointee.in_use == 0 { shared.pointee.is_any_shared = false }
   }
 
   // MARK: Looks
@@ -126,7 +134,7 @@ public enum ChildTable {
     while shared.pointee.heard != now {
       let word = kq_child_take_word(shared.pointee.heard)
       if word != 0 && running > 0 {
-        look(at: CInt(truncatingIfNeeded: word >> 32), told: CInt(truncatingIfNeeded: word & 0xffff))
+        look(at: CInt(truncatingIfNeeded: word >> 32), from: 0, told: CInt(truncatingIfNeeded: word & 0xffff))
       }
       shared.pointee.heard &+= 1
     }
@@ -140,7 +148,7 @@ public enum ChildTable {
     var number: CInt = 0
     while number < shared.pointee.in_use && running > 0 {
       let process = process(number)
-      if process != 0 && isRunning(number) { look(at: process, told: -1) }
+      if process != 0 && isRunning(number) { look(at: process, from: number, told: -1) }
       number += 1
     }
     let finish = kq_clock(CLOCK_MONOTONIC)
@@ -150,15 +158,19 @@ public enum ChildTable {
 
   /// Asks for a process. One that is no child any more had the status that was told, where it is not below 0; one that
   /// runs is another of the number.
-  private static func look(at process: CInt, told: CInt) {
+  /// - Parameter first: where its place may be, if it has one alone.
+  private static func look(at process: CInt, from first: CInt, told: CInt) {
     var status = told
     var state = kq_child_ask(process, &status)
     if state == KQ_CHILD_UNKNOWN && status >= 0 { state = KQ_CHILD_ENDED }
     guard state != KQ_CHILD_RUNS else { return }
-    for number in 0..<kq_children().pointee.in_use where Self.process(number) == process && isRunning(number) {
+    let shared = kq_children().unsafelyUnwrapped
+    let start = shared.pointee.is_any_shared ? 0 : first
+    for number in start..<shared.pointee.in_use where Self.process(number) == process && isRunning(number) {
       set(number, state, status)
       countRunning(-1)
       countEnd()
+      if !shared.pointee.is_any_shared { return }
     }
   }
 }
