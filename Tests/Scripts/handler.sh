@@ -29,7 +29,7 @@ function allowed(name) {
 function is_known_by_then(name, caller) {
   return name == "dlsym" && caller ~ /^(look_up|kq_next_sig)/ ||
     name ~ /^(dladdr|getauxval|getenv)$/ &&
-      caller ~ /^(kq_is_interposed|kq_signals_are_seen|find_out_|kq_environment_|environment$)/
+      caller ~ /^((kq_)?is_interposed|kq_signals_are_seen|find_out_|kq_environment_|environment$)/
 }
 # What ends the process.
 function ends(name) {
