@@ -8,8 +8,8 @@
 
 #include "cancellation.h"
 #include "listeners.h"
-#include "signals.h"
 
+#include <stdatomic.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
@@ -19,24 +19,12 @@ enum { PAGES = 1024, PAGE_PLACES = 128 };
 static struct kq_child_place first_page[PAGE_PLACES];
 static _Atomic(struct kq_child_place *) pages[PAGES]; /* but the first; see page_at() */
 static struct kq_children children;
-static sigset_t before; /* of the thread that has the lock */
 
 /* What SIGCHLD said: a process above, its status below. */
 static _Atomic uint64_t words[KQ_CHILD_WORDS];
 
 struct kq_children *kq_children(void) {
     return &children;
-}
-
-void kq_children_lock(void) {
-    sigset_t mask;
-    kq_signals_lock(&mask);
-    before = mask;
-}
-
-void kq_children_unlock(void) {
-    sigset_t mask = before;
-    kq_signals_unlock(&mask);
 }
 
 int kq_child_signal(void) {

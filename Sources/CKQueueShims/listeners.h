@@ -7,18 +7,11 @@
 #ifndef KQUEUE_LISTENERS_H
 #define KQUEUE_LISTENERS_H
 
-#include <signal.h>
-#include <stdbool.h>
+#include "include/kqueue_shims.h"
 
-/* Tells those who listen to a signal. Async-signal-safe. */
-void kq_tell_listeners(int number);
 /* Does something with each descriptor that listens, while it stays open. */
 void kq_each_listener(void (*act)(int descriptor));
-/* What a signal says of a child, if it is the one. Async-signal-safe. */
-void kq_hear_child(int number, const siginfo_t *info);
 /* In a forked child: there are no children. Async-signal-safe. */
 void kq_forget_children(void);
-/* In a forked child: removes all listeners. Async-signal-safe. */
-void kq_forget_listeners(void);
 
 #endif /* KQUEUE_LISTENERS_H */

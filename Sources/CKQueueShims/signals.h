@@ -12,14 +12,6 @@
 
 enum { SIGNALS = KQ_SIGNALS };
 
-/* The lock of signals, for C: makes other threads wait, and handlers on this one. */
-static inline void kq_signals_lock(sigset_t *before) {
-    kq_set_of(kq_lock_signals(), before);
-}
-static inline void kq_signals_unlock(const sigset_t *before) {
-    kq_unlock_signals(kq_numbers_of(before));
-}
-
 /* Which of our handlers an action is, or -1. */
 static inline int kq_front_of(const struct sigaction *action) {
     return kq_front_at((uintptr_t)action->sa_handler);

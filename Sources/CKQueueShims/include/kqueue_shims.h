@@ -212,9 +212,6 @@ struct kq_child_place *kq_child_place(int number);
 /* What SIGCHLD told of a child, a process above and its status below; 0 where it was taken. */
 enum { KQ_CHILD_WORDS = 256 };
 uint64_t kq_child_take_word(unsigned number);
-/* The lock of signals. */
-void kq_children_lock(void);
-void kq_children_unlock(void);
 
 /* The descriptor behind a stream or a directory, or -1. */
 int kq_stream_descriptor(void *stream);

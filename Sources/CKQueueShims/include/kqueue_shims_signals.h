@@ -194,8 +194,6 @@ bool kq_may_have_terminal(void);
 /* The core's, for C. */
 void kq_handle_signal(unsigned place, int number, siginfo_t *info, void *context);
 void kq_signals_lose(int descriptor);
-struct kq_signal_numbers kq_lock_signals(void);
-void kq_unlock_signals(struct kq_signal_numbers before);
 
 /* Notes which pipe a descriptor of the library's is an end of. */
 void kq_own_pipe(int descriptor);

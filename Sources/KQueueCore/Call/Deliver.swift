@@ -58,6 +58,7 @@ extension KQueue where Backend: ~Copyable {
     backend.isPlainlyReadable(knote, reported: reported) ? 1 : 0
   }
 
+  /// `take`, for callers that seldom run: it is inlined here once for all of them.
   @inline(never)
   mutating func takeSingly(_ report: Report<Backend.Source>, _ asked: UInt32) -> (knote: KnoteRef, reported: UInt32)? {
     take(report, asked)
@@ -191,6 +192,7 @@ extension KQueue where Backend: ~Copyable {
     return UInt32(truncatingIfNeeded: occurrence)
   }
 
+  /// `deliver`, for callers that seldom run: it is inlined here once for all of them.
   @inline(never)
   mutating func deliverSingly(_ knote: KnoteRef, _ reported: UInt32?, to events: Eventlist, _ delivered: inout Int) {
     deliver(knote, reported, to: events, &delivered)

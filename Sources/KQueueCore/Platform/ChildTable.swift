@@ -87,8 +87,8 @@ public enum ChildTable {
   /// Takes a place for a child.
   /// - Returns: its number, and what the child is now; -ECHILD where it is none, -ENOMEM.
   static func watch(_ process: CInt) -> (CInt, kq_child) {
-    kq_children_lock()
-    defer { kq_children_unlock() }
+    let lock = SignalLock()
+    defer { lock.end() }
     lookAtThoseTold()  // of a former process of this number, perhaps
     // It counts as one that runs before it is asked for, so that what SIGCHLD says from then on is heard.
     countRunning(1)
@@ -104,8 +104,8 @@ public enum ChildTable {
   }
 
   static func unwatch(_ number: CInt) {
-    kq_children_lock()
-    defer { kq_children_unlock() }
+    let lock = SignalLock()
+    defer { lock.end() }
     if isRunning(number) { countRunning(-1) }
     place(number).pointee.process.store(0, ordering: .sequentiallyConsistent)
     let shared = kq_children().unsafelyUnwrapped
@@ -120,8 +120,8 @@ public enum ChildTable {
   /// - Returns: 0, or the time of CLOCK_MONOTONIC to ask for the rest.
   @discardableResult
   public static func look(mayPutOff: Bool) -> UInt64 {
-    kq_children_lock()
-    defer { kq_children_unlock() }
+    let lock = SignalLock()
+    defer { lock.end() }
     lookAtThoseTold()
     return running > 0 ? lookAtAll(mayPutOff) : 0
   }

@@ -13,11 +13,6 @@ struct SignalLock: ~Copyable {
     while !Self.take(own) { kq_pause() }
   }
 
-  /// A lock that was taken by `lockSignals`.
-  fileprivate init(_ before: kq_signal_numbers) {
-    self.before = before
-  }
-
   private static func take(_ own: CInt) -> Bool {
     let word = SignalState.shared
     let free = word.pointee.lockHolder.compareExchange(expected: 0, desired: own, ordering: .sequentiallyConsistent)
@@ -34,15 +29,4 @@ struct SignalLock: ~Copyable {
     SignalState.shared.pointee.lockHolder.store(0, ordering: .sequentiallyConsistent)
     kq_set_mask(before)
   }
-}
-
-/// The lock for C, which gives back what the thread blocked before.
-@_cdecl("kq_lock_signals")
-public func lockSignals() -> kq_signal_numbers {
-  SignalLock().before
-}
-
-@_cdecl("kq_unlock_signals")
-public func unlockSignals(_ before: kq_signal_numbers) {
-  SignalLock(before).end()
 }
