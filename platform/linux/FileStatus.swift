@@ -177,9 +177,10 @@ extension FileStatus {
     return NOTE_WRITE | (setsTime ? NOTE_ATTRIB : 0)
   }
 
-  /// Whether a file grew beyond its blocks and got none, which a write would have taken: it was ftruncate(2).
+  /// Whether a file grew beyond its blocks and got none, which a write would have taken: it was ftruncate(2). A file
+  /// system of a program's own may tell of any number of blocks.
   private func endsInNewHole(_ now: FileStatus) -> Bool {
-    now.values.blocks <= values.blocks && now.values.size > values.blocks * 512
+    now.values.blocks <= values.blocks && (now.values.size &- 1) / 512 >= values.blocks
   }
 
   /// What an event of attributes was about; the number of links is one of them.

@@ -56,9 +56,10 @@ public struct FileSample: BitwiseCopyable {
     return NOTE_WRITE | (setsTimes(now) ? NOTE_ATTRIB : 0)
   }
 
-  /// Whether a file grew beyond its blocks and got none, which a write would have taken: it was ftruncate(2).
+  /// Whether a file grew beyond its blocks and got none, which a write would have taken: it was ftruncate(2). A file
+  /// system of a program's own may tell of any number of blocks.
   private func endsInNewHole(_ now: FileSample) -> Bool {
-    now.values.blocks <= values.blocks && now.values.size > values.blocks * 512
+    now.values.blocks <= values.blocks && (now.values.size &- 1) / 512 >= values.blocks
   }
 
   /// A write sets mtime as it sets ctime, and leaves atime alone.

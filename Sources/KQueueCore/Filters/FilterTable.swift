@@ -106,7 +106,7 @@ extension KQueue where Backend: ~Copyable {
     case .read, .write, .empty, .except: sampleCondition(knote)
     case .vnode: sampleFile(knote)
     case .proc, .procdesc: sampleProcess(knote)
-    case .signal: Readiness(data: Int(knote.value))
+    case .signal: Readiness(data: Int(clamping: knote.value))
     case .fs: Readiness(data: 0, fflags: knote.pending)
     case .timer: sampleTimer(knote)
     case .user: sampleUser(knote)

@@ -2,8 +2,8 @@
 extension KQueue where Backend: ~Copyable {
   mutating func noteSignal(_ knote: KnoteRef, _ happening: Happening) {
     guard happening.data > 0 else { return }
-    let count = Int(knote.value) + happening.data
-    knote.value = UInt32(clamping: count)
+    let (count, isTooLarge) = knote.value.addingReportingOverflow(UInt32(clamping: happening.data))
+    knote.value = isTooLarge ? .max : count
     raise(knote)
   }
 }

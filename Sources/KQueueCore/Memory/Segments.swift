@@ -85,7 +85,7 @@ struct Segment {
   /// A new one. What is mapped to have it begin at a multiple of its size is given back.
   static func map() -> Segment? {
     guard let memory = kq_map(2 * size) else { return nil }
-    let before = -Int(bitPattern: memory) & (size - 1)
+    let before = (0 &- Int(bitPattern: memory)) & (size - 1)
     if before > 0 { kq_unmap(memory, before) }
     kq_unmap(memory + before + size, size - before)
     return Segment(of: memory + before)
