@@ -1,7 +1,7 @@
 import CKQueueShims.Linux
 import KQueueCore
 
-/// The calls of inotify(7).
+/// The calls of inotify(7), made by number: a program may bring functions of these names, which watch by kqueue.
 enum Inotify {
   /// A new instance, or a negative errno; -ENOTSUP where it is denied.
   static func open() -> CInt {
@@ -51,7 +51,9 @@ enum Inotify {
   }
 
   private static func add(_ inotify: CInt, _ path: ProcPath, _ mask: UInt32) -> CInt {
-    path.withCString { CInt(truncatingIfNeeded: kq_result(Int(inotify_add_watch(inotify, $0, mask)))) }
+    path.withCString {
+      CInt(truncatingIfNeeded: systemCall(KQ_SYS_INOTIFY_ADD_WATCH, Int(inotify), Int(bitPattern: $0), Int(mask)))
+    }
   }
 
   private static func isUnnamed(_ result: CInt) -> Bool {

@@ -88,6 +88,7 @@ enum {
     KQ_SYS_EVENTFD2 = SYS_eventfd2,
     KQ_SYS_GETDENTS64 = SYS_getdents64,
     KQ_SYS_INOTIFY_INIT1 = SYS_inotify_init1,
+    KQ_SYS_INOTIFY_ADD_WATCH = SYS_inotify_add_watch,
     KQ_SYS_INOTIFY_RM_WATCH = SYS_inotify_rm_watch,
     KQ_SYS_MEMFD_CREATE = SYS_memfd_create,
     KQ_SYS_MQ_GETSETATTR = SYS_mq_getsetattr,
