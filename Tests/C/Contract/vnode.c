@@ -306,6 +306,24 @@ long syscall(long number, ...) {
     return next_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
 }
 
+static int calls_by_name;
+
+int inotify_add_watch(int instance, const char *path, uint32_t events) {
+    calls_by_name++;
+    return (int)syscall(SYS_inotify_add_watch, instance, path, events);
+}
+
+/* A library that makes inotify of kqueue would be called by the kqueue that it calls. */
+static void functions_named_as_the_systems(void) {
+    struct subject subject;
+    set_up(&subject);
+    int kq = watching(subject.fd, CHANGES);
+    REQUIRE_EQ(calls_by_name, 0);
+    overwrite(&subject);
+    EXPECT_NOTES(kq, subject.fd, NOTE_WRITE);
+    tear_down(&subject);
+}
+
 static struct subject both_names;
 
 static void unlink_both_names(void) {
@@ -617,6 +635,7 @@ const struct contract_case vnode_cases[] = {
     {"C-213", "growing write: WRITE|EXTEND", growing_write, 0},
     {"C-214", "a thousand appends", a_thousand_bytes_one_by_one, 0},
     {"C-215", "write in place: WRITE", write_in_place, 0},
+    {"C-215", "and where the program has a function that is named as what watches files", functions_named_as_the_systems, 0},
     {"C-216", "ftruncate to larger: EXTEND", growing_without_a_write, 0},
     {"C-217", "ftruncate to smaller: TRUNCATE|ATTRIB|WRITE", cut_file, 0},
     {"C-217", "truncate by name", cut_file_by_name, 0},
