@@ -635,7 +635,7 @@ const struct contract_case vnode_cases[] = {
     {"C-213", "growing write: WRITE|EXTEND", growing_write, 0},
     {"C-214", "a thousand appends", a_thousand_bytes_one_by_one, 0},
     {"C-215", "write in place: WRITE", write_in_place, 0},
-    {"C-215", "and where the program has a function that is named as what watches files", functions_named_as_the_systems, 0},
+    {"C-215", "and where the program defines inotify_add_watch()", functions_named_as_the_systems, 0},
     {"C-216", "ftruncate to larger: EXTEND", growing_without_a_write, 0},
     {"C-217", "ftruncate to smaller: TRUNCATE|ATTRIB|WRITE", cut_file, 0},
     {"C-217", "truncate by name", cut_file_by_name, 0},
