@@ -41,6 +41,7 @@ struct object {
     int peer;            /* the other end; -1: none */
     int references;      /* how many slots have it; 0: closed for good */
     long bytes;          /* to be read; an eventfd's counter; a file's size */
+    int writes;          /* that the bytes came by, at the most */
     long offset;         /* of a file */
     bool read_over;      /* nothing more will come */
     bool write_over;     /* nothing more can be sent */
