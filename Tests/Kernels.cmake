@@ -12,6 +12,11 @@ function(add_contract_kernel name)
     LABELS "contract;kernels" FIXTURES_REQUIRED consumer_built SKIP_RETURN_CODE 77 TIMEOUT 300)
 endfunction()
 
+# Connections of which less is told, or next to nothing.
+add_contract_kernel(era-3.10.sockets 3.10 GROUPS C-155 C-156 C-187 C-195 C-366)
+add_contract_kernel(era-4.18.sockets 4.18 GROUPS C-187 C-195)
+add_contract_kernel(short-answers short GROUPS C-16 C-187 C-195 C-36)
+
 # Processes without descriptors of them, forks whose memory is not wiped, waits in milliseconds, closes one by one.
 add_contract_kernel(era-3.10 3.10 GROUPS C-020 C-021 C-022 C-023 C-024 C-026 C-027 C-029 C-12 C-25 C-262 C-27)
 add_contract_kernel(era-4.14 4.14 GROUPS C-25 C-33)

@@ -163,14 +163,13 @@ extension LinuxBackend {
 
   // MARK: Room
 
-  /// Room is news where there was none, so not where nothing was written. TCP counts that; of another socket an end
-  /// of the receiving side explains the edge where the room is as it was.
+  /// Room is news where there was none, so not where nothing was written. TCP counts that, from Linux 4.19 on; of another
+  /// socket an end of the receiving side explains the edge where the room is as it was.
   private func newsOfRoom(_ knote: LinuxKnoteRef, _ readiness: Readiness, _ isLook: Bool) -> Readiness {
     guard readiness.flags == 0 && readiness.fflags == 0 else { return readiness }
     let descriptor = knote.descriptor
     let wasMarked = knote.platform.past.contains(.marked)
-    guard knote.platform.transport(of: descriptor) != .tcp else {
-      guard let written = TCPConnection(Socket(descriptor)).written else { return readiness }
+    if knote.platform.transport(of: descriptor) == .tcp, let written = TCPConnection(Socket(descriptor)).written {
       if wasMarked && written == knote.platform.mark { return .inactive }
       knote.platform.remember(written, isVague: false)
       return readiness

@@ -31,7 +31,9 @@ extension Socket {
 
   private func pendingError(_ connection: TCPConnection) -> CInt {
     let info = connection.info
-    let wasUp = info.bytes_acknowledged > 0 || info.bytes_received > 0 || info.delivered > 0
+    // Who accepts has measured the way there and back, if nothing else was counted yet before Linux 4.18.
+    let wasUp =
+      info.bytes_acknowledged > 0 || info.bytes_received > 0 || info.delivered > 0 || info.round_trip > 0
     // Without an end of its receiving side it is one that the program has broken off.
     let bits = pollNow(descriptor, EPOLLRDHUP.rawValue)
     if bits > 0 && UInt32(bits) & (EPOLLHUP.rawValue | EPOLLRDHUP.rawValue) == EPOLLHUP.rawValue { return ECONNRESET }
@@ -91,8 +93,9 @@ extension Socket {
   /// Refused where anything came back, else not answered, or not to be reached.
   private func errorOfAttempt(_ connection: TCPConnection) -> CInt {
     let info = connection.info
-    guard connection.knows(KQ_TCP_INFO_TO_SEGMENTS) else { return info.retransmits > 0 ? ETIMEDOUT : ECONNREFUSED }
-    if info.segments_received > 0 { return ECONNREFUSED }
+    // What refuses answers the first time.
+    let isRefused = connection.knows(KQ_TCP_INFO_TO_SEGMENTS) ? info.segments_received > 0 : info.retransmits == 0
+    if isRefused { return ECONNREFUSED }
     return wasNeverAnswered(UInt64(info.retransmits)) ? ETIMEDOUT : EHOSTUNREACH
   }
 

@@ -70,7 +70,8 @@ struct Socket: BitwiseCopyable {
   /// What SO_MEMINFO tells; nil where the kernel does not know it.
   private var memoryCounts: InlineArray<9, UInt32>? {
     var counts = InlineArray<9, UInt32>(repeating: 0)
-    return read(&counts, level: SOL_SOCKET, CInt(KQ_SO_MEMINFO)) < 0 ? nil : counts
+    let size = read(&counts, level: SOL_SOCKET, CInt(KQ_SO_MEMINFO))
+    return size < MemoryLayout.size(ofValue: counts) ? nil : counts
   }
 
   /// Memory of what waits in the socket's queue, in the kernel's bytes; 0 where it is in no queue, or the kernel does

@@ -64,7 +64,8 @@ extension Socket {
     guard number == Self.tcp || number == Self.multipathTCP else { return -1 }
     // For a listening socket TCP tells the length of the accept queue here.
     let connection = TCPConnection(self)
-    return connection.isListening ? Int(connection.info.unacknowledged) : -1
+    let isTold = connection.isListening && connection.knows(KQ_TCP_INFO_TO_UNACKNOWLEDGED)
+    return isTold ? Int(connection.info.unacknowledged) : -1
   }
 
   /// Whether connect() waits for the first write.

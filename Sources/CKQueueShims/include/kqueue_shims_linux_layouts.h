@@ -18,7 +18,7 @@ struct kq_tcp_info {
     uint32_t timeout, ack_timeout, send_size, receive_size;
     uint32_t unacknowledged, selected, lost, retransmitted, forward;
     uint32_t since_sent, since_ack_sent, since_received, since_ack_received;
-    uint32_t metrics[11];
+    uint32_t path_size, receive_limit, round_trip, metrics[8];
     uint64_t rates[2];
     uint64_t bytes_acknowledged, bytes_received;
     uint32_t segments_sent, segments_received;
@@ -28,8 +28,9 @@ struct kq_tcp_info {
     uint32_t delivered, delivered_marked;
     uint64_t bytes_sent, bytes_resent;
 };
-/* Where fields end that not every kernel knows. */
+/* Where fields end that not every kernel knows, or not every emulator: some tell four bytes, as of any other option. */
 enum {
+    KQ_TCP_INFO_TO_UNACKNOWLEDGED = offsetof(struct kq_tcp_info, unacknowledged) + 4,
     KQ_TCP_INFO_TO_RECEIVED = offsetof(struct kq_tcp_info, bytes_received) + 8,
     KQ_TCP_INFO_TO_SEGMENTS = offsetof(struct kq_tcp_info, segments_received) + 4,
     KQ_TCP_INFO_TO_DATA_SEGMENTS = offsetof(struct kq_tcp_info, data_segments_received) + 4,

@@ -251,6 +251,7 @@ static void deferred_connect_is_writable(void) {
 /* A network of its own, where packets can be lost. */
 static void enter_own_network(void) {
     posix_lacks("what a connection went through does not show");
+    need_told_connections();
     if (unshare(CLONE_NEWNET) == -1 && unshare(CLONE_NEWUSER | CLONE_NEWNET) == -1)
         contract_skip("a network of its own is not to be had");
 }
@@ -318,6 +319,7 @@ static void unreachable_host_is_named(void) {
 #endif
 
 static void reset_at_any_time_is_named(void) {
+    need_told_connections();
     for (int talks = 0; talks < 3; talks++) {
         int pair[2], kq = new_kqueue();
         tcp_pair(pair);
@@ -350,6 +352,7 @@ static void need_told_ends(void) {
 /* The peer closes, and answers what is sent to it nevertheless with a reset: Linux has EPIPE then. */
 static void reset_behind_the_end_is_named(void) {
     need_told_ends();
+    need_told_connections();
     for (int unread = 0; unread < 2; unread++) {
         int pair[2], kq = new_kqueue();
         posix_lacks("what a connection went through does not show");

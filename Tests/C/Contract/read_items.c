@@ -430,6 +430,7 @@ static void local_listener_says_how_many_wait(void) {
 
 static void internet_listeners_say_how_many_wait(void) {
     enum { MPTCP = 262 };
+    need_told_connections();
     const int protocols[] = {0, MPTCP};
     for (int i = 0; i < 2; i++) {
         struct sockaddr_in address = loopback(0);

@@ -41,6 +41,7 @@ static int local_client(const struct sockaddr_un *address, socklen_t length) {
 }
 
 static void reset_is_eof_with_its_errno(void) {
+    need_told_connections();
     for (int flags = 0; flags <= EV_CLEAR; flags += EV_CLEAR) {
         int pair[2], kq = new_kqueue();
         struct delayed closer;
@@ -57,6 +58,7 @@ static void reset_is_eof_with_its_errno(void) {
 }
 
 static void reset_leaves_unread_bytes_counted(void) {
+    need_told_connections();
     int pair[2], kq = new_kqueue();
     tcp_pair(pair);
     send_bytes(pair[1], pair[0], "12345");
@@ -87,6 +89,7 @@ static void failed_connect_is_eof_with_its_errno(void) {
 }
 
 static void reset_error_is_left_for_getsockopt(void) {
+    need_told_connections();
     int pair[2], kq = new_kqueue();
     tcp_pair(pair);
     add_read(kq, pair[0], 0);
@@ -97,6 +100,7 @@ static void reset_error_is_left_for_getsockopt(void) {
 }
 
 static void reset_error_is_left_for_recv(void) {
+    need_told_connections();
     int pair[2], kq = new_kqueue();
     char byte;
     tcp_pair(pair);
@@ -282,6 +286,7 @@ static void require_pending(int kq, intptr_t count) {
 
 static void pending_connections_are_counted(void) {
     posix_lacks("a listening socket does not tell how many wait");
+    need_told_connections();
     uint16_t port;
     int kq = new_kqueue(), listener = tcp_listener(&port);
     tcp_client(port);

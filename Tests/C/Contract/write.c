@@ -411,6 +411,7 @@ static void a_tcp_peers_close_alone_is_no_eof(void) {
 }
 
 static void a_send_to_a_closed_peer_is_eof(void) {
+    need_told_connections();
     for (int flags = 0; flags <= EV_CLEAR; flags += EV_CLEAR) {
         int pair[2], kq = new_kqueue();
         tcp_pair(pair);
@@ -423,6 +424,7 @@ static void a_send_to_a_closed_peer_is_eof(void) {
 }
 
 static void a_connection_that_is_over_is_eof(void) {
+    need_told_connections();
     posix_lacks("the error of a connection that was over before EV_ADD does not show unless it is taken");
     for (int flags = 0; flags <= EV_CLEAR; flags += EV_CLEAR) {
         int pair[2], late = new_kqueue();

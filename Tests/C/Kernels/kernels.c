@@ -11,6 +11,7 @@
  *   kernels descriptors COMMAND...         64 descriptors
  *   kernels user COMMAND...                a user without rights, where this is root
  *   kernels rootless COMMAND...            namespaces of users and of processes, as of a container without rights
+ *   kernels short COMMAND...               four bytes of TCP_INFO, as an emulator answers
  *   kernels without NAME[=ERRNO] COMMAND...  one call, ENOSYS unless a number is given
  *   kernels --list                         the calls that can be named
  *
@@ -18,10 +19,11 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "kernels.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -39,18 +41,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#if defined __x86_64__
-#define MACHINE AUDIT_ARCH_X86_64
-#elif defined __aarch64__
-#define MACHINE AUDIT_ARCH_AARCH64
-#elif defined __riscv
-#define MACHINE AUDIT_ARCH_RISCV64
-#else
-#define MACHINE 0 /* not known here */
-#endif
-
-enum { STATUS_SKIPPED = 77, STATUS_WRONG = 2 };
 
 /* ---- What came when ---- */
 
@@ -107,6 +97,19 @@ static const struct rule rules[] = {
     ALWAYS("waitid", SYS_waitid),
 };
 enum { RULES = sizeof rules / sizeof rules[0] };
+
+/* How much of TCP_INFO each kernel tells. */
+static unsigned bytes_of_tcp(int version) {
+    static const struct {
+        int before;
+        unsigned bytes;
+    } steps[] = {{VERSION(3, 15), 104}, {VERSION(4, 1), 120}, {VERSION(4, 2), 136}, {VERSION(4, 6), 144},
+                 {VERSION(4, 9), 160}, {VERSION(4, 10), 168}, {VERSION(4, 18), 192}, {VERSION(4, 19), 200}};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (version < steps[i].before)
+            return steps[i].bytes;
+    return 0;
+}
 
 /* ---- The filter ---- */
 
@@ -173,6 +176,8 @@ static void add_connector(int version) {
 }
 
 static void take_away_later(int version) {
+    if (bytes_of_tcp(version) != 0)
+        (void)shorten_answers(bytes_of_tcp(version)); /* or this kernel cannot do that */
     for (int i = 0; i < RULES; i++)
         if (rules[i].since > version)
             add(&rules[i], rules[i].error);
@@ -292,6 +297,13 @@ static void take_away_one(const char *what) {
     exit(STATUS_WRONG);
 }
 
+static void tell_little(void) {
+    if (shorten_answers(4))
+        return;
+    printf("skipped: no answers can be made shorter: %s\n", strerror(errno));
+    exit(STATUS_SKIPPED);
+}
+
 static int list(void) {
     for (int i = 0; i < RULES; i++)
         if (rules[i].name != NULL)
@@ -325,6 +337,8 @@ int main(int count, char **words) {
         become_nobody();
     else if (strcmp(words[1], "rootless") == 0)
         go_rootless();
+    else if (strcmp(words[1], "short") == 0)
+        tell_little();
     else if (strcmp(words[1], "without") == 0)
         take_away_one(words[next++]);
     else if (sscanf(words[1], "%d.%d", &major, &minor) == 2)

@@ -12,6 +12,7 @@ SAME(struct kq_tcp_info, timeout, struct tcp_info, tcpi_rto);
 SAME(struct kq_tcp_info, unacknowledged, struct tcp_info, tcpi_unacked);
 SAME(struct kq_tcp_info, since_received, struct tcp_info, tcpi_last_data_recv);
 SAME(struct kq_tcp_info, since_ack_received, struct tcp_info, tcpi_last_ack_recv);
+SAME(struct kq_tcp_info, round_trip, struct tcp_info, tcpi_rtt);
 SAME(struct kq_tcp_info, bytes_acknowledged, struct tcp_info, tcpi_bytes_acked);
 SAME(struct kq_tcp_info, bytes_received, struct tcp_info, tcpi_bytes_received);
 SAME(struct kq_tcp_info, segments_received, struct tcp_info, tcpi_segs_in);
