@@ -63,6 +63,11 @@ extension LinuxBackend {
     let isSame = left.mark == knote.platform.mark
     let wasTrusted = knote.platform.past.contains(.trusted)
     if isLook && isSame && !wasTrusted && !knote.platform.isOverdue { return .polled }
+    if isLook && !wasTrusted && left.isVague && !knote.platform.past.contains(.vague), let mark = left.mark {
+      // What was told of exactly is not any more, as when a local sender has gone. That is no news by itself.
+      knote.platform.remember(mark, isVague: true)
+      return .polled
+    }
     guard let mark = left.mark else {
       if knote.platform.kind(of: knote.descriptor) == .other {
         knote.platform.isWhole = true

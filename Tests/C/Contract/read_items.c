@@ -322,6 +322,41 @@ static void poller_is_not_told_of_what_was_read(void) {
     }
 }
 
+/* What a datagram costs is counted with who sent it: nobody knows that any more when the sender has gone. */
+static void gone_sender_is_no_news(void) {
+    static const size_t sizes[] = {1, 1000, 3000, 20000};
+    static const char bytes[20000];
+    struct kevent event;
+    posix_lacks("READ, WRITE, TIMER and VNODE make the kqueue readable only while a thread is in kevent()");
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct source source;
+        int kq = new_kqueue();
+        open_local(&source);
+        add_read(kq, source.reader, EV_CLEAR);
+        REQUIRE_EQ(send(source.writer, bytes, sizes[i], 0), sizes[i]);
+        next_event(kq);
+        close(source.writer);
+        for (int j = 0; j < 3; j++)
+            REQUIRE_EQ(collect(kq, &event, 1, 0), 0);
+        close(kq);
+    }
+}
+
+static void what_a_gone_sender_left_is_told(void) {
+    struct source source;
+    int kq = new_kqueue();
+    open_local(&source);
+    add_read(kq, source.reader, EV_CLEAR);
+    for (int i = 0; i < 3; i++)
+        put_datagram(&source, 200);
+    next_event(kq);
+    close(source.writer);
+    for (int i = 0; i < 2; i++) {
+        take_datagram(&source);
+        next_event(kq);
+    }
+}
+
 /* EV_DISPATCH asks anew by itself, and EV_ONESHOT ends. */
 static void other_flags_go_on_as_ever(void) {
     struct source source;
@@ -597,6 +632,8 @@ const struct contract_case read_item_cases[] = {
     {"C-346", "EV_CLEAR: a sleeper hears what another thread leaves", sleeper_hears_what_another_thread_leaves, 0},
     {"C-346", "EV_CLEAR: the kqueue is readable for what is left", poller_sees_what_is_left, 0},
     {"C-351", "EV_CLEAR: nor for what was read", poller_is_not_told_of_what_was_read, 0},
+    {"C-351", "EV_CLEAR: nor for a sender that has gone", gone_sender_is_no_news, 0},
+    {"C-346", "EV_CLEAR: what is left of a sender that has gone", what_a_gone_sender_left_is_told, 0},
     {"C-346", "EV_DISPATCH and EV_ONESHOT with something left", other_flags_go_on_as_ever, 0},
     {"C-346", "a knote that goes while something is left", closed_or_deleted_while_something_is_left, 0},
     {"C-346", "a local server's datagrams of strangers", strangers_datagrams_come_in_the_end, 0},
