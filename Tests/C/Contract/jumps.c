@@ -64,10 +64,14 @@ static void use_all(void) {
     REQUIRE_EQ(close(kq), 0);
 }
 
-/* Of this thread alone; SIGALRM is the runner's. */
-static timer_t start_alarms(long nanoseconds) {
+static void need_jumps(void) {
     if (sanitized())
         contract_skip("a sanitizer's build takes locks of its runtime's at each call, which a jump leaves taken");
+}
+
+/* Of this thread alone; SIGALRM is the runner's. */
+static timer_t start_alarms(long nanoseconds) {
+    need_jumps();
     use_all();
     struct sigaction action = {.sa_handler = jump_out};
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGVTALRM};
@@ -176,20 +180,51 @@ static void nobody_waits_after_a_jump(void) {
     REQUIRE_EQ(close(kq), 0);
 }
 
-/* The thread's next call is for another kqueue, and the first one is closed by then. */
+static struct {
+    pthread_t thread;
+    pid_t number;
+} waiter_here;
+
+/* It is for the wait, which has to have begun by then. */
+static void *interrupt_the_wait(void *unused) {
+    (void)unused;
+    await_sleep(waiter_here.number);
+    REQUIRE_EQ(pthread_kill(waiter_here.thread, SIGPROF), 0);
+    return NULL;
+}
+
+static pthread_t start_interrupter(void) {
+    waiter_here.thread = pthread_self();
+    waiter_here.number = thread_number();
+    return start_thread(interrupt_the_wait, NULL);
+}
+
+/* Leaves a wait, and no other part of the call. */
+static void leave_the_wait(int kq) {
+    static struct kevent event;
+    static pthread_t interrupter;
+    struct sigaction action = {.sa_handler = jump_out};
+    need_jumps();
+    sigemptyset(&action.sa_mask);
+    REQUIRE_EQ(sigaction(SIGPROF, &action, NULL), 0);
+    interrupter = start_interrupter();
+    INTERRUPTIBLE(kevent(kq, NULL, 0, &event, 1, NULL));
+    join_thread(interrupter);
+}
+
 /* The next call on any kqueue finds the wait left; then nobody is inside, and all that it had is given back. */
 static void a_kqueue_left_is_closed(void) {
     int other = new_kqueue();
     require_silent(other);
     require_works(other);
     int before = open_descriptors(), kq = new_kqueue();
-    end_waits_by_jumps(kq, 1);
+    leave_the_wait(kq);
     REQUIRE_EQ(close(kq), 0);
     require_silent(other);
     if (closes_are_seen())
         REQUIRE_EQ(open_descriptors(), before);
     require_works(other);
-    end_waits_by_jumps(other, 1);
+    leave_the_wait(other);
     require_works(other);
 }
 
@@ -241,22 +276,19 @@ static void wait_again(int number) {
 /* A handler's own wait inside another, which goes on, or is then jumped out of. */
 static void a_wait_inside_another(void) {
     static int kq;
+    static pthread_t interrupter;
     struct sigaction action = {.sa_handler = wait_again};
     struct kevent event;
     kq = new_kqueue();
     add_user(kq, 1, EV_CLEAR);
     sigemptyset(&action.sa_mask);
     REQUIRE_EQ(sigaction(SIGPROF, &action, NULL), 0);
-    for (volatile int i = 0; i < 6; i++)
-        if (sigsetjmp(outer_escape, 1) == 0) {
-            struct sigevent how = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF};
-            /* It is for the wait, which has to have begun by then. */
-            struct itimerspec once = {{0, 0}, {0, (long)(20000000 * processor_slowness())}};
-            timer_t timer;
-            REQUIRE_EQ(timer_create(CLOCK_MONOTONIC, &how, &timer), 0);
-            REQUIRE_EQ(timer_settime(timer, 0, &once, NULL), 0);
+    for (volatile int i = 0; i < 6; i++) {
+        interrupter = start_interrupter();
+        if (sigsetjmp(outer_escape, 1) == 0)
             REQUIRE_ERRNO(kevent(kq, NULL, 0, &event, 1, NULL), EINTR);
-        }
+        join_thread(interrupter);
+    }
     require_silent(kq);
     REQUIRE(!is_readable(kq));
     require_works(kq);
