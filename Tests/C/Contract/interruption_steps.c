@@ -54,7 +54,7 @@ static _Noreturn void wait_traced(void (*make)(struct subject *)) {
     if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0 || raise(SIGSTOP) != 0)
         _exit(UNTRACED);
     (void)syscall(SYS_getppid);
-    int got = kevent(subject.kq, NULL, 0, &event, 1, &(struct timespec){.tv_sec = 3});
+    int got = kevent(subject.kq, NULL, 0, &event, 1, &(struct timespec){.tv_sec = (time_t)(3 * processor_slowness())});
     int code = errno;
     (void)syscall(SYS_getppid);
     if (got == 0)
@@ -109,9 +109,20 @@ static bool is_wait(long number) {
     return false;
 }
 
-/* Until the child stops or ends; false where it sleeps meanwhile. */
+static bool is_asleep(pid_t child) {
+    char name[32], state = 0;
+    snprintf(name, sizeof name, "%d/stat", (int)child);
+    FILE *file = fopen(seen_proc(name), "re");
+    if (file == NULL)
+        contract_skip("nothing tells whether a process sleeps");
+    REQUIRE_EQ(fscanf(file, "%*d %*s %c", &state), 1);
+    fclose(file);
+    return state == 'S';
+}
+
+/* Until the child stops or ends; false where it sleeps meanwhile, which a busy machine alone does not make of it. */
 static bool await_stop(pid_t child, int *status) {
-    for (double start = now_ms(); now_ms() - start < ASLEEP_MS;) {
+    for (double start = now_ms(); now_ms() - start < ASLEEP_MS || !is_asleep(child);) {
         pid_t got = waitpid(child, status, WNOHANG);
         REQUIRE(got >= 0);
         if (got == child)

@@ -274,7 +274,7 @@ static void interrupted_wait_keeps_the_timer(void) {
     for (int i = 0; i < 3; i++) {
         change(kq, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, 10, NULL);
         REQUIRE_EQ(next_event(kq).ident, 1);
-        change(kq, 2, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, 500, NULL);
+        change(kq, 2, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, (intptr_t)(500 * processor_slowness()), NULL);
         pthread_t thread = start_thread(signal_once_parked, &target);
         REQUIRE_EQ(kevent(kq, NULL, 0, &event, 1, NULL), -1);
         REQUIRE_EQ(errno, EINTR);

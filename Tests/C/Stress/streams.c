@@ -195,8 +195,8 @@ static void check_bytes(struct stream *stream, const uint8_t *bytes, size_t coun
     uint64_t place = stream->taken;
     for (size_t i = 0; i < count; i++)
         if (bytes[i] != byte_at(place + i))
-            FAIL("descriptor %d: byte %ju is 0x%02x, expected 0x%02x", stream->reader, (uintmax_t)(place + i), bytes[i],
-                 byte_at(place + i));
+            FAIL("descriptor %d, transport %d: byte %ju is 0x%02x, expected 0x%02x", stream->reader, stream->transport,
+                 (uintmax_t)(place + i), bytes[i], byte_at(place + i));
     stream->taken += count;
     REQUIRE(stream->taken <= stream->written);
 }
