@@ -136,6 +136,8 @@ void need_seen_proc(void);
 void need_inotify(void);
 /* Likewise where the limit allows no such number of descriptors; else it is raised to that. */
 void need_descriptors(rlim_t count);
+/* Likewise where no pseudo-terminals are to be had, as where /dev/pts is not mounted. */
+void need_terminals(void);
 
 /* Whether an errno says that a system call is not there, or denied by a filter that does not know it. */
 static inline bool is_missing(int code) {

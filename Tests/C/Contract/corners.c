@@ -331,6 +331,7 @@ static void urgency_is_for_read_alone(void) {
 }
 
 static void the_end_of_a_terminal(void) {
+    need_terminals();
     int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), kq = new_kqueue();
     REQUIRE(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
     int slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);

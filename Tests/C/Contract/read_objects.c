@@ -475,6 +475,7 @@ static void device_that_never_blocks_is_always_ready(void) {
 }
 
 static int new_terminal(char name[64]) {
+    need_terminals();
     int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     REQUIRE(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
     REQUIRE(ptsname_r(master, name, 64) == 0);

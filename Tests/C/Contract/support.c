@@ -85,6 +85,17 @@ void need_descriptors(rlim_t count) {
     REQUIRE_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
+void need_terminals(void) {
+    char name[64];
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), terminal = -1;
+    if (master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0 && ptsname_r(master, name, sizeof name) == 0)
+        terminal = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (terminal < 0)
+        contract_skip("no pseudo-terminals");
+    close(terminal);
+    close(master);
+}
+
 void change(int kq, uintptr_t ident, int filter, int flags, unsigned fflags, intptr_t data, void *udata) {
     int code = change_errno(kq, ident, filter, flags, fflags, data, udata);
     if (code == ENOTSUP && filter == EVFILT_VNODE)

@@ -78,6 +78,7 @@ static void an_idle_socket_fires_at_once(void) {
 }
 
 static void a_terminal_fires_at_once(void) {
+    need_terminals();
     int kq = new_kqueue(), master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     char name[64];
     REQUIRE(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
