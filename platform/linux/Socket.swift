@@ -97,8 +97,19 @@ struct Socket: BitwiseCopyable {
 
   /// TCP counts them, and copies nothing; below 0 where it is not TCP.
   var bytesBehindMark: Int {
+    kq_runs_on_valgrind() ? firstBytesBehindMark : countBytes(at: nil, Int(CInt.max))
+  }
+
+  /// valgrind wants memory to be there for all that are counted.
+  @inline(never)
+  private var firstBytesBehindMark: Int {
+    var room = InlineArray<128, UInt64>(repeating: 0)
+    return withUnsafeMutableBytes(of: &room) { countBytes(at: $0.baseAddress, $0.count) }
+  }
+
+  private func countBytes(at place: UnsafeMutableRawPointer?, _ most: Int) -> Int {
     let flags = Int(MSG_PEEK) | Int(MSG_TRUNC) | Int(MSG_DONTWAIT)
-    return systemCall(KQ_SYS_RECVFROM, Int(descriptor), 0, Int(CInt.max), flags)
+    return systemCall(KQ_SYS_RECVFROM, Int(descriptor), Int(bitPattern: place), most, flags)
   }
 
   // MARK: Ends
