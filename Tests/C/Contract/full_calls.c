@@ -279,6 +279,7 @@ static void run_mix(uint64_t seed, unsigned kinds) {
 
 /* The seeds are fixed: what fails fails again. */
 static void calls_are_full_and_fair(void) {
+    need_descriptors(200);
     for (uint64_t seed = 1; seed <= SEEDS; seed++)
         run_mix(seed, A_FILE);
 }
@@ -286,6 +287,7 @@ static void calls_are_full_and_fair(void) {
 static void also_beside_files(void) {
     posix_lacks("files are looked at now and then");
     need_inotify();
+    need_descriptors(200);
     for (uint64_t seed = 1; seed <= SEEDS; seed++)
         run_mix(seed, A_FILE + 1);
 }

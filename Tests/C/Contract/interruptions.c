@@ -270,7 +270,7 @@ static void require_mask_inside(int number) {
 
 static void *signal_soon(void *argument) {
     struct interrupted *waits = argument;
-    sleep_ms(30);
+    sleep_ms((long)(30 * processor_slowness()));
     syscall(SYS_tgkill, getpid(), waits->tid, SIGUSR1);
     return NULL;
 }

@@ -127,6 +127,7 @@ static void require_full_calls(void (*add_idle)(int kq), unsigned short flags) {
 static void idle_knotes_take_no_room(void) {
     static void (*const idle[])(int) = {add_disabled_at_its_end, add_below_low_water};
     static const unsigned short flags[] = {0, EV_CLEAR, EV_ONESHOT, EV_DISPATCH};
+    need_descriptors(1000);
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < 4; j++)
             require_full_calls(idle[i], flags[j]);

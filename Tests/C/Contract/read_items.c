@@ -247,6 +247,7 @@ static void many_sockets_at_once(void) {
     enum { SOCKETS = 40 };
     struct source sources[SOCKETS];
     struct kevent events[SOCKETS];
+    need_descriptors(200);
     int kq = new_kqueue();
     for (int i = 0; i < SOCKETS; i++) {
         open_udp(&sources[i]);
