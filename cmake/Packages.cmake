@@ -6,12 +6,19 @@
 
 set(CPACK_PACKAGE_NAME libkqueue)
 set(CPACK_PACKAGE_VENDOR "The libkqueue authors")
-set(KQUEUE_PACKAGE_CONTACT "The libkqueue authors <libkqueue@example.org>" CACHE STRING "Who answers for the packages")
+# Who answers for them and where the library is, as packaging/addresses says for all packagings.
+set(addresses ${CMAKE_CURRENT_SOURCE_DIR}/packaging/addresses)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${addresses})
+foreach(address maintainer homepage)
+  file(STRINGS ${addresses} line REGEX "^${address} ")
+  string(REGEX REPLACE "^${address} +" "" kqueue_${address} "${line}")
+endforeach()
+set(KQUEUE_PACKAGE_CONTACT "${kqueue_maintainer}" CACHE STRING "Who answers for the packages")
 set(CPACK_PACKAGE_CONTACT ${KQUEUE_PACKAGE_CONTACT})
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "kqueue(2) and kevent(2) in user space")
 set(CPACK_RESOURCE_FILE_LICENSE ${CMAKE_CURRENT_SOURCE_DIR}/LICENSE)
 set(CPACK_PACKAGING_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
-set(CPACK_PACKAGE_HOMEPAGE_URL https://example.org/libkqueue)
+set(CPACK_PACKAGE_HOMEPAGE_URL "${kqueue_homepage}")
 # A build that has debugging information gives it away in packages of its own.
 set(kqueue_debug_packages OFF)
 if(CMAKE_BUILD_TYPE MATCHES "^(Debug|RelWithDebInfo)$")
