@@ -1,4 +1,4 @@
-# What the pages refer to is there, and the first page is short.
+# What the pages refer to is there, the first page is short, and what packagings leave out or overlook is told.
 #
 # SPDX-License-Identifier: BSD-2-Clause
 . "$(dirname "$0")/common.sh"
@@ -33,3 +33,10 @@ grep -oE '\^\(network[a-z|]*\)\$' packaging/debian/rules packaging/rpm/libkqueue
   docs/testing.md >"$WORK/labels"
 [ "$(wc -l <"$WORK/labels")" -eq 5 ] && [ "$(cut -d : -f 2 "$WORK/labels" | sort -u | wc -l)" -eq 1 ] ||
   { cat "$WORK/labels"; fail "a packager's labels differ"; }
+
+# What lintian and rpmlint are told to overlook has its reason in one place.
+sed -n 's/^[a-z][^:]*: \([^ ]*\).*/\1/p' packaging/debian/*.lintian-overrides >"$WORK/overlooked"
+sed -n 's/^addFilter("\(.*\)")$/\1/p' packaging/rpm/libkqueue.rpmlintrc >>"$WORK/overlooked"
+while read -r tag; do
+  sed -n '/^## What lintian/,$s/^| //p' packaging/README.md | grep -Eq -e "$tag" -e "${tag##* }" || fail "$tag has no reason"
+done <"$WORK/overlooked"
