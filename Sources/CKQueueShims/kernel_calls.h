@@ -28,7 +28,8 @@ long kq_call(enum kq_call call, long first, long second, long third, long fourth
 /* Whether a call can be made, found out by making it with arguments that do no harm. Keeps errno. */
 bool kq_call_is_there(enum kq_call call);
 
-/* For a call that is made otherwise: its number, whether it is known to be missing, and whether an errno of it says so. */
+/* For a call that is made otherwise: its number, whether it is known to be missing, and whether an errno of it
+   says so. */
 long kq_call_number(enum kq_call call);
 bool kq_call_is_missing(enum kq_call call);
 bool kq_call_was_missing(enum kq_call call, int error);

@@ -102,7 +102,8 @@ static bool is_in_use(const struct kq_lock *lock) {
     return kq_frame_link(lock->frame) == lock->link;
 }
 
-/* A handler finds the frame that it interrupted in use. A call that finds another frame there came after a jump out of it. */
+/* A handler finds the frame that it interrupted in use. A call that finds another frame there came after a jump
+   out of it. */
 bool kq_lock_is_interrupted(const struct kq_lock *lock, uintptr_t frame) {
     return kq_can_interrupt(frame, lock->frame) && is_in_use(lock) && may_be_in_handler();
 }

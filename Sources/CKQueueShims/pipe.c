@@ -1,5 +1,5 @@
 /*
- * Waking with a pipe. The POSIX platform wakes so, and the counting handler of signals writes to a listener that is one.
+ * Waking with a pipe. The POSIX platform wakes so, and the handler that counts writes to a listener that is one.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

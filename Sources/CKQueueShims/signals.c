@@ -1,6 +1,6 @@
 /*
- * Signals: the memory that handlers share, the handlers that stand in front of the program's, and its actions as the core
- * has them (SignalRecord, SignalHandler, SignalFronts).
+ * Signals: the memory that handlers share, the handlers that stand in front of the program's, and its actions as the
+ * core has them (SignalRecord, SignalHandler, SignalFronts).
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -23,8 +23,8 @@ static void print_value(double value, int digits) {
 
 /* A size that one side cannot reach has no value there: by hand, a timer takes a descriptor. */
 static void measure_at(const struct bench_curve *curve, int size, int pairs, bool quick) {
-    struct bench one = {
-        .name = curve->name, .title = curve->title, .unit = curve->unit, .kqueue = curve->kqueue, .epoll = curve->epoll};
+    struct bench one = {.name = curve->name, .title = curve->title, .unit = curve->unit,
+                        .kqueue = curve->kqueue, .epoll = curve->epoll};
     struct bench_result result;
     bench_set_size(size);
     bench_run(&one, pairs, quick, &result);

@@ -68,8 +68,8 @@ void mismatch(const char *format, ...) {
 }
 
 static const char *name_of(int filter) {
-    static const char *const names[] = {"0",       "READ", "WRITE",    "AIO",  "VNODE",     "PROC",  "SIGNAL", "TIMER",
-                                        "PROCDESC", "FS",   "LIO",      "USER", "LIBKQUEUE", "EMPTY", "-14",    "EXCEPT"};
+    static const char *const names[] = {"0",        "READ", "WRITE", "AIO",  "VNODE",     "PROC",  "SIGNAL", "TIMER",
+                                        "PROCDESC", "FS",   "LIO",   "USER", "LIBKQUEUE", "EMPTY", "-14",    "EXCEPT"};
     return filter <= 0 && filter >= -15 ? names[-filter] : "other";
 }
 
@@ -104,9 +104,9 @@ static short decode_filter(uint8_t byte) {
 
 static unsigned short decode_flags(uint8_t byte, uint8_t more) {
     static const unsigned short usual[] = {
-        EV_ADD,           EV_ADD | EV_CLEAR,    EV_ADD | EV_ONESHOT,  EV_ADD | EV_DISPATCH, EV_ADD | EV_CLEAR | EV_DISPATCH,
-        EV_DELETE,        EV_ENABLE,            EV_DISABLE,           0,                    EV_ADD | EV_DISABLE,
-        EV_KEEPUDATA,     EV_ENABLE | EV_KEEPUDATA, EV_ADD | EV_ENABLE, EV_CLEAR,           EV_ADD | EV_RECEIPT,
+        EV_ADD, EV_ADD | EV_CLEAR, EV_ADD | EV_ONESHOT, EV_ADD | EV_DISPATCH, EV_ADD | EV_CLEAR | EV_DISPATCH,
+        EV_DELETE, EV_ENABLE, EV_DISABLE, 0, EV_ADD | EV_DISABLE,
+        EV_KEEPUDATA, EV_ENABLE | EV_KEEPUDATA, EV_ADD | EV_ENABLE, EV_CLEAR, EV_ADD | EV_RECEIPT,
         EV_FORCEONESHOT};
     if (more < 160)
         return usual[byte % 16];
@@ -242,7 +242,12 @@ static int given_changes(const struct call *call) {
 }
 
 static int given_room(const struct call *call) {
-    return call->hostile == BAD_ROOM ? -1 : call->hostile == NO_EVENTS ? 1 : call->hostile == LONG_ROOM ? INT_MAX : call->room;
+    switch (call->hostile) {
+        case BAD_ROOM: return -1;
+        case NO_EVENTS: return 1;
+        case LONG_ROOM: return INT_MAX;
+        default: return call->room;
+    }
 }
 
 /* How many entries the array has. */
@@ -263,7 +268,8 @@ static void do_kevent(struct call *call) {
     for (int place = 0; place < call->nchanges; place++)
         changelist[place] = to_kevent(&call->changes[place]);
     call->result = kevent(call->kq, call->hostile == NO_CHANGES ? NULL : changelist, given_changes(call),
-                          call->hostile == NO_EVENTS ? NULL : events, given_room(call), call->has_time ? &call->time : NULL);
+                          call->hostile == NO_EVENTS ? NULL : events, given_room(call),
+                          call->has_time ? &call->time : NULL);
     call->code = errno;
     for (int place = 0; place < readable(call); place++)
         call->events[place] = (struct kevent64_s){events[place].ident,  events[place].filter,
@@ -381,7 +387,8 @@ static int follow_changes(struct call *call) {
 /* Whether a time is no time (C-018, C-019). */
 static bool is_bad_time(const struct call *call) {
     bool is_immediate = call->is_extended && call->flags & KEVENT_FLAG_IMMEDIATE;
-    return call->has_time && !is_immediate && (call->time.tv_sec < 0 || call->time.tv_nsec < 0 || call->time.tv_nsec > 999999999);
+    return call->has_time && !is_immediate &&
+           (call->time.tv_sec < 0 || call->time.tv_nsec < 0 || call->time.tv_nsec > 999999999);
 }
 
 static void check_file_event(const struct kevent64_s *event, const struct knote *knote) {
@@ -408,7 +415,8 @@ static void check_event(const struct call *call, const struct kevent64_s *event)
     if (!expected.any_notes && event->fflags != expected.notes)
         mismatch("3.3: fflags %#x, right is %#x", event->fflags, expected.notes);
     if (!expected.any_data && (event->data < expected.least || event->data > expected.most))
-        mismatch("3.3: data %jd, right is %jd to %jd", (intmax_t)event->data, (intmax_t)expected.least, (intmax_t)expected.most);
+        mismatch("3.3: data %jd, right is %jd to %jd", (intmax_t)event->data, (intmax_t)expected.least,
+                 (intmax_t)expected.most);
     if (event->udata != knote->udata)
         mismatch("C-063 to C-065: udata %ju, right is %ju", (uintmax_t)event->udata, (uintmax_t)knote->udata);
     if (call->is_extended && knote->has_extension && event->ext[0] != knote->extension)
@@ -457,7 +465,8 @@ static void check_events(struct call *call) {
         check_event(call, &call->events[place]);
     const struct knote *passed = model_passed_over(call->queue);
     if (passed != NULL)
-        mismatch("3.6: others come a third time before %s ident %#jx", name_of(passed->filter), (uintmax_t)passed->ident);
+        mismatch("3.6: others come a third time before %s ident %#jx", name_of(passed->filter),
+                 (uintmax_t)passed->ident);
 }
 
 static void check_call(struct call *call) {
@@ -668,7 +677,8 @@ static void settle(int queue, struct pollfd *one) {
         int got = kevent(queues[queue].number, NULL, 0, &event, 1, &no_time);
         calls++;
         if (got != 0)
-            mismatch("C-119, C-123: %d events after an unseen close: filter %d ident %#jx", got, event.filter, (uintmax_t)event.ident);
+            mismatch("C-119, C-123: %d events after an unseen close: filter %d ident %#jx", got, event.filter,
+                     (uintmax_t)event.ident);
         one->revents = 0;
         poll(one, 1, 0);
     }

@@ -104,7 +104,7 @@ struct queue {
     int number;              /* -1: closed */
     bool is_doubtful;        /* something was closed unseen: it may be readable once or twice with nothing to get */
     bool may_be_late;        /* what was ready when it was queued may have gone by now: it may be readable once (3.8) */
-    bool is_vague;           /* it had a knote on something of which the system does not tell all: a file, an inner kqueue */
+    bool is_vague;           /* it had a knote on what the system does not tell all of: a file, an inner kqueue */
     struct knote knotes[KNOTES];
     int used;                /* how many places have, or had, a knote */
 };

@@ -111,8 +111,10 @@ static int run_random(uint64_t seed, uint64_t most, time_t until) {
     for (; number < most && (until == 0 || time(NULL) < until); number++) {
         make(seed, number);
         LLVMFuzzerTestOneInput(input, length);
-        if (number % 20000 == 19999)
-            printf("%llu inputs, %llu calls compared\n", (unsigned long long)number + 1, (unsigned long long)calls), fflush(stdout);
+        if (number % 20000 == 19999) {
+            printf("%llu inputs, %llu calls compared\n", (unsigned long long)number + 1, (unsigned long long)calls);
+            fflush(stdout);
+        }
     }
     printf("seed %llu: %llu inputs, %llu calls compared, no difference\n", (unsigned long long)seed,
            (unsigned long long)number, (unsigned long long)calls);

@@ -1,5 +1,6 @@
 /*
- * The model: what the contract says of knotes, as plainly as can be. Numbers in comments are its sections and statements.
+ * The model: what the contract says of knotes, as plainly as can be. Numbers in comments are its sections and
+ * statements.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -145,7 +146,8 @@ static bool is_mortal(uintptr_t ident) {
 
 static void add_process_results(struct results *results, const struct change *change, bool is_new) {
     unsigned family = NOTE_FORK | NOTE_EXEC | NOTE_TRACK, never = NOTE_REAP | NOTE_SIGNAL;
-    bool exists = change->ident == (uintptr_t)getpid() || change->ident == (uintptr_t)zombie || is_mortal(change->ident);
+    bool exists = change->ident == (uintptr_t)getpid() || change->ident == (uintptr_t)zombie ||
+                  is_mortal(change->ident);
     if (change->fflags & never)
         add_result(results, ENOTSUP); /* 6.6 */
     if (change->fflags & family)
@@ -207,7 +209,8 @@ struct results model_results(int queue, const struct change *change) {
     }
     if (contradicts)
         add_result(&results, EINVAL); /* C-044, C-046, C-345 */
-    if (change->filter == EVFILT_PROCDESC && change->fflags & (NOTE_FORK | NOTE_EXEC | NOTE_TRACK | NOTE_REAP | NOTE_SIGNAL))
+    if (change->filter == EVFILT_PROCDESC &&
+        change->fflags & (NOTE_FORK | NOTE_EXEC | NOTE_TRACK | NOTE_REAP | NOTE_SIGNAL))
         add_result(&results, ENOTSUP);
     bool is_except = change->filter == EVFILT_EXCEPT && redefines(change) && change->fflags != NOTE_OOB;
     if (is_except && !(flags & EV_DELETE && model_find(queue, change->filter, change->ident) != NULL))
@@ -225,7 +228,8 @@ struct results model_results(int queue, const struct change *change) {
             add_result(&results, ENOENT); /* C-043, C-124 */
         else
             add_filter_results(&results, queue, change, true);
-        /* A kqueue that was closed unseen may watch this one still, and what is inside counts as one level more (C-108). */
+        /* A kqueue that was closed unseen may watch this one still, and what is inside counts as one level more
+           (C-108). */
         if (world.has_lost_queue && results.count == 0 && !is_core)
             add_result(&results, ELOOP), add_result(&results, 0);
     } else if (!(flags & EV_DELETE)) {
@@ -354,8 +358,8 @@ static struct expectation read_of_queue(int inner) {
 
 static struct expectation empty_of(const struct object *object) {
     struct expectation expected = {.news = MAY, .end = 2, .any_notes = true, .any_data = true};
-    if (object->kind == UNIX && !object->is_doubtful && object->peer >= 0 && world.objects[object->peer].references > 0 &&
-        world.objects[object->peer].bytes > 0 && !object->write_over)
+    if (object->kind == UNIX && !object->is_doubtful && object->peer >= 0 &&
+        world.objects[object->peer].references > 0 && world.objects[object->peer].bytes > 0 && !object->write_over)
         expected.news = NONE; /* C-209 */
     return expected;
 }
@@ -422,7 +426,8 @@ struct expectation model_expect(int queue, const struct knote *knote) {
     /* An edge with as many bytes as were told before may be the end of the sending side, and is told late (C-147). */
     const struct object *object = is_condition ? object_of(knote->ident) : NULL;
     bool looks_told = object != NULL && object->write_over && object->bytes == knote->told;
-    if (knote->filter == EVFILT_READ && knote->flags & EV_CLEAR && looks_told && expected.news == MUST && !object->read_over)
+    if (knote->filter == EVFILT_READ && knote->flags & EV_CLEAR && looks_told && expected.news == MUST &&
+        !object->read_over)
         expected.news = MAY;
 #endif
     if (knote->is_forced) { /* C-078 */
@@ -707,7 +712,8 @@ void model_deliver(int queue, struct knote *knote) {
     bool is_short_timer = knote->filter == EVFILT_TIMER && knote->news == MAY;
     if (knote->flags & EV_CLEAR && !is_short_timer) {
         /* POSIX tells again what it cannot tell from news. */
-        bool is_vague = knote->filter == EVFILT_EMPTY || (is_posix && watches_descriptor(knote->filter)) || knote->filter == EVFILT_EXCEPT ||
+        bool is_vague = knote->filter == EVFILT_EMPTY || (is_posix && watches_descriptor(knote->filter)) ||
+                        knote->filter == EVFILT_EXCEPT ||
                         (watches_descriptor(knote->filter) && queue_of(knote->ident) >= 0);
         knote->news = is_vague ? MAY : NONE;
         knote->must = knote->may = 0; /* C-235 */
@@ -920,8 +926,8 @@ void model_note_turn(struct knote *knote) {
     knote->told_at[0] = turn;
 }
 
-/* What can be delivered all the time comes in turn. One may come twice, as what the core keeps and what the system reports
-   are two lists, of which the second is not read where the room is filled; but not a third time. */
+/* What can be delivered all the time comes in turn. One may come twice, as what the core keeps and what the system
+   reports are two lists, of which the second is not read where the room is filled; but not a third time. */
 static bool is_passed_over(int queue, const struct knote *knote, const struct knote *other) {
     uint64_t since = knote->told_at[2];
     bool came = knote->is_live && knote->told_at[0] == turn && since != 0;

@@ -171,7 +171,8 @@ static bool is_alike(int object, int slot) {
     if (is_posix && kind != UNIX && kind != TCP && peer >= 0 && former >> peer & 1)
         return true; /* the ends of a pipe */
     for (int other = 0; other < world.used; other++)
-        if (former >> other & 1 && world.objects[other].kind == kind && (kind == REGULAR || (kind == EVENTFD && is_posix)))
+        if (former >> other & 1 && world.objects[other].kind == kind &&
+            (kind == REGULAR || (kind == EVENTFD && is_posix)))
             return true;
     return false;
 }

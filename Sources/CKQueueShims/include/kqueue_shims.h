@@ -34,7 +34,8 @@ void *kq_map_inherited(size_t bytes);
 bool kq_own(int descriptor);
 void kq_disown(int descriptor);
 bool kq_owns(int descriptor);
-/* A new descriptor, noted, or a negative errno: what a system call failed with, or -ENOMEM with the descriptor closed. */
+/* A new descriptor, noted, or a negative errno: what a system call failed with, or -ENOMEM with the descriptor
+   closed. */
 int kq_adopt(int descriptor);
 /* Moves a descriptor of ours out of the low numbers, which are the program's; passes a negative errno on. */
 int kq_move_high(int descriptor);

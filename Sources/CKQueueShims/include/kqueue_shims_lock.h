@@ -27,7 +27,8 @@ struct kq_lock {
 /* The slow ways: sleeps until the lock is the caller's; wakes one who sleeps. */
 void kq_lock_await(struct kq_lock *lock);
 void kq_lock_wake(struct kq_lock *lock);
-/* Whether a caller with this stack is a handler that interrupted the call which holds the lock, and will return to it. */
+/* Whether a caller with this stack is a handler that interrupted the call which holds the lock, and will return
+   to it. */
 bool kq_lock_is_interrupted(const struct kq_lock *lock, uintptr_t frame);
 /* Whether a call of the caller's thread took it and was jumped out of; false where the caller might interrupt that call. */
 bool kq_lock_is_left(const struct kq_lock *lock, uintptr_t frame);
@@ -60,7 +61,8 @@ KQ_LOCK_INLINE void kq_lock_note_frame(struct kq_lock *lock) {
     __atomic_store_n(&lock->frame, frame, __ATOMIC_RELEASE);
 }
 
-/* Sequentially consistent where it fails as well: whoever announced itself before must not find an owner that is gone. */
+/* Sequentially consistent where it fails as well: whoever announced itself before must not find an owner that
+   is gone. */
 KQ_LOCK_INLINE bool kq_lock_try(struct kq_lock *lock) {
     uintptr_t none = 0;
     if (!__atomic_compare_exchange_n(&lock->owner, &none, (uintptr_t)pthread_self(), false, __ATOMIC_SEQ_CST,

@@ -28,7 +28,8 @@ int kq_poll_now(struct pollfd *list, size_t count);
 /*
  * Waits nanoseconds, rounded up to milliseconds, or for ever below 0: how many, or a
  * negative errno; -EINTR where a handler of the program's ran, -EAGAIN where the wait
- * ended early for another reason and the list says nothing.  A cancellation point; `cancelled` runs where the thread is cancelled there.
+ * ended early for another reason and the list says nothing. A cancellation point;
+ * `cancelled` runs where the thread is cancelled there.
  */
 int kq_poll_wait(struct pollfd *list, size_t count, int64_t nanoseconds, struct kq_wait_signals *signals,
                  void (*cancelled)(void *), void *context);

@@ -53,7 +53,8 @@ static inline void kq_unblock_signals(struct kq_wait_signals signals) {
 
 /* What is known of signals in a thread. */
 struct kq_thread_signals {
-    volatile unsigned quiet, handled; /* how often a watched one came: for knotes alone, and for a handler of the program's */
+    /* How often a watched one came: for knotes alone, and for a handler of the program's. */
+    volatile unsigned quiet, handled;
     volatile bool are_held;
     struct kq_signal_numbers mask; /* which is to come back, while signals are held */
 };
@@ -104,7 +105,8 @@ int kq_first_queued_signal(void);
 /* What listeners were told of signals that were taken is dropped. */
 void kq_drop_reports_of_listeners(void);
 
-/* The folder of the process's threads, with its entries as getdents64(2) has them, and a thread's status; -1, or a negative errno. */
+/* The folder of the process's threads, with its entries as getdents64(2) has them, and a thread's status; -1,
+   or a negative errno. */
 int kq_open_threads(void);
 bool kq_is_one_thread(int folder);
 long kq_read_threads(int folder, void *entries, size_t size);
@@ -200,8 +202,8 @@ void kq_own_pipe(int descriptor);
 /* In place of a descriptor: those who listen are told. */
 enum { KQ_LISTENERS = INT_MAX - 1 };
 /*
- * A place for a descriptor, a pipe's writing end or a set with a signalfd, among those who listen, or -ENOMEM; which signals
- * it listens to; and the end of that, after which the descriptor can be closed.
+ * A place for a descriptor, a pipe's writing end or a set with a signalfd, among those who listen, or -ENOMEM; which
+ * signals it listens to; and the end of that, after which the descriptor can be closed.
  */
 int kq_listen(int descriptor);
 void kq_listen_to(int place, int number, bool listens);

@@ -548,9 +548,10 @@ const struct contract_case closing_cases[] = {
     {"C-131", "an unseen close: no event, no CPU", unseen_close_of_a_readable_pipe, 30},
     {"C-131", "an unseen close while one waits", unseen_close_while_one_waits, 30},
     {"C-131", "an unseen close, and a regular file of that number", unseen_close_and_a_regular_file, 0},
-    {"C-131", "an unseen close, and a file with bytes of that number", unseen_close_of_a_pipe_and_bytes_at_its_number, 0},
-    {"C-131", "an unseen close, and a seen one of the next file of that number",
-     seen_close_of_what_an_unseen_one_left, 0},
+    {"C-131", "an unseen close, and a file with bytes of that number", unseen_close_of_a_pipe_and_bytes_at_its_number,
+     0},
+    {"C-131", "an unseen close, and a seen one of the next file of that number", seen_close_of_what_an_unseen_one_left,
+     0},
     {"C-131", "an unseen close, and EV_ADD of the number again", unseen_close_and_its_own_number_again, 0},
     {NULL, NULL, NULL, 0},
 };

@@ -411,7 +411,8 @@ static void cancelled_threads_clean_up(void) {
 }
 
 const struct contract_case concurrent_cases[] = {
-    {"C-352", "level knotes stand once in a list while an unseen close's entry comes again", nothing_twice_by_level, 30},
+    {"C-352", "level knotes stand once in a list while an unseen close's entry comes again", nothing_twice_by_level,
+     30},
     {"C-352", "so they do where it comes by edges", nothing_twice_by_edge, 30},
     {"C-353", "each news under EV_CLEAR is told once while others add and close", each_news_is_told_once, 60},
     {"C-355", "knotes on the former file go, those since stay", those_of_the_former_file_go, 30},
@@ -419,7 +420,8 @@ const struct contract_case concurrent_cases[] = {
     {"C-353", "so is what comes behind an entry that has it made anew", news_behind_the_entry_is_told, 0},
     {"C-353", "an outer kqueue hears of one whose set was made anew", outer_kqueue_hears_of_another_set, 0},
     {"C-131", "and behind one call that finds nothing the kqueue is not readable", entry_is_readable_once, 0},
-    {"C-131", "without a descriptor for another set nothing spins, and it is made up for", no_descriptor_for_another_set, 0},
+    {"C-131", "without a descriptor for another set nothing spins, and it is made up for",
+     no_descriptor_for_another_set, 0},
     {"C-354", "a kqueue that gets the number is untouched", the_next_kqueue_is_untouched, 60},
     {"C-357", "EV_ADD of numbers that are not open takes no memory", numbers_that_are_not_open, 0},
     {"C-359", "timers are disabled, enabled and added again", timers_to_and_fro, 30},

@@ -37,14 +37,17 @@ struct contract_case {
 };
 
 /* The tables of the other files, each ended by an entry of NULLs. */
-extern const struct contract_case call_cases[], wait_cases[], interruption_cases[], interruption_step_cases[], change_cases[], robust_cases[], kevent64_cases[], corner_cases[],
-    abi_cases[], generic_cases[], order_cases[], full_call_cases[], sharing_cases[], kq_cases[], read_cases[],
-    read_socket_cases[], read_object_cases[], read_item_cases[], read_end_cases[], read_write_cases[], write_cases[],
-    write_object_cases[], urgent_cases[], empty_cases[], filesystem_cases[], timer_cases[], user_cases[], libkqueue_cases[],
+extern const struct contract_case call_cases[], wait_cases[], interruption_cases[], interruption_step_cases[],
+    change_cases[], robust_cases[], kevent64_cases[], corner_cases[], abi_cases[], generic_cases[], order_cases[],
+    full_call_cases[], sharing_cases[], kq_cases[], read_cases[], read_socket_cases[], read_object_cases[],
+    read_item_cases[], read_end_cases[], read_write_cases[], write_cases[], write_object_cases[], urgent_cases[],
+    empty_cases[], filesystem_cases[], timer_cases[], user_cases[], libkqueue_cases[],
     vnode_cases[], vnode_directory_cases[], vnode_knote_cases[], vnode_limit_cases[],
     proc_cases[], proc_tree_cases[], procdesc_cases[], proc_readable_cases[],
-    signal_cases[], signal_action_cases[], signal_thread_cases[], signal_pending_cases[], signal_terminal_cases[], signal_process_cases[],
-    kq_closing_cases[], kq_readable_cases[], own_table_cases[], jump_cases[], jump_step_cases[], fork_order_cases[], closing_cases[], closing_call_cases[], concurrent_cases[], forking_cases[], fork_copy_cases[], field_cases[];
+    signal_cases[], signal_action_cases[], signal_thread_cases[], signal_pending_cases[], signal_terminal_cases[],
+    signal_process_cases[], kq_closing_cases[], kq_readable_cases[], own_table_cases[], jump_cases[],
+    jump_step_cases[], fork_order_cases[], closing_cases[], closing_call_cases[], concurrent_cases[],
+    forking_cases[], fork_copy_cases[], field_cases[];
 
 /* Ends the case as failed or skipped, with a line that says why. */
 _Noreturn void contract_fail(const char *file, int line, const char *format, ...)
@@ -102,7 +105,8 @@ void sleep_ms(long milliseconds);
 /* Number of open descriptors, without the one that counts them. */
 int open_descriptors(void);
 
-/* Whether this is the library for any system with POSIX.1-2008, which samples files, and may lose what contract 6.14 says. */
+/* Whether this is the library for any system with POSIX.1-2008, which samples files, and may lose what contract
+   6.14 says. */
 bool on_posix(void);
 /* Skips the case there; the reason is a limit of POSIX. */
 void posix_lacks(const char *what);
@@ -113,7 +117,8 @@ bool on_valgrind(void);
 
 /* Whether a sanitizer is linked in, which takes memory of its own. */
 bool sanitized(void);
-/* ThreadSanitizer's sigaction() reads its own note of the old action before it sets the new one, so two at once lose one. */
+/* ThreadSanitizer's sigaction() reads its own note of the old action before it sets the new one, so two at once
+   lose one. */
 bool swaps_no_actions(void);
 
 /* Skips the case where Linux has no /proc; why it is needed. */
@@ -127,7 +132,8 @@ int test_slowness(void);
 double processor_slowness(void);
 double allowed_cpu(double milliseconds);
 
-/* A name in the /proc that cases look into: where the library is to have none, the launcher has mounted one for them. */
+/* A name in the /proc that cases look into: where the library is to have none, the launcher has mounted one for
+   them. */
 const char *seen_proc(const char *name);
 /* Skips the case where not even that is there. */
 void need_seen_proc(void);

@@ -145,7 +145,8 @@ static void duplicates_come_and_go(void) {
     require_idle_second(kq);
 }
 
-/* The flags that the system tells of a mapping of the process's own memory, of this size or more; empty: there is none. */
+/* The flags that the system tells of a mapping of the process's own memory, of this size or more; empty: there
+   is none. */
 static void flags_of_large_memory(size_t least, char *flags, size_t room) {
     FILE *file = fopen(seen_proc("self/smaps"), "re");
     bool is_it = false;

@@ -257,7 +257,8 @@ static void fork_with_handlers(void) {
     require_triggers(0, 1);
 }
 
-/* The library's own come first in prepare where the program's were registered before it was used, and last otherwise. */
+/* The library's own come first in prepare where the program's were registered before it was used, and last
+   otherwise. */
 static void handlers_from_before(void) {
     register_handlers();
     open_handled();
@@ -371,7 +372,8 @@ const struct contract_case fork_order_cases[] = {
     {"C-141", "a copy looks at what a reader left", copy_looks_at_what_is_left, 0},
     {"C-141", "a copy looks at the room that NOTE_LOWAT asks for", copy_looks_at_the_room, 0},
     {"C-141", "the original tells nothing again after forks", original_tells_nothing_again, 30},
-    {"C-140", "handlers of pthread_atfork, registered before the first kqueue, use a copied one", handlers_from_before, 30},
+    {"C-140", "handlers of pthread_atfork, registered before the first kqueue, use a copied one", handlers_from_before,
+     30},
     {"C-140", "handlers that were registered before the library's do", handlers_from_the_start, 10},
     {"C-140", "a file that changes before the copy is made", a_change_before_the_copy_is_told, 0},
     {"C-140", "handlers that were registered after it do", handlers_from_after, 30},

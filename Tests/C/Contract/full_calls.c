@@ -113,7 +113,8 @@ static void add_or_delete(struct mix *mix, struct knote *knote) {
         knote->object->happened = false;
     apply(mix, knote, EV_ADD | flags | (begins ? 0 : EV_DISABLE), (unsigned)knote->fflags);
     *knote = (struct knote){.object = knote->object, .ident = knote->ident, .filter = knote->filter, .flags = flags,
-                            .fflags = knote->fflags, .exists = true, .enabled = begins, .news = knote->object->kind < AN_EVENT};
+                            .fflags = knote->fflags, .exists = true, .enabled = begins,
+                            .news = knote->object->kind < AN_EVENT};
 }
 
 static void enable_or_disable(struct mix *mix, struct knote *knote) {

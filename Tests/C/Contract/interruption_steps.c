@@ -173,7 +173,8 @@ static bool interrupt_at(void (*make)(struct subject *), int stop, bool *lost) {
     if (is_awake)
         REQUIRE_EQ(ptrace(PTRACE_DETACH, child, NULL, NULL), 0);
     while (waitpid(child, &status, 0) == child && WIFSTOPPED(status))
-        REQUIRE_EQ(ptrace(PTRACE_CONT, child, NULL, (void *)(uintptr_t)(WSTOPSIG(status) & 0x80 ? 0 : WSTOPSIG(status))), 0);
+        REQUIRE_EQ(ptrace(PTRACE_CONT, child, NULL,
+                          (void *)(uintptr_t)(WSTOPSIG(status) & 0x80 ? 0 : WSTOPSIG(status))), 0);
     REQUIRE(WIFEXITED(status));
     *lost = WEXITSTATUS(status) == LOST;
     REQUIRE(*lost || WEXITSTATUS(status) == ENDED);
@@ -191,8 +192,8 @@ static void interrupt_everywhere(void (*make)(struct subject *)) {
     for (int stop = 0; is_awake && stop < MOST; stop++) {
         is_awake = interrupt_at(make, stop, &lost);
         if (lost)
-            contract_fail(__FILE__, __LINE__, "a handler %d stops behind the first wait's beginning did not end the call",
-                          stop);
+            contract_fail(__FILE__, __LINE__,
+                          "a handler %d stops behind the first wait's beginning did not end the call", stop);
     }
 }
 

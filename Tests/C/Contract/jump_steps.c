@@ -23,7 +23,8 @@ static bool heeds_mask;
 
 /* Below the red zone of the function that this stands in. */
 #define SET_TRAP_FLAG(operation) \
-    __asm__ volatile("lea -256(%%rsp), %%rsp\n\tpushfq\n\t" operation "\n\tpopfq\n\tlea 256(%%rsp), %%rsp" ::: "memory", "cc")
+    __asm__ volatile("lea -256(%%rsp), %%rsp\n\tpushfq\n\t" operation "\n\tpopfq\n\tlea 256(%%rsp), %%rsp" \
+                     ::: "memory", "cc")
 
 static void trap(int number, siginfo_t *info, void *context) {
     const ucontext_t *interrupted = context;

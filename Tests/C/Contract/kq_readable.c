@@ -12,7 +12,8 @@
 #include "files.h"
 #include "process.h"
 
-enum { ADD = 'a', NEWS = 'n', UNDO = 'u', COLLECT = 'k', DISABLE = 'd', ENABLE = 'e', DELETE = 'x', CLOSE = 'c', HANG_UP = 'h' };
+enum { ADD = 'a', NEWS = 'n', UNDO = 'u', COLLECT = 'k', DISABLE = 'd', ENABLE = 'e', DELETE = 'x', CLOSE = 'c' };
+enum { HANG_UP = 'h' };
 static const char letters[] = {NEWS, UNDO, COLLECT, DISABLE, ENABLE, DELETE, ADD, CLOSE, HANG_UP};
 enum { LETTERS = sizeof letters, LONGEST = 4, USUAL = 3, SIZE = 64 };
 
@@ -332,8 +333,8 @@ static bool was_late;
 static double began; /* the word, in ms */
 
 static _Noreturn void fail_word(const char *what) {
-    contract_fail(__FILE__, __LINE__, "%s, flags 0x%x, word a%s: %s", current->name, (unsigned)current_flags, current_word,
-                  what);
+    contract_fail(__FILE__, __LINE__, "%s, flags 0x%x, word a%s: %s", current->name, (unsigned)current_flags,
+                  current_word, what);
 }
 
 static bool is_readable(int kq) {
@@ -368,7 +369,8 @@ static void require_clock(double last_look, double seen) {
 
 /* Contract 6.14: for the others a thread has to be inside kevent(). */
 static bool shows_to_pollers(const struct source *source) {
-    return !on_posix() || source->filter == EVFILT_USER || source->filter == EVFILT_SIGNAL || source->filter == EVFILT_PROC;
+    return !on_posix() || source->filter == EVFILT_USER || source->filter == EVFILT_SIGNAL ||
+           source->filter == EVFILT_PROC;
 }
 
 /* A level knote is told for ever, and a clock goes on; a few times are enough. */
@@ -489,7 +491,8 @@ static const struct source pipes[] = {
 static const struct source sockets[] = {
     {"READ, a socket", EVFILT_READ, USUAL, open_unix, peer_writes, is_drained, NULL},
     {"READ, a socket beside WRITE", EVFILT_READ, USUAL, open_beside_write, peer_writes, is_drained, NULL},
-    {"READ, a socket beside disabled WRITE", EVFILT_READ, USUAL, open_beside_disabled_write, peer_writes, is_drained, NULL},
+    {"READ, a socket beside disabled WRITE", EVFILT_READ, USUAL, open_beside_disabled_write, peer_writes, is_drained,
+     NULL},
     {"READ, datagrams", EVFILT_READ, USUAL, open_datagrams, peer_writes, is_drained, NULL},
     {"WRITE, a socket", EVFILT_WRITE, USUAL, open_full_unix, peer_drains, is_filled, NULL},
     {NULL, 0, 0, NULL, NULL, NULL, NULL},
@@ -586,7 +589,8 @@ static void deliver_elsewhere(const struct source *source, int flags) {
 }
 
 static void another_thread_takes_it(void) {
-    static const struct source *const all[] = {pipes, sockets, tcp_sockets, files, kqueues, processes, signals, timers, triggers};
+    static const struct source *const all[] = {pipes,     sockets, tcp_sockets, files,   kqueues,
+                                               processes, signals, timers,      triggers};
     REQUIRE(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         for (const struct source *source = all[i]; source->name != NULL; source++) {

@@ -199,7 +199,8 @@ static _Noreturn void report_what_holds(void) {
 
 static void copy_program(const char *path) {
     char bytes[65536];
-    int from = open(seen_proc("self/exe"), O_RDONLY | O_CLOEXEC), to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+    int from = open(seen_proc("self/exe"), O_RDONLY | O_CLOEXEC),
+        to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
     REQUIRE(from >= 0 && to >= 0);
     for (ssize_t got; (got = read(from, bytes, sizeof bytes)) > 0;)
         REQUIRE_EQ(write(to, bytes, (size_t)got), got);
@@ -234,7 +235,8 @@ const struct contract_case own_table_cases[] = {
     {"C-356", "threads with descriptor tables of their own", threads_with_tables_of_their_own, 30},
     {"C-356", "close_range() that gives a thread a table of its own", close_range_unshare, 0},
     {"C-356", "processes that share memory, and not the table", processes_that_share_memory, 30},
-    {"C-356", "process 1 and a child that is process 1 of another namespace", number_one_and_a_child_that_is_another, 30},
+    {"C-356", "process 1 and a child that is process 1 of another namespace", number_one_and_a_child_that_is_another,
+     30},
     {"C-356", "process 1 forks one that is process 1 of another namespace", number_one_forks_another, 30},
     {"C-358", "set-user-ID programs ignore the environment", set_user_id_programs_ignore_the_environment, 30},
     {NULL, NULL, NULL, 0},

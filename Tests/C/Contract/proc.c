@@ -638,7 +638,8 @@ static int place_of(const pid_t *children, int count, uintptr_t pid) {
 /* Requires one event for each child; with its status, or where `lossy` with that or 0. */
 static void collect_all(int kq, const pid_t *children, int count, bool lossy) {
     static unsigned char seen[5000];
-    static struct kevent events[256]; /* valgrind cannot deliver a signal below so much of a stack that nobody touched */
+    /* valgrind cannot deliver a signal below so much of a stack that nobody touched. */
+    static struct kevent events[256];
     for (int total = 0; total < count;) {
         int got = collect(kq, events, 256, 10000);
         REQUIRE(got > 0);

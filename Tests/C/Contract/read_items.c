@@ -84,7 +84,8 @@ static void open_internet(struct source *source, int family) {
     if (source->reader < 0)
         contract_skip("there is no such family");
     source->length = sizeof source->address;
-    if (bind(source->reader, family == AF_INET ? (void *)&in : (void *)&in6, family == AF_INET ? sizeof in : sizeof in6))
+    if (bind(source->reader, family == AF_INET ? (void *)&in : (void *)&in6,
+             family == AF_INET ? sizeof in : sizeof in6))
         contract_skip("there is no loopback of the family");
     REQUIRE(getsockname(source->reader, (struct sockaddr *)&source->address, &source->length) == 0);
     REQUIRE(connect(source->writer, (struct sockaddr *)&source->address, source->length) == 0);
@@ -167,7 +168,8 @@ static void bytes_worth_of_data_then_the_rest(void) {
     }
 }
 
-/* Of a datagram socket Linux tells how much waits by SO_MEMINFO, since 4.12; before, what is left is told again after a while. */
+/* Of a datagram socket Linux tells how much waits by SO_MEMINFO, since 4.12; before, what is left is told again
+   after a while. */
 static void need_told_queues(void) {
     enum { MEMINFO = 55, WORDS = 9 };
     unsigned memory[WORDS];

@@ -20,16 +20,17 @@
 enum { STATUS_FAILED = 1, STATUS_SKIPPED = 77, DEFAULT_SECONDS = 10 };
 
 static const struct contract_case *const tables[] = {
-    call_cases,  wait_cases,        interruption_cases, interruption_step_cases, change_cases,      robust_cases,     abi_cases,
-    kevent64_cases, corner_cases,
-    generic_cases, order_cases, full_call_cases, sharing_cases,     kq_cases,         read_cases,
-    read_socket_cases, read_object_cases, read_item_cases, read_end_cases, read_write_cases, write_cases, write_object_cases,
-    urgent_cases, empty_cases, filesystem_cases,
+    call_cases, wait_cases, interruption_cases, interruption_step_cases, change_cases, robust_cases, abi_cases,
+    kevent64_cases, corner_cases, generic_cases, order_cases, full_call_cases, sharing_cases, kq_cases,
+    read_cases, read_socket_cases, read_object_cases, read_item_cases, read_end_cases, read_write_cases,
+    write_cases, write_object_cases, urgent_cases, empty_cases, filesystem_cases,
     vnode_cases, vnode_directory_cases, vnode_knote_cases, vnode_limit_cases,
-    timer_cases, user_cases,        libkqueue_cases,   kq_closing_cases, kq_readable_cases, own_table_cases, jump_cases, jump_step_cases, fork_order_cases, closing_cases, concurrent_cases,
+    timer_cases, user_cases, libkqueue_cases, kq_closing_cases, kq_readable_cases, own_table_cases,
+    jump_cases, jump_step_cases, fork_order_cases, closing_cases, concurrent_cases,
     closing_call_cases, forking_cases, fork_copy_cases, field_cases,
     proc_cases, proc_tree_cases, procdesc_cases, proc_readable_cases,
-    signal_cases, signal_action_cases, signal_thread_cases, signal_pending_cases, signal_terminal_cases, signal_process_cases,
+    signal_cases, signal_action_cases, signal_thread_cases, signal_pending_cases, signal_terminal_cases,
+    signal_process_cases,
 };
 
 _Noreturn void contract_fail(const char *file, int line, const char *format, ...) {

@@ -504,7 +504,8 @@ static void another_process_counts(void) {
 
 enum { STORM = 100000 };
 
-/* Half of what the user's processes may have queued together: what is beyond loses what is said of it, for others too. */
+/* Half of what the user's processes may have queued together: what is beyond loses what is said of it, for
+   others too. */
 static void leave_room_in_the_queue(void) {
     struct rlimit limit;
     REQUIRE_EQ(getrlimit(RLIMIT_SIGPENDING, &limit), 0);

@@ -43,7 +43,8 @@ static void read_code(pid_t process, struct code *code) {
             mode[2] != 'x')
             continue;
         char *name = strrchr(line, '/');
-        snprintf(mapping->name, sizeof mapping->name, "%.*s", name ? (int)strcspn(name + 1, "\n") : 1, name ? name + 1 : "?");
+        snprintf(mapping->name, sizeof mapping->name, "%.*s", name ? (int)strcspn(name + 1, "\n") : 1,
+                 name ? name + 1 : "?");
         code->count++;
     }
     if (file != NULL)
@@ -82,7 +83,8 @@ static void print_thread(pid_t process, pid_t thread, const struct code *code) {
         !read_line(process, thread, "syscall", call, sizeof call))
         return;
     (void)read_line(process, thread, "wchan", sleep, sizeof sleep);
-    printf("    process %d, thread %d (%s), in %s: system call %s\n     ", (int)process, (int)thread, name, sleep, call);
+    printf("    process %d, thread %d (%s), in %s: system call %s\n     ", (int)process, (int)thread, name, sleep,
+           call);
     char *last = strrchr(call, ' ');
     if (last != NULL && sscanf(last, " %lx", &place) == 1) {
         *last = '\0';

@@ -496,7 +496,8 @@ static void fifo_by_name(void) {
     struct place place;
     new_place(&place);
     REQUIRE(mkfifo(place.path, 0600) == 0);
-    int fd = open(place.path, O_RDWR | O_NONBLOCK | O_CLOEXEC), kq = watching(fd, NOTE_ATTRIB | NOTE_DELETE | NOTE_RENAME);
+    int fd = open(place.path, O_RDWR | O_NONBLOCK | O_CLOEXEC),
+        kq = watching(fd, NOTE_ATTRIB | NOTE_DELETE | NOTE_RENAME);
     REQUIRE(fchmod(fd, 0640) == 0);
     EXPECT_NOTES(kq, fd, NOTE_ATTRIB);
     add_read(kq, fd, EV_CLEAR); /* beside it */

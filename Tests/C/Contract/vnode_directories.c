@@ -227,7 +227,8 @@ static void parent_and_child_are_watched(void) {
         struct kevent events[4];
         set_up(&tree);
         directories_inside(&tree);
-        int kq = new_kqueue(), child = open(tree.inside, O_RDONLY | O_CLOEXEC), sister = open(tree.other, O_RDONLY | O_CLOEXEC);
+        int kq = new_kqueue(), child = open(tree.inside, O_RDONLY | O_CLOEXEC),
+            sister = open(tree.other, O_RDONLY | O_CLOEXEC);
         REQUIRE(child >= 0 && sister >= 0);
         add_vnode(kq, order == 1 ? tree.fd : child, EV_CLEAR, NOTE_DELETE | NOTE_WRITE);
         add_vnode(kq, order == 1 ? child : tree.fd, EV_CLEAR, NOTE_DELETE | NOTE_WRITE);

@@ -32,7 +32,8 @@ static void queue_overflows(void) {
     while (collect(kq, &event, 1, 100) != 0)
         if (event.ident == (uintptr_t)fd)
             told |= event.fflags;
-    REQUIRE_EQ(told & (NOTE_WRITE | NOTE_EXTEND | NOTE_ATTRIB | NOTE_LINK), NOTE_WRITE | NOTE_EXTEND | NOTE_ATTRIB | NOTE_LINK);
+    REQUIRE_EQ(told & (NOTE_WRITE | NOTE_EXTEND | NOTE_ATTRIB | NOTE_LINK),
+               NOTE_WRITE | NOTE_EXTEND | NOTE_ATTRIB | NOTE_LINK);
     REQUIRE_EQ(told & (NOTE_DELETE | NOTE_RENAME | NOTE_TRUNCATE), 0);
     REQUIRE(ftruncate(fd, 1) == 0); /* and it goes on */
     EXPECT_NOTES(kq, fd, NOTE_WRITE | NOTE_ATTRIB | NOTE_TRUNCATE);

@@ -5,7 +5,7 @@
  *
  *   kernels 4.18 COMMAND...                the calls and options that came later fail
  *   kernels eperm COMMAND...               calls that came since 4.11 are denied with EPERM
- *   kernels container COMMAND...           a container as engines make it: its own processes, few capabilities, a filter
+ *   kernels container COMMAND...           as in an engine's container: its own processes, few capabilities, a filter
  *   kernels noproc COMMAND...              no /proc but one at /proc/contract for cases, for root alone
  *   kernels memory COMMAND...              an address space of 64 MiB
  *   kernels descriptors COMMAND...         64 descriptors

@@ -9,8 +9,10 @@
 #include <sys/socket.h>
 
 _Static_assert(offsetof(struct kq_connector_request, group) == sizeof(struct nlmsghdr), "request.group");
-_Static_assert(offsetof(struct kq_connector_request, operation) == sizeof(struct nlmsghdr) + sizeof(struct cn_msg), "request.operation");
-_Static_assert(offsetof(struct kq_connector_request, size) == sizeof(struct nlmsghdr) + offsetof(struct cn_msg, len), "request.size");
+_Static_assert(offsetof(struct kq_connector_request, operation) == sizeof(struct nlmsghdr) + sizeof(struct cn_msg),
+               "request.operation");
+_Static_assert(offsetof(struct kq_connector_request, size) == sizeof(struct nlmsghdr) + offsetof(struct cn_msg, len),
+               "request.size");
 SAME_SIZE(struct kq_filter_step, struct sock_filter);
 SAME(struct kq_filter_step, if_true, struct sock_filter, jt);
 SAME(struct kq_filter_step, if_false, struct sock_filter, jf);

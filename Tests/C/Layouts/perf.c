@@ -12,7 +12,8 @@ SAME(struct kq_perf_attributes, sample_period, struct perf_event_attr, sample_pe
 SAME(struct kq_perf_attributes, sample_type, struct perf_event_attr, sample_type);
 SAME(struct kq_perf_attributes, read_format, struct perf_event_attr, read_format);
 SAME(struct kq_perf_attributes, wakeup_watermark, struct perf_event_attr, wakeup_watermark);
-_Static_assert(offsetof(struct kq_perf_attributes, flags) + 8 == offsetof(struct perf_event_attr, wakeup_watermark), "flags");
+_Static_assert(offsetof(struct kq_perf_attributes, flags) + 8 == offsetof(struct perf_event_attr, wakeup_watermark),
+               "flags");
 _Static_assert(sizeof(struct kq_perf_attributes) >= PERF_ATTR_SIZE_VER0, "size");
 SAME(struct kq_ring_head, head, struct perf_event_mmap_page, data_head);
 SAME(struct kq_ring_head, tail, struct perf_event_mmap_page, data_tail);

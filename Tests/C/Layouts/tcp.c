@@ -29,6 +29,7 @@ _Static_assert(KQ_TCP_KEEP_COUNT == TCP_KEEPCNT && KQ_TCP_SYN_COUNT == TCP_SYNCN
                    KQ_TCP_ZEROCOPY_RECEIVE == TCP_ZEROCOPY_RECEIVE,
                "options of TCP");
 _Static_assert((int)KQ_MEMORY_RECEIVED == (int)SK_MEMINFO_RMEM_ALLOC &&
-                   (int)KQ_MEMORY_SENT == (int)SK_MEMINFO_WMEM_ALLOC && (int)KQ_MEMORY_LIMIT == (int)SK_MEMINFO_SNDBUF &&
+                   (int)KQ_MEMORY_SENT == (int)SK_MEMINFO_WMEM_ALLOC &&
+                   (int)KQ_MEMORY_LIMIT == (int)SK_MEMINFO_SNDBUF &&
                    (int)KQ_MEMORY_QUEUED == (int)SK_MEMINFO_WMEM_QUEUED,
                "SO_MEMINFO");

@@ -87,7 +87,8 @@ static void describe_file(const struct source *source, char *text, size_t size) 
              (unsigned)file->mode);
 }
 
-/* The inode may be the next file's at once, under the same number: where closes go unseen nothing tells the two apart. */
+/* The inode may be the next file's at once, under the same number: where closes go unseen nothing tells the two
+   apart. */
 static void close_file(struct source *source) {
     if (!closes_are_seen())
         (void)source_change(source, source->kq, EVFILT_VNODE, EV_DELETE, 0, 0);

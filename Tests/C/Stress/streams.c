@@ -185,7 +185,8 @@ static ssize_t read_once(struct stream *stream, uint8_t *bytes, size_t size) {
         got = read(stream->reader, bytes, size);
     while (got == -1 && errno == EINTR);
     if (got == 0)
-        FAIL("descriptor %d, transport %d, of which the writer is open: an end was read", stream->reader, stream->transport);
+        FAIL("descriptor %d, transport %d, of which the writer is open: an end was read", stream->reader,
+             stream->transport);
     if (got < 0)
         REQUIRE_EQ(errno, EAGAIN);
     return got;

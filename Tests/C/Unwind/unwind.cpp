@@ -53,7 +53,8 @@ void cancel(bool asleep) {
     require(destroyed == 0 || destroyed == 2, "one destructor ran and the other did not");
     require(!asleep || destroyed == 2, "no destructor ran in a thread that was cancelled inside kevent()");
     struct kevent event;
-    require(apply(1, EVFILT_USER, EV_ADD | EV_ONESHOT, NOTE_TRIGGER, nullptr) == 0, "EV_ADD failed after a cancellation");
+    require(apply(1, EVFILT_USER, EV_ADD | EV_ONESHOT, NOTE_TRIGGER, nullptr) == 0,
+            "EV_ADD failed after a cancellation");
     require(kevent(kq, nullptr, 0, &event, 1, nullptr) == 1 && event.ident == 1, "no event after a cancellation");
 }
 

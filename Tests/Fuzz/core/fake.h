@@ -49,7 +49,8 @@ void fake_set_close(struct fake_set *set);
 int fake_set_attached(const struct fake_set *set);
 
 /* The entry of a knote is a number that is never 0. Negative results are errnos. */
-int fake_attach(struct fake_set *set, uintptr_t ident, int filter, uint32_t index, uint32_t generation, struct fake_watch watch, bool *recorded);
+int fake_attach(struct fake_set *set, uintptr_t ident, int filter, uint32_t index, uint32_t generation,
+                struct fake_watch watch, bool *recorded);
 int fake_update(struct fake_set *set, int entry, uint32_t index, uint32_t generation, struct fake_watch watch);
 int fake_detach(struct fake_set *set, int entry, uint32_t index, uint32_t generation);
 void fake_abandon(struct fake_set *set, int entry, uint32_t index, uint32_t generation);

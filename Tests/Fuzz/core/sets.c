@@ -261,8 +261,10 @@ static bool is_known_process(uintptr_t ident) {
     return ident == FAKE_SELF || ident == FAKE_ZOMBIE || ident == (uintptr_t)fake_mortal();
 }
 
-int fake_attach(struct fake_set *set, uintptr_t ident, int filter, uint32_t index, uint32_t generation, struct fake_watch watch, bool *recorded) {
-    struct entry entry = {.ident = ident, .filter = filter, .how = filter == EVFILT_PROC ? 0 : watch.how, .limit = watch.limit, .index = index, .generation = generation};
+int fake_attach(struct fake_set *set, uintptr_t ident, int filter, uint32_t index, uint32_t generation,
+                struct fake_watch watch, bool *recorded) {
+    struct entry entry = {.ident = ident, .filter = filter, .how = filter == EVFILT_PROC ? 0 : watch.how,
+                          .limit = watch.limit, .index = index, .generation = generation};
     *recorded = filter == EVFILT_EMPTY;
     if (filter == EVFILT_SIGNAL) {
         if (ident < 1 || ident > 64)
@@ -297,7 +299,8 @@ int fake_update(struct fake_set *set, int place, uint32_t index, uint32_t genera
         return 0;
     entry->how = watch.how;
     entry->limit = watch.limit;
-    bool is_recorded = entry->filter == EVFILT_EMPTY || entry->filter == EVFILT_VNODE || (entry->file && entry->file->kind == PLAIN_FILE);
+    bool is_recorded = entry->filter == EVFILT_EMPTY || entry->filter == EVFILT_VNODE ||
+                       (entry->file && entry->file->kind == PLAIN_FILE);
     if (!is_recorded && (entry->filter != EVFILT_SIGNAL || entry->count > 0))
         look(entry);
     return 0;
@@ -352,7 +355,8 @@ struct fake_sample fake_look(struct fake_set *set, int place, uint32_t index, ui
     const struct file *file = entry->file;
     switch (entry->filter) {
         case EVFILT_WRITE: return look_to_write(entry);
-        case EVFILT_EMPTY: return (struct fake_sample){.is_active = !file->peer || file->peer->bytes == 0, .is_end = file->write_over};
+        case EVFILT_EMPTY:
+            return (struct fake_sample){.is_active = !file->peer || file->peer->bytes == 0, .is_end = file->write_over};
         case EVFILT_EXCEPT: return (struct fake_sample){.is_active = false};
     }
     if (file->kind == WRITE_END)

@@ -1,4 +1,6 @@
-// A TCP echo server on a free port of 127.0.0.1. It says which, and ends on SIGTERM. SPDX-License-Identifier: BSD-2-Clause
+// A TCP echo server on a free port of 127.0.0.1. It says which, and ends on SIGTERM.
+//
+// SPDX-License-Identifier: BSD-2-Clause
 import Glibc
 import KQueue
 

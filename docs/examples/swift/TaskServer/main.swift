@@ -1,5 +1,5 @@
-// A TCP echo server in tasks: one a connection, no more than a hundred, each of which is dropped after ten idle seconds,
-// or as many as its argument says. It says its port, and on SIGTERM lets go of all of them and ends.
+// A TCP echo server in tasks: one a connection, no more than a hundred, each of which is dropped after ten idle
+// seconds, or as many as its argument says. It says its port, and on SIGTERM lets go of all of them and ends.
 //
 // SPDX-License-Identifier: BSD-2-Clause
 import Glibc
