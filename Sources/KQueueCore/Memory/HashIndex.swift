@@ -5,7 +5,8 @@ import CKQueueShims
 /// The callers hash and compare; several values may share a key.
 public struct HashIndex: ~Copyable {
   private static var removed: UInt32 { .max }
-  private static var smallest: Int { 1024 }  // a page
+  /// Few enough that a kqueue which watches little touches no page for it: a process that was forked pays for each.
+  private static var smallest: Int { 128 }
 
   private var slots: UnsafeMutablePointer<UInt32>?  // 0: empty; value + 1
   private var capacity = 0

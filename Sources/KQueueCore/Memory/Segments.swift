@@ -88,7 +88,10 @@ struct Segment {
     let before = (0 &- Int(bitPattern: memory)) & (size - 1)
     if before > 0 { kq_unmap(memory, before) }
     kq_unmap(memory + before + size, size - before)
-    return Segment(of: memory + before)
+    let fresh = Segment(of: memory + before)
+    // A page that is read before it is written is put in place twice.
+    fresh.follow(0)
+    return fresh
   }
 
   static func units(_ bytes: Int) -> Int {

@@ -7,6 +7,7 @@
 #include "life.h"
 
 #include <dirent.h>
+#include <sys/resource.h>
 
 static const struct timespec no_wait = {0, 0};
 
@@ -173,6 +174,34 @@ static void no_huge_page_for_a_few(void) {
     if (flags[0] != 0)
         REQUIRE(sanitized() || strstr(flags, " nh") != NULL);
     REQUIRE_EQ(close(kq), 0);
+}
+
+/* What a database's server processes watch: a signal, the process that started them, a socket. */
+static void watch_as_a_database_does(int kq, int fd) {
+    add_read(kq, fd, 0);
+    change(kq, SIGURG, EVFILT_SIGNAL, EV_ADD, 0, 0, NULL);
+    change(kq, (uintptr_t)getppid(), EVFILT_PROC, EV_ADD, NOTE_EXIT, 0, NULL);
+}
+
+static long page_faults(void) {
+    struct rusage usage;
+    REQUIRE_EQ(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_minflt;
+}
+
+/* Each page costs a process that is forked to make a kqueue as much as some system calls. */
+static void a_kqueue_takes_few_pages(void) {
+    enum { KQUEUES = 8 };
+    int fd = readable_eventfd();
+    if (on_posix() || sanitized() || on_valgrind())
+        contract_skip("what is taken is another's, or there is no such watch");
+    watch_as_a_database_does(new_kqueue(), fd);
+    long faults = page_faults();
+    for (int i = 0; i < KQUEUES; i++)
+        watch_as_a_database_does(new_kqueue(), fd);
+    faults = page_faults() - faults;
+    if (faults > 3 * KQUEUES)
+        contract_fail(__FILE__, __LINE__, "%ld page faults for %d kqueues", faults, KQUEUES);
 }
 
 /* EV_DELETE is left out because close does it. */
@@ -411,6 +440,7 @@ const struct contract_case field_cases[] = {
     {"F1", "no thread of the library exists", no_thread_of_ours, 0},
     {"F1", "exit never waits", exit_never_waits, 0},
     {"F2", "no huge page for a few descriptors", no_huge_page_for_a_few, 0},
+    {"F2", "one kqueue more takes few pages", a_kqueue_takes_few_pages, 0},
     {"F2", "memory does not depend on the limit of descriptors", memory_at_the_highest_limit, 0},
     {"F3", "duplicates that come and go bring no event", duplicates_come_and_go, 30},
     {"F4", "no growth where EV_DELETE is left out", no_growth_without_deletes, 30},
