@@ -21,12 +21,15 @@ typedef void (*handler)(void);
 static _Atomic(handler) before, after, in_child;
 static atomic_bool is_registered;
 static pthread_mutex_t registering = PTHREAD_MUTEX_INITIALIZER;
-/* The thread whose fork is under way, and whether `before` ran in it; other forks wait. */
+/* The thread whose fork is under way, while other forks wait; and whether `before` ran in it. */
 static atomic_uintptr_t forking;
 static bool is_prepared;
+static int parent; /* its process */
+static pthread_mutex_t one_fork = PTHREAD_MUTEX_INITIALIZER; /* glibc may run the handlers of two at a time */
 
 static void prepare(void) {
-    kq_own_prepare_fork(); /* from here on other forks wait */
+    pthread_mutex_lock(&one_fork);
+    parent = kq_process();
     handler run = atomic_load(&before);
     is_prepared = run != NULL;
     if (is_prepared)
@@ -41,13 +44,14 @@ static void resume(void) {
         return;
     if (is_prepared)
         atomic_load(&after)();
-    kq_own_resume_parent();
+    pthread_mutex_unlock(&one_fork);
 }
 
 static void start(void) {
     handler run = atomic_load(&in_child);
     atomic_store(&forking, 0);
-    kq_own_close_in_child();
+    one_fork = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER; /* it was taken by the parent's thread */
+    kq_close_own_in_child(parent);
     kq_forget_waits();
     if (run != NULL)
         run();

@@ -58,6 +58,10 @@ int kq_next_siginterrupt(int number, bool interrupts) {
     return next.siginterrupt(number, interrupts) == 0 ? 1 : -1;
 }
 
+int kq_next_sigpending(sigset_t *set) {
+    return kq_next_signals()->sigpending != NULL ? next.sigpending(set) : -1;
+}
+
 /* ---- Where there is no next one ---- */
 
 int __sigaction(int number, const struct sigaction *action, struct sigaction *old);

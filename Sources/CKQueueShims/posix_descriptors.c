@@ -5,8 +5,6 @@
  */
 #include "include/kqueue_shims_posix.h"
 
-#include "cancellation.h"
-
 #include <fcntl.h>
 #include <sys/ioctl.h> /* FIONREAD, which every system has though POSIX does not name it */
 #include <sys/socket.h>
@@ -115,9 +113,9 @@ long kq_send_buffer(int descriptor) {
 
 int kq_peek(int descriptor) {
     char byte;
-    int state = hold_cancellation();
+    int state = kq_hold_cancellation();
     int got = (int)recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    release_cancellation(state);
+    kq_release_cancellation(state);
     return got;
 }
 
@@ -139,10 +137,10 @@ bool kq_is_send_shut(int descriptor) {
     int same = kq_duplicate_inside(descriptor);
     if (same < 0)
         return false;
-    int state = hold_cancellation();
+    int state = kq_hold_cancellation();
     bool answer = getsockopt(same, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM &&
                   send(same, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) == -1 && errno == EPIPE;
-    release_cancellation(state);
+    kq_release_cancellation(state);
     kq_close_temporary(same);
     return answer;
 }

@@ -5,8 +5,6 @@
  */
 #include "include/kqueue_shims_posix.h"
 
-#include "cancellation.h"
-
 #include <sys/stat.h>
 
 int kq_identity(int descriptor, struct kq_identity *identity) {
@@ -18,12 +16,12 @@ int kq_identity(int descriptor, struct kq_identity *identity) {
 }
 
 int kq_poll_now(struct pollfd *list, size_t count) {
-    int state = hold_cancellation();
+    int state = kq_hold_cancellation();
     int got;
     do /* a handler that runs ends it as it does a wait, though there is no waiting */
         got = poll(list, (nfds_t)count, 0);
     while (got == -1 && errno == EINTR);
     int result = got == -1 ? -errno : got;
-    release_cancellation(state);
+    kq_release_cancellation(state);
     return result;
 }

@@ -6,8 +6,6 @@
 #define _GNU_SOURCE
 #include "include/kqueue_shims.h"
 
-#include "cancellation.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -114,9 +112,9 @@ int kq_renumber(int descriptor, int number) {
 void kq_pause(void) {
     struct timespec moment = {.tv_sec = 0, .tv_nsec = 50000};
     int error = errno;
-    int state = hold_cancellation();
+    int state = kq_hold_cancellation();
     nanosleep(&moment, NULL);
-    release_cancellation(state);
+    kq_release_cancellation(state);
     errno = error;
 }
 

@@ -15,12 +15,6 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-_Alignas(16) char kq_signal_bytes[KQ_SIGNALS * KQ_SIGNAL_BYTES];
-
-int kq_last_signal(void) {
-    return SIGRTMAX;
-}
-
 /* ---- Handlers ---- */
 
 #define FRONT(place) \
@@ -58,21 +52,6 @@ void kq_run(const struct kq_action *action, int number, siginfo_t *info, void *c
 
 void kq_raise(int number) {
     (void)raise(number);
-}
-
-/* Where closes go unseen the number may be a file of the program's by now; an eventfd has no type. */
-static bool is_safe(int notifier) {
-    struct stat status;
-    if (!kq_is_inside(notifier))
-        return false;
-    return kq_is_interposed() ||
-           (fstat(notifier, &status) == 0 && ((status.st_mode & S_IFMT) == 0 || S_ISFIFO(status.st_mode)));
-}
-
-void kq_notify(int notifier) {
-    uint64_t one = 1;
-    if (is_safe(notifier))
-        (void)!syscall(SYS_write, notifier, &one, sizeof one);
 }
 
 /* ---- Actions ---- */

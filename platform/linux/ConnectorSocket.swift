@@ -14,7 +14,7 @@ struct ConnectorSocket: BitwiseCopyable {
   /// A new socket, or a negative errno.
   static func open() -> CInt {
     let kind = KQ_SOCK_DGRAM | KQ_SOCK_CLOEXEC | KQ_SOCK_NONBLOCK
-    let descriptor = adopt(Int(socket(AF_NETLINK, CInt(kind), CInt(KQ_CONNECTOR))))
+    let descriptor = adopt(kq_result(Int(socket(AF_NETLINK, CInt(kind), CInt(KQ_CONNECTOR)))))
     if descriptor >= 0 { makeRoom(descriptor) }
     return descriptor
   }

@@ -15,7 +15,7 @@ struct CounterFiles: ~Copyable {
 
   /// How many descriptors of ours the program had closed when the files were last looked at: a number that it closed
   /// may be another file of ours by now.
-  private var seenLost = kq_lost()
+  private var seenLost = OwnDescriptors.lost
 
   /// By number, modulo what there is room for: one that takes another's place is kept once it is asked for again.
   private var kept = InlineArray<4, Kept>(repeating: Kept())
@@ -23,7 +23,7 @@ struct CounterFiles: ~Copyable {
   /// - Parameter staysOwn: whether a close of a kept file by the program would be seen.
   /// - Returns: nil where /proc does not tell.
   mutating func counter(of number: CInt, staysOwn: Bool) -> UInt64? {
-    if seenLost != kq_lost() { forgetLost() }
+    if seenLost != OwnDescriptors.lost { forgetLost() }
     if staysOwn && isAskedAgain(for: number) { return Self.parse(fileOfKept(number)) }
     let file = Self.open(number)
     defer { if file >= 0 { kq_close_descriptor(file) } }
@@ -43,7 +43,7 @@ struct CounterFiles: ~Copyable {
   @inline(never)
   private mutating func keepFile(_ place: Int) {
     let signals = kq_block_signals()
-    kept[place].file = kq_move_high(Self.open(kept[place].number))
+    kept[place].file = OwnDescriptors.move(Self.open(kept[place].number))
     kept[place].identity = shortIdentity(kept[place].file)
     kq_unblock_signals(signals)
   }
@@ -56,17 +56,17 @@ struct CounterFiles: ~Copyable {
 
   @inline(never)
   private mutating func forgetLost() {
-    seenLost = kq_lost()
+    seenLost = OwnDescriptors.lost
     for place in kept.indices where !isOwn(kept[place]) { kept[place] = Kept() }
   }
 
   private func isOwn(_ kept: Kept) -> Bool {
-    kq_owns(kept.file) && shortIdentity(kept.file) == kept.identity
+    OwnDescriptors.contains(kept.file) && shortIdentity(kept.file) == kept.identity
   }
 
   @inline(never)
   private mutating func close(_ place: Int) {
-    if kept[place].file >= 0 { kq_close_own(kept[place].file) }
+    if kept[place].file >= 0 { OwnDescriptors.close(kept[place].file) }
     kept[place] = Kept()
   }
 

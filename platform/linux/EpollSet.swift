@@ -24,12 +24,12 @@ struct EpollSet: BitwiseCopyable {
 
   /// One that is no kqueue, out of the way of the program's numbers.
   init(high: Void) throws(Errno) {
-    descriptor = try Errno.check(kq_move_high(Self.make()))
+    descriptor = try Errno.check(OwnDescriptors.move(Self.make()))
   }
 
   /// The same set by a descriptor that nobody else closes.
   init(inside set: EpollSet) throws(Errno) {
-    descriptor = try Errno.check(kq_duplicate_inside(set.descriptor))
+    descriptor = try Errno.check(OwnDescriptors.duplicate(set.descriptor))
   }
 
   init(descriptor: CInt) {

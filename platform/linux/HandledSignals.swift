@@ -57,7 +57,7 @@ struct HandledSignals: ~Copyable {
   }
 
   mutating func close() {
-    if descriptor >= 0 { kq_close_own(descriptor) }
+    if descriptor >= 0 { OwnDescriptors.close(descriptor) }
     descriptor = -1
   }
 }

@@ -40,7 +40,7 @@ extension LinuxBackend {
   }
 
   public var isIntact: Bool {
-    kq_is_still_own(main.descriptor) && isKept(wakeDescriptor.descriptor) && isKept(monotonicTimer.descriptor)
+    OwnDescriptors.isStillOwn(main.descriptor) && isKept(wakeDescriptor.descriptor) && isKept(monotonicTimer.descriptor)
       && isKept(realtimeTimer.descriptor) && isKept(files.descriptor) && isKept(mounts.descriptor) && areSidesKept
       && signals.isKept(in: main) && (families?.pointee.isKept(in: main) ?? true)
       && (looks?.pointee.isKept(in: main) ?? true)

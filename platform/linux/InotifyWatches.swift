@@ -197,11 +197,11 @@ struct InotifyWatches: ~Copyable {
     guard descriptor < 0 else { return }
     guard let memory = kq_map(Self.memorySize) else { throw Errno(ENOMEM) }
     do throws(Errno) {
-      let fresh = try Errno.check(kq_move_high(Inotify.open()))
+      let fresh = try Errno.check(OwnDescriptors.move(Inotify.open()))
       descriptor = fresh
       try set.add(fresh, EPOLLIN.rawValue, EpollToken.source(.files))
     } catch {
-      if descriptor >= 0 { kq_close_own(descriptor) }
+      if descriptor >= 0 { OwnDescriptors.close(descriptor) }
       descriptor = -1
       kq_unmap(memory, Self.memorySize)
       throw error
@@ -215,7 +215,7 @@ struct InotifyWatches: ~Copyable {
   }
 
   mutating func close() {
-    if descriptor >= 0 { kq_close_own(descriptor) }
+    if descriptor >= 0 { OwnDescriptors.close(descriptor) }
     if let memory { kq_unmap(memory, Self.memorySize) }
     descriptor = -1
     memory = nil

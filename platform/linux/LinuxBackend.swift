@@ -81,12 +81,12 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   public mutating func renumber(_ number: CInt) throws(Errno) {
     if number == own.descriptor { return }
     try own.replace(EpollSet(descriptor: number))
-    _ = kq_own(number)
+    OwnDescriptors.note(number)
     own = EpollSet(descriptor: number)
   }
 
   public mutating func close() {
-    kq_close_own(main.descriptor)
+    OwnDescriptors.close(main.descriptor)
     sides.close()
     wakeDescriptor.close()
     monotonicTimer.close()

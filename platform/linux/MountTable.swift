@@ -16,7 +16,8 @@ struct MountTable: BitwiseCopyable {
   }
 
   private mutating func start(in set: EpollSet) throws(Errno) {
-    let fresh = try Errno.check(kq_move_high(Self.openFile()))
+    let fresh = try Errno.check(OwnDescriptors.move(Self.openFile()))
+    OwnFiles.note(fresh)
     do throws(Errno) {
       try set.add(fresh, Self.events, EpollToken.source(.mounts))
       _ = try mounts.readAnew(fresh)
@@ -64,7 +65,7 @@ struct MountTable: BitwiseCopyable {
   }
 
   mutating func close() {
-    if descriptor >= 0 { kq_close_own(descriptor) }
+    if descriptor >= 0 { OwnDescriptors.close(descriptor) }
     descriptor = -1
     mounts.free()
   }

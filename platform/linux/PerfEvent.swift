@@ -19,7 +19,7 @@ enum PerfEvent {
       adopt(
         systemCall(KQ_SYS_PERF_EVENT_OPEN, Int(bitPattern: $0), Int(thread), processor, -1, closesOnExec))
     }
-    return kq_move_high(descriptor)
+    return OwnDescriptors.move(descriptor)
   }
 
   /// Has a thread's forks and execs on a processor recorded in its ring, and those of threads it makes.

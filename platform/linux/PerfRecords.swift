@@ -88,7 +88,7 @@ struct PerfRecords: BitwiseCopyable {
         place += 1
         continue
       }
-      if events[place].descriptor >= 0 { kq_close_own(events[place].descriptor) }
+      if events[place].descriptor >= 0 { OwnDescriptors.close(events[place].descriptor) }
       count -= 1
       events[place] = events[count]
     }
@@ -177,7 +177,7 @@ struct PerfRecords: BitwiseCopyable {
   mutating func close() {
     for place in 0..<count {
       let descriptor = events.unsafelyUnwrapped[place].descriptor
-      if descriptor >= 0 { kq_close_own(descriptor) }
+      if descriptor >= 0 { OwnDescriptors.close(descriptor) }
     }
     forEachRing { $0.close() }
     if let events { Arena.unmap(events, count: room) }

@@ -44,7 +44,7 @@ struct PerfRing: BitwiseCopyable {
 
   func close() {
     _ = munmap(memory, Self.size)
-    kq_close_own(number - 1)
+    OwnDescriptors.close(number - 1)
   }
 
   // MARK: Reading

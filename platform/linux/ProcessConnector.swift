@@ -22,7 +22,8 @@ struct ProcessConnector: BitwiseCopyable {
     guard descriptor < 0 else { return }
     let memory = try Arena.map(ProcessEvent.self, count: ProcessEvent.batch)
     do throws(Errno) {
-      let fresh = try Errno.check(kq_move_high(openSocket(memory)))
+      let fresh = try Errno.check(OwnDescriptors.move(openSocket(memory)))
+      OwnFiles.note(fresh)
       do throws(Errno) {
         try set.add(fresh, EPOLLIN.rawValue, EpollToken.source(.processes))
       } catch {
@@ -79,13 +80,13 @@ struct ProcessConnector: BitwiseCopyable {
 
   /// The kernel sends no messages while nobody listens, but before 6.6 it does not notice a listener's close.
   private func close(_ descriptor: CInt) {
-    if kq_is_still_own(descriptor) {
+    if OwnDescriptors.isStillOwn(descriptor) {
       var capability = kq_capability()
       let isRaised = wasRaised && kq_capability_raise(&capability)
       _ = ConnectorSocket(descriptor).ask(listens: false)
       if isRaised { kq_capability_lower(&capability) }
     }
-    kq_close_own(descriptor)
+    OwnDescriptors.close(descriptor)
   }
 
   /// Sets the filter by which the kernel sends messages of the knotes' processes alone.

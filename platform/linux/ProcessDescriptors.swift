@@ -66,7 +66,7 @@ extension LinuxBackend {
   /// A descriptor of a knote's process; -1 where the kernel has none.
   private func process(_ knote: LinuxKnoteRef) throws(Errno) -> CInt {
     guard knote.ident > 0, let number = CInt(exactly: knote.ident) else { throw Errno(ESRCH) }
-    let descriptor = kq_move_high(PidDescriptor.open(number))
+    let descriptor = OwnDescriptors.move(PidDescriptor.open(number))
     switch descriptor {
     case 0...: break
     case -ENOSYS: return -1
@@ -111,7 +111,7 @@ extension LinuxBackend {
   private func closeProcess(_ knote: LinuxKnoteRef) {
     guard knote.platform.watch >= 0 else { return }
     main.forget(knote.platform.watch)
-    kq_close_own(knote.platform.watch)
+    OwnDescriptors.close(knote.platform.watch)
     knote.platform.watch = -1
   }
 

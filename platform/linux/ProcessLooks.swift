@@ -49,7 +49,7 @@ struct ProcessLooks: ~Copyable {
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func open(in set: EpollSet) throws(Errno) {
     guard timer < 0 else { return }
-    let fresh = try Errno.check(kq_move_high(TimerDescriptor.make(CLOCK_MONOTONIC)))
+    let fresh = try Errno.check(OwnDescriptors.move(TimerDescriptor.make(CLOCK_MONOTONIC)))
     do throws(Errno) {
       try set.add(fresh, Self.events, EpollToken.source(.processes))
     } catch {
@@ -64,7 +64,7 @@ struct ProcessLooks: ~Copyable {
   /// - Parameter signal: the descriptor that SIGCHLD's handler writes to.
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func listen(to signal: CInt, in set: EpollSet) throws(Errno) {
-    let fresh = try Errno.check(kq_duplicate_inside(signal))
+    let fresh = try Errno.check(OwnDescriptors.duplicate(signal))
     do throws(Errno) {
       try set.add(fresh, Self.events, EpollToken.source(.processes))
     } catch {
@@ -82,7 +82,7 @@ struct ProcessLooks: ~Copyable {
   mutating func listenNoMore(_ set: EpollSet) {
     guard notifier >= 0 else { return }
     set.forget(notifier)
-    kq_close_own(notifier)
+    OwnDescriptors.close(notifier)
     notifier = -1
   }
 
@@ -234,8 +234,8 @@ struct ProcessLooks: ~Copyable {
   }
 
   mutating func close() {
-    if notifier >= 0 { kq_close_own(notifier) }
-    if timer >= 0 { kq_close_own(timer) }
+    if notifier >= 0 { OwnDescriptors.close(notifier) }
+    if timer >= 0 { OwnDescriptors.close(timer) }
     (notifier, timer) = (-1, -1)
     childExits.free()
     others.free()

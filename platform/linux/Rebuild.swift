@@ -33,7 +33,7 @@ extension LinuxBackend {
       sides = SideSets()
       try enterAll(knotes, oldMain, oldSides)
     } catch {
-      if main.descriptor != oldMain.descriptor { kq_close_own(main.descriptor) }
+      if main.descriptor != oldMain.descriptor { OwnDescriptors.close(main.descriptor) }
       sides.close()
       (main, sides) = (oldMain, oldSides)
       return -error.code

@@ -42,7 +42,7 @@ struct SideSets: BitwiseCopyable {
 
   func close() {
     for place in 0..<Self.limit {
-      if let set = self[place] { kq_close_own(set.descriptor) }
+      if let set = self[place] { OwnDescriptors.close(set.descriptor) }
     }
   }
 }

@@ -42,7 +42,7 @@ struct SignalSource: ~Copyable {
     guard descriptor < 0 else { return }
     let own = try EpollSet(high: ())
     do throws(Errno) {
-      signalfd = try Errno.check(kq_move_high(kq_signalfd(-1, wanted)))
+      signalfd = try Errno.check(OwnDescriptors.move(adopt(Self.setSignalfd(-1, wanted))))
       try own.add(signalfd, EPOLLIN.rawValue | EPOLLET.rawValue, 0)
       try set.add(own.descriptor, EPOLLIN.rawValue, EpollToken.source(.signals))
     } catch {
@@ -68,11 +68,23 @@ struct SignalSource: ~Copyable {
     watched.remove(number)
   }
 
+  /// signalfd(2): makes one with -1.
+  private static func setSignalfd(_ descriptor: CInt, _ numbers: kq_signal_numbers) -> Int {
+    var set = sigset_t()
+    kq_set_of(numbers, &set)
+    return withUnsafeMutablePointer(to: &set) {
+      let flags = Int(O_CLOEXEC | O_NONBLOCK)
+      let result = systemCall(
+        KQ_SYS_SIGNALFD4, Int(descriptor), Int(bitPattern: $0), Int(KQ_SIGNAL_SET_BYTES), flags)
+      return Int(kq_unless_denied(CInt(truncatingIfNeeded: result)))
+    }
+  }
+
   /// Enables or disables the reports of a signal; one that is pending, or ever came, is reported at once.
   /// - Throws: EBADF, ENOENT, ENOMEM.
   mutating func want(_ number: CInt, _ isWanted: Bool) throws(Errno) {
     guard wanted.contains(number) != isWanted else { return }
-    defer { _ = kq_signalfd(signalfd, wanted) }
+    defer { _ = Self.setSignalfd(signalfd, wanted) }
     if !isWanted { wanted.remove(number) }
     try handled.want(number, isWanted)
     if isWanted { wanted.insert(number) }
@@ -81,7 +93,7 @@ struct SignalSource: ~Copyable {
   /// Takes the place. After a signal is watched, as the first to watch one in a process forgets its parent's places.
   /// - Throws: ENOMEM.
   mutating func listen() throws(Errno) {
-    if place < 0 { place = try Errno.check(kq_listen(descriptor)) }
+    if place < 0 { place = try Errno.check(Listeners.add(descriptor)) }
   }
 
   /// Drops reports of what came before a knote was added.
@@ -167,10 +179,10 @@ struct SignalSource: ~Copyable {
   }
 
   mutating func close() {
-    if place >= 0 { kq_listen_no_more(place) }
+    if place >= 0 { Listeners.remove(place) }
     place = -1
-    if signalfd >= 0 { kq_close_own(signalfd) }
-    if descriptor >= 0 { kq_close_own(descriptor) }
+    if signalfd >= 0 { OwnDescriptors.close(signalfd) }
+    if descriptor >= 0 { OwnDescriptors.close(descriptor) }
     handled.close()
     signalfd = -1
     descriptor = -1

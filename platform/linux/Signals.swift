@@ -59,7 +59,7 @@ extension LinuxBackend {
   /// - Returns: the eventfd that is written to.
   func watchSignal(_ number: CInt) throws(Errno) -> CInt {
     while true {
-      let made = Signals.notifier(number) >= 0 ? -1 : try Errno.check(kq_move_high(WakeDescriptor.make()))
+      let made = Signals.notifier(number) >= 0 ? -1 : try Errno.check(OwnDescriptors.move(WakeDescriptor.make()))
       let used = Signals.watch(number, made)
       if made >= 0 && used != made { kq_close_descriptor(made) }  // another thread was first, or it failed
       // The one that was there went with its last user in this moment.
@@ -69,7 +69,7 @@ extension LinuxBackend {
 
   func unwatchSignal(_ number: CInt) {
     let spare = Signals.unwatch(number)
-    if spare >= 0 { kq_close_own(spare) }
+    if spare >= 0 { OwnDescriptors.close(spare) }
   }
 }
 

@@ -121,9 +121,9 @@ struct Socket: BitwiseCopyable {
   func isSendingShut(_ transport: Transport) -> Bool {
     if transport == .tcp { return TCPConnection(self).isShut }
     // Another thread may give the number to a socket of datagrams, to which nothing at all is one.
-    let same = kq_duplicate_inside(descriptor)
+    let same = OwnDescriptors.duplicate(descriptor)
     if same < 0 { return false }
-    defer { kq_close_temporary(same) }
+    defer { OwnDescriptors.closeTemporary(same) }
     return Socket(same).isStream && Socket(same).sendNothing() == -Int(EPIPE)
   }
 

@@ -22,9 +22,9 @@ struct SocketDiagnosis: ~Copyable {
     question.storeBytes(of: head, as: kq_netlink_head.self)
     let kind = KQ_SOCK_DGRAM | KQ_SOCK_CLOEXEC | KQ_SOCK_NONBLOCK
     // The library's while it lasts, so that nobody else's closefrom() closes it and another file has its number.
-    let asker = kq_move_high(adopt(systemCall(KQ_SYS_SOCKET, Int(AF_NETLINK), kind, KQ_SOCK_DIAG)))
+    let asker = OwnDescriptors.move(adopt(systemCall(KQ_SYS_SOCKET, Int(AF_NETLINK), kind, KQ_SOCK_DIAG)))
     if asker < 0 { return false }
-    defer { kq_close_temporary(asker) }
+    defer { OwnDescriptors.closeTemporary(asker) }
     return send(question, asker) >= 0 && receive(asker) && isAnswer
   }
 

@@ -1,4 +1,5 @@
 import CKQueueShims.Linux
+import KQueueCore
 
 /// Makes a system call by its number. libc's functions for many of them are cancellation points, and a thread that is
 /// cancelled must leave no lock behind.
@@ -12,9 +13,9 @@ func systemCall(
 }
 
 /// Notes the descriptor that a system call has made as the library's.
-/// - Returns: the descriptor; a negative errno, where there is none: the call's, which errno has still, or ENOMEM.
+/// - Returns: the descriptor; a negative errno, where there is none: the call's, or ENOMEM.
 func adopt(_ result: Int) -> CInt {
-  kq_adopt(CInt(truncatingIfNeeded: result))
+  OwnDescriptors.adopt(CInt(truncatingIfNeeded: result))
 }
 
 // MARK: ioctl(2)

@@ -11,7 +11,7 @@ struct TimerDescriptor: BitwiseCopyable {
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func open(_ clock: Clock, in set: EpollSet) throws(Errno) {
     guard descriptor < 0 else { return }
-    let fresh = try Errno.check(kq_move_high(Self.make(clock == .realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC)))
+    let fresh = try Errno.check(OwnDescriptors.move(Self.make(clock == .realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC)))
     do throws(Errno) {
       try Self.add(fresh, clock, set)
     } catch {
@@ -52,7 +52,7 @@ struct TimerDescriptor: BitwiseCopyable {
   }
 
   mutating func close() {
-    if descriptor >= 0 { kq_close_own(descriptor) }
+    if descriptor >= 0 { OwnDescriptors.close(descriptor) }
     descriptor = -1
   }
 }

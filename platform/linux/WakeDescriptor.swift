@@ -10,7 +10,7 @@ struct WakeDescriptor: BitwiseCopyable {
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   mutating func open(in set: EpollSet) throws(Errno) {
     guard descriptor < 0 else { return }
-    let fresh = try Errno.check(kq_move_high(Self.make()))
+    let fresh = try Errno.check(OwnDescriptors.move(Self.make()))
     do throws(Errno) {
       try set.add(fresh, Self.events, EpollToken.source(.wake))
     } catch {
@@ -55,7 +55,7 @@ struct WakeDescriptor: BitwiseCopyable {
   }
 
   mutating func close() {
-    if descriptor >= 0 { kq_close_own(descriptor) }
+    if descriptor >= 0 { OwnDescriptors.close(descriptor) }
     descriptor = -1
   }
 }

@@ -13,30 +13,30 @@ struct Listener: BitwiseCopyable {
     // The first to count in a process forgets its parent's listeners.
     try Errno.check(Signals.watch(number, CInt(KQ_LISTENERS)))
     if place == 0 {
-      let taken = kq_listen(writing)
+      let taken = Listeners.add(writing)
       guard taken >= 0 else {
         _ = Signals.unwatch(number)
         throw Errno(-taken)
       }
       place = taken + 1
     }
-    kq_listen_to(place - 1, number, true)
+    Listeners.listen(place - 1, to: number, true)
   }
 
   /// Whether this pipe is told of a signal that is listened to.
   func tune(to number: CInt, _ isTold: Bool) {
-    kq_listen_to(place - 1, number, isTold)
+    Listeners.listen(place - 1, to: number, isTold)
   }
 
   /// - Parameter isWanted: whether this kqueue listens to it for another reason still.
   func unlisten(to number: CInt, isWanted: Bool) {
-    if !isWanted { kq_listen_to(place - 1, number, false) }
+    if !isWanted { Listeners.listen(place - 1, to: number, false) }
     _ = Signals.unwatch(number)
   }
 
   /// Before the pipe is closed.
   mutating func close() {
-    if place > 0 { kq_listen_no_more(place - 1) }
+    if place > 0 { Listeners.remove(place - 1) }
     place = 0
   }
 }

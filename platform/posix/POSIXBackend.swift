@@ -95,7 +95,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public var chainLimit: Int { 2 }
 
   public static func interrupt(_ watchSets: WatchSets) {
-    if watchSets.first != 0 { kq_tell(CInt(watchSets.first - 1)) }
+    if watchSets.first != 0 { Notification.make(CInt(watchSets.first - 1)) }
   }
 
   // MARK: Time

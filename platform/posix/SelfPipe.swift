@@ -13,12 +13,11 @@ struct SelfPipe: BitwiseCopyable {
 
   /// - Throws: EMFILE, ENFILE.
   init() throws(Errno) {
-    var ends: (CInt, CInt) = (-1, -1)
-    try Errno.check(withUnsafeMutableBytes(of: &ends) { kq_pipe($0.bindMemory(to: CInt.self).baseAddress) })
-    (reading, writing) = (ends.0, kq_move_high(ends.1))
-    inside = kq_duplicate_inside(reading)
+    let ends = try Self.make()
+    (reading, writing) = (ends.reading, OwnDescriptors.move(ends.writing))
+    inside = OwnDescriptors.duplicate(reading)
     _ = kq_identity(reading, &identity)
-    kq_own_pipe(writing)
+    OwnFiles.note(writing)
     guard inside >= 0 else {
       kq_close_descriptor(reading)
       kq_close_descriptor(writing)
@@ -26,11 +25,34 @@ struct SelfPipe: BitwiseCopyable {
     }
   }
 
+  /// Makes a pipe of which neither end blocks or outlives exec.
+  private static func make() throws(Errno) -> (reading: CInt, writing: CInt) {
+    var ends: (CInt, CInt) = (-1, -1)
+    let made = withUnsafeMutableBytes(of: &ends) { pipe($0.bindMemory(to: CInt.self).baseAddress) }
+    if made == -1 { throw Errno(kq_errno()) }
+    do throws(Errno) {
+      try prepare(ends.0)
+      try prepare(ends.1)
+    } catch {
+      kq_close_descriptor(ends.0)
+      kq_close_descriptor(ends.1)
+      throw error
+    }
+    return ends
+  }
+
+  private static func prepare(_ end: CInt) throws(Errno) {
+    let flags = try Errno.check(kq_control(end, F_GETFL, 0))
+    try Errno.check(kq_control(end, F_SETFL, Int(flags | O_NONBLOCK)))
+    try Errno.check(kq_control(end, F_SETFD, Int(FD_CLOEXEC)))
+    if !OwnDescriptors.note(end) { throw Errno(ENOMEM) }
+  }
+
   mutating func renumber(_ number: CInt) throws(Errno) {
     guard number != reading else { return }
     try Errno.check(kq_renumber(reading, number))
     kq_close_descriptor(reading)
-    _ = kq_own(number)
+    OwnDescriptors.note(number)
     reading = number
   }
 
@@ -49,16 +71,19 @@ struct SelfPipe: BitwiseCopyable {
   }
 
   func signal() -> Bool {
-    kq_pipe_signal(writing) == 0
+    var byte: UInt8 = 0
+    let written = kq_write(writing, &byte, 1)
+    return written == 1 || written == -Int(EAGAIN)  // full is readable as well
   }
 
   func drain() {
-    kq_pipe_drain(inside)
+    var room: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
+    while kq_read(inside, &room, 64) == 64 {}
   }
 
   /// Closes all but the kqueue's own number.
   func close() {
-    kq_close_own(inside)
-    kq_close_own(writing)
+    OwnDescriptors.close(inside)
+    OwnDescriptors.close(writing)
   }
 }

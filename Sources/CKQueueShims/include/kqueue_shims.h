@@ -19,7 +19,9 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "kqueue_shims_calls.h"
 #include "kqueue_shims_lock.h"
+#include "kqueue_shims_memory.h"
 
 /* Zeroed memory of our own that a fork leaves empty in the child where the system can; NULL: none. */
 void *kq_map(size_t bytes);
@@ -30,46 +32,18 @@ void *kq_map_sparse(size_t bytes);
 /* Zeroed memory that a forked child inherits. */
 void *kq_map_inherited(size_t bytes);
 
-/* The descriptors that are ours: noted, where there is memory for that, forgotten, asked for. */
-bool kq_own(int descriptor);
+/* The core's, for C, of the descriptors that are ours: OwnDescriptors. */
 void kq_disown(int descriptor);
-bool kq_owns(int descriptor);
-/* A new descriptor, noted, or a negative errno: what a system call failed with, or -ENOMEM with the descriptor
-   closed. */
-int kq_adopt(int descriptor);
-/* Moves a descriptor of ours out of the low numbers, which are the program's; passes a negative errno on. */
-int kq_move_high(int descriptor);
-bool kq_is_inside(int descriptor);
-/* Whether such a one was not closed behind our back, as far as that can be told. */
-bool kq_is_still_own(int descriptor);
-/* Closes it if so; otherwise the number is the program's. */
-void kq_close_own(int descriptor);
-/* Likewise one of any kind, which was opened in the same call. */
+int kq_duplicate_inside(int descriptor);
 void kq_close_temporary(int descriptor);
-void kq_lose(int descriptor);
-void kq_lose_range(int first, int last);
-unsigned kq_lost(void);
-/* Begins the list for this process. */
-void kq_own_start(void);
-/* In the parent before a fork, where other forks wait until it is over, and after it; in the child: closes them all. */
-void kq_own_prepare_fork(void);
-void kq_own_resume_parent(void);
-void kq_own_close_in_child(void);
+void kq_close_own_in_child(int parent);
 
 /* Has functions run around each fork(2) from now on. A fork that is under way may run the child's alone. */
 int kq_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
 /* Gives a descriptor another number, which need not be free; a negative errno. */
 int kq_renumber(int descriptor, int number);
-/* A duplicate of a descriptor that is the library's, out of the way of the program's numbers; a negative errno. */
-int kq_duplicate_inside(int descriptor);
 
-/*
- * Whether some call was jumped out of in this process. From then on calls hold signals back while they change
- * anything, so that it happens while they wait, where nothing is half done.
- */
-bool kq_jumps(void);
-void kq_note_jump(void);
 /*
  * Keeps a copy of what a thread has that is about to wait, `size` bytes, until the wait ends.  Should a signal handler
  * jump out of it, the thread's next call gives that back by `abandon`, at its beginning.
@@ -182,37 +156,14 @@ void kq_close_descriptor(int descriptor);
  */
 bool kq_is_interposed(void);
 
-/* ---- Children, asked for without reaping them; children.c ---- */
+/* ---- Children, asked for without reaping them: ChildTable ---- */
 
-/* SIGCHLD. */
-int kq_child_signal(void);
 /* What became of a process, as far as its parent can know. */
 enum kq_child {
     KQ_CHILD_RUNS,
     KQ_CHILD_ENDED,   /* with a status as wait(2) gives it */
     KQ_CHILD_UNKNOWN, /* no child, or waited for before anybody looked */
 };
-/* Asks for a process without reaping it: what became of it, and the status as wait(2) gives it. */
-enum kq_child kq_child_ask(int process, int *status);
-
-/* What all kqueues know of children: ChildTable.swift keeps it, which has the atomics in the same order. */
-struct kq_child_place {
-    int process, state, status; /* atomics */
-};
-struct kq_children {
-    int running; /* these three are atomics */
-    unsigned told, ends;
-    unsigned heard;      /* of what was told; what follows is under the lock of signals */
-    int in_use;          /* places that are in use or were */
-    bool is_any_shared;  /* some child may have several places */
-    uint64_t next_look;  /* when all may be asked for again */
-};
-struct kq_children *kq_children(void);
-/* Memory for a place; NULL where there is none. */
-struct kq_child_place *kq_child_place(int number);
-/* What SIGCHLD told of a child, a process above and its status below; 0 where it was taken. */
-enum { KQ_CHILD_WORDS = 256 };
-uint64_t kq_child_take_word(unsigned number);
 
 /* The descriptor behind a stream or a directory, or -1. */
 int kq_stream_descriptor(void *stream);

@@ -55,9 +55,6 @@ struct kq_epoll_event {
 
 enum { KQ_FOREVER = -1 };
 
-/* A signalfd, new with -1. */
-int kq_signalfd(int descriptor, struct kq_signal_numbers numbers);
-
 /* epoll_ctl(2), whose record Swift does not import where it is packed. */
 static inline int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token) {
     struct epoll_event event = {.events = events, .data.u64 = token};

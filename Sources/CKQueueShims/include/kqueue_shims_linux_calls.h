@@ -25,17 +25,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* What a call of the C library gives, or a negative errno. */
-static inline long kq_result(long value) {
-    return value < 0 ? -(long)errno : value;
-}
-
-/* A system call, which is no cancellation point: what it gives, or a negative errno. */
-static inline long kq_system_call(long number, long first, long second, long third, long fourth, long fifth,
-                                  long sixth) {
-    return kq_result(syscall(number, first, second, third, fourth, fifth, sixth));
-}
-
 /*
  * For a call that fails where it stands: its result, or a negative errno, which is ENOTSUP where the call is
  * missing or a filter denies it.  Not for a call that has EPERM or EACCES for a reason of its own.
@@ -47,11 +36,6 @@ static inline int kq_unless_denied(int result) {
 /* ioctl(2). */
 static inline int kq_device_control(int descriptor, long request, void *argument) {
     return (int)kq_result(ioctl(descriptor, (unsigned)request, argument));
-}
-
-/* fcntl(2). */
-static inline int kq_control(int descriptor, int operation, long argument) {
-    return (int)kq_result(fcntl(descriptor, operation, argument));
 }
 
 /* getsockname(2), or getpeername(2): addresses are a union of pointers to some C libraries. */
@@ -86,24 +70,20 @@ enum {
 enum {
     KQ_SYS_EPOLL_CREATE1 = SYS_epoll_create1,
     KQ_SYS_EVENTFD2 = SYS_eventfd2,
-    KQ_SYS_GETDENTS64 = SYS_getdents64,
     KQ_SYS_INOTIFY_INIT1 = SYS_inotify_init1,
     KQ_SYS_INOTIFY_ADD_WATCH = SYS_inotify_add_watch,
     KQ_SYS_INOTIFY_RM_WATCH = SYS_inotify_rm_watch,
     KQ_SYS_MEMFD_CREATE = SYS_memfd_create,
     KQ_SYS_MQ_GETSETATTR = SYS_mq_getsetattr,
-    KQ_SYS_OPENAT = SYS_openat,
     KQ_SYS_PERF_EVENT_OPEN = SYS_perf_event_open,
     KQ_SYS_PPOLL = SYS_ppoll,
-    KQ_SYS_READ = SYS_read,
     KQ_SYS_RECVMMSG = SYS_recvmmsg,
     KQ_SYS_RECVFROM = SYS_recvfrom,
     KQ_SYS_SENDTO = SYS_sendto,
+    KQ_SYS_SIGNALFD4 = SYS_signalfd4,
     KQ_SYS_SOCKET = SYS_socket,
     KQ_SYS_TGKILL = SYS_tgkill,
     KQ_SYS_TIMERFD_CREATE = SYS_timerfd_create,
-    KQ_SYS_WAITID = SYS_waitid,
-    KQ_SYS_WRITE = SYS_write,
 };
 
 /* Options of waitid(2): looks at ends, and at those of threads that clone(2) made as well. */

@@ -6,6 +6,8 @@
 #ifndef KQUEUE_SHIMS_LOCK_H
 #define KQUEUE_SHIMS_LOCK_H
 
+#include "kqueue_shims_calls.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,14 +26,36 @@ struct kq_lock {
     uint32_t turns;    /* changes when one of them is to look again */
 };
 
-/* The slow ways: sleeps until the lock is the caller's; wakes one who sleeps. */
+/* The slow ways, which are the core's: sleeps until the lock is the caller's; wakes one who sleeps. */
 void kq_lock_await(struct kq_lock *lock);
 void kq_lock_wake(struct kq_lock *lock);
+/* Whether a handler can be running on this thread, as the core finds it. */
+bool kq_may_be_in_handler(void);
 /* Whether a caller with this stack is a handler that interrupted the call which holds the lock, and will return
    to it. */
 bool kq_lock_is_interrupted(const struct kq_lock *lock, uintptr_t frame);
-/* Whether a call of the caller's thread took it and was jumped out of; false where the caller might interrupt that call. */
+/* Whether a call of the caller's thread took it and was jumped out of; false where the caller might interrupt it. */
 bool kq_lock_is_left(const struct kq_lock *lock, uintptr_t frame);
+
+/* futex(2) with the turns of a lock; -ENOSYS where there is none. The numbers are of <linux/futex.h>. */
+enum { KQ_FUTEX_WAIT = 128, KQ_FUTEX_WAKE = 129 };
+static inline long kq_futex(struct kq_lock *lock, long operation, uint32_t value) {
+#ifdef __linux__
+    return kq_system_call(SYS_futex, (long)&lock->turns, operation, (long)value, 0, 0, 0);
+#else
+    (void)lock, (void)operation, (void)value;
+    return -ENOSYS;
+#endif
+}
+
+/* For a thread that looks at the same word again and again. */
+static inline void kq_relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __asm__ volatile("pause");
+#elif defined(__aarch64__) || defined(__ARM_ARCH_7A__)
+    __asm__ volatile("yield");
+#endif
+}
 
 static inline bool kq_lock_is_own(const struct kq_lock *lock) {
     return __atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == (uintptr_t)pthread_self();

@@ -8,15 +8,6 @@
 
 #include "kqueue_shims.h"
 
-
-/* A pipe of which neither end blocks or outlives exec; a negative errno. */
-int kq_pipe(int ends[2]);
-/* Makes the pipe readable.  Async-signal-safe. */
-int kq_pipe_signal(int end);
-/* Likewise, unless closes go unseen and the number is a file of the program's by now. */
-void kq_tell(int end);
-/* Takes everything out of it. */
-void kq_pipe_drain(int end);
 /* Which file a descriptor names. */
 struct kq_identity {
     uint64_t device, number;
@@ -76,7 +67,9 @@ static inline uint32_t kq_thread(void) {
 }
 
 /* Whether there is a process of this number, to be sent signals or not. */
-bool kq_process_exists(int process);
+static inline bool kq_process_exists(int process) {
+    return kill(process, 0) == 0 || errno == EPERM;
+}
 
 /* What stat(2) says of a file, as far as changes are told from it; times in nanoseconds. */
 struct kq_sample {

@@ -10,6 +10,7 @@
 #include "kqueue_shims.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 
 /* One more than the last signal. */
 #ifdef NSIG
@@ -38,8 +39,6 @@ struct kq_wait_signals {
 /* The core's: from here to kq_signals_let_go() signals come in only during waits.  Does nothing where they are held. */
 void kq_signals_hold(struct kq_wait_signals *signals);
 void kq_signals_let_go(struct kq_wait_signals *signals);
-/* The core's: what the calling thread blocks, other than for the time of a call. */
-struct kq_signal_numbers kq_blocked_here(void);
 /* Has no signal handler run on this thread until that is given back, but of a fault. They nest. */
 static inline struct kq_wait_signals kq_block_signals(void) {
     struct kq_wait_signals signals = {.are_held = false};
@@ -60,20 +59,15 @@ struct kq_thread_signals {
 };
 /* Of the calling one. Async-signal-safe. */
 struct kq_thread_signals *kq_signals_of_thread(void);
-/* What is held; and holds it back besides what is blocked, which it gives back: a mask. */
-struct kq_signal_numbers kq_held_signals(void);
-struct kq_signal_numbers kq_hold_back(void);
-/* Blocks that and nothing else. */
-struct kq_signal_numbers kq_block_all(void);
-void kq_set_mask(struct kq_signal_numbers mask);
+/* pthread_sigmask(3): the mask that was there. */
+struct kq_signal_numbers kq_change_mask(int how, struct kq_signal_numbers mask);
 /* libc's sets, and those that the core counts with. */
 struct kq_signal_numbers kq_numbers_of(const sigset_t *set);
 void kq_set_of(struct kq_signal_numbers numbers, sigset_t *set);
-/* What is pending for the calling thread; false: that is not told. */
-bool kq_look_at_pending(struct kq_signal_numbers *pending);
-struct kq_signal_numbers kq_pending_signals(void);
-/* sigpending(), which never waits for the lock as the one that is exported does. `set` is a sigset_t. */
-int kq_pending(void *set);
+/* The size of the kernel's sets, where the system is Linux. */
+enum { KQ_SIGNAL_SET_BYTES = (KQ_SIGNALS - 1) / 8 };
+/* The next definition of sigpending(2); -1 where there is none. */
+int kq_next_sigpending(sigset_t *set);
 
 /* ---- Signals that are pending, which the core marks: PendingSignals ---- */
 
@@ -93,34 +87,32 @@ static inline uint32_t *kq_mark_place(siginfo_t *info) {
     return (uint32_t *)&info->si_errno;
 #endif
 }
-/* Takes one that is pending for the calling thread; false: there is none. */
-bool kq_take_signal(int number, siginfo_t *info);
-bool kq_send_to_thread(int process, int thread, int number, siginfo_t *info);
-void kq_send_to_all(int process, int number, siginfo_t *info);
-int kq_thread_number(void);
-/* SI_QUEUE; SI_TKILL; SIGRTMIN. */
-int kq_code_of_queue(void);
-int kq_code_of_thread(void);
-int kq_first_queued_signal(void);
-/* What listeners were told of signals that were taken is dropped. */
-void kq_drop_reports_of_listeners(void);
+/* Codes of signals; and which child one of them tells of, and its status. */
+#ifdef SI_TKILL
+enum { KQ_SI_TKILL = SI_TKILL };
+#else
+enum { KQ_SI_TKILL };
+#endif
+enum { KQ_SI_QUEUE = SI_QUEUE, KQ_CLD_EXITED = CLD_EXITED, KQ_CLD_KILLED = CLD_KILLED, KQ_CLD_DUMPED = CLD_DUMPED };
+static inline int kq_child_in(const siginfo_t *info) {
+    return (int)info->si_pid;
+}
+static inline int kq_child_status_in(const siginfo_t *info) {
+    return info->si_status;
+}
+static inline int kq_child_signal(void) {
+    return SIGCHLD;
+}
+/* SIGRTMIN, and SIGRTMAX, which are calls. */
+static inline int kq_first_queued_signal(void) {
+    return SIGRTMIN;
+}
+static inline int kq_last_signal(void) {
+    return SIGRTMAX;
+}
 
-/* The folder of the process's threads, with its entries as getdents64(2) has them, and a thread's status; -1,
-   or a negative errno. */
-int kq_open_threads(void);
-bool kq_is_one_thread(int folder);
-long kq_read_threads(int folder, void *entries, size_t size);
-int kq_open_thread_status(int thread);
-long kq_read_status(int file, void *bytes, size_t size);
-
-/* What the calling thread blocks, as the kernel has it. */
-struct kq_signal_numbers kq_mask_here(void);
 /* All that sigfillset(3) says. */
 struct kq_signal_numbers kq_all_signals(void);
-/* Whether it is what a thread is sent that does something wrong. */
-bool kq_is_of_fault(int number);
-/* SIGRTMAX. */
-int kq_last_signal(void);
 
 /* ---- Counting, which the core does: SignalRecord, Signals, SignalHandler ---- */
 
@@ -170,16 +162,10 @@ typedef struct sigaction kq_libc_action;
 enum { KQ_FRONTS = 4 };
 uintptr_t kq_front_in(unsigned place);
 int kq_front_at(uintptr_t handler);
-/* For them: the mask in a handler's context; the program's handler; raise(3); a write to whoever is to be told. */
+/* For them: the mask in a handler's context; the program's handler; raise(3). */
 struct kq_signal_numbers kq_mask_in(const void *context);
 void kq_run(const struct kq_action *action, int number, siginfo_t *info, void *context);
 void kq_raise(int number);
-void kq_notify(int notifier);
-/* What a signal says of a child, if it is the one; those who listen to a signal are told. Async-signal-safe. */
-void kq_hear_child(int number, const siginfo_t *info);
-void kq_tell_listeners(int number);
-/* In a forked child: removes all listeners. Async-signal-safe. */
-void kq_forget_listeners(void);
 
 /* The next definitions, in the order of linking. */
 int kq_next_sigaction(int number, const void *action, void *old);
@@ -195,18 +181,8 @@ bool kq_may_have_terminal(void);
 
 /* The core's, for C. */
 void kq_handle_signal(unsigned place, int number, siginfo_t *info, void *context);
-void kq_signals_lose(int descriptor);
 
-/* Notes which pipe a descriptor of the library's is an end of. */
-void kq_own_pipe(int descriptor);
 /* In place of a descriptor: those who listen are told. */
 enum { KQ_LISTENERS = INT_MAX - 1 };
-/*
- * A place for a descriptor, a pipe's writing end or a set with a signalfd, among those who listen, or -ENOMEM; which
- * signals it listens to; and the end of that, after which the descriptor can be closed.
- */
-int kq_listen(int descriptor);
-void kq_listen_to(int place, int number, bool listens);
-void kq_listen_no_more(int place);
 
 #endif /* KQUEUE_SHIMS_SIGNALS_H */

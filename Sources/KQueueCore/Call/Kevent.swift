@@ -14,7 +14,7 @@ extension KQueueHandle where Backend: ~Copyable {
   ) throws(Errno) -> Int {
     var signals = kq_wait_signals()
     kq_abandon_left_waits()
-    if kq_jumps() { signals.hold() }
+    if Jumps.areKnown { signals.hold() }
     defer { if signals.are_held { signals.letGo() } }
     if lock() { signals.hold() }
     guard isOpen(as: number) else {
@@ -109,8 +109,8 @@ extension KQueue where Backend: ~Copyable {
   /// Whether the kqueue has all that it needs inside, which a program may close, as a daemon's closefrom does (F7).
   @inline(__always)
   mutating func checkIntact() -> Bool {
-    if seenLost != kq_lost() {
-      seenLost = kq_lost()
+    if seenLost != OwnDescriptors.lost {
+      seenLost = OwnDescriptors.lost
       isBroken = isBroken || !backend.isIntact
     }
     return !isBroken

@@ -10,7 +10,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   @discardableResult
   public func beginClose(_ number: CInt) -> Bool {
     guard closesProcessDescriptors else { return false }
-    if kq_is_inside(number) { kq_lose(number) }
+    if OwnDescriptors.isInside(number) { OwnDescriptors.lose(number) }
     guard refersTo(number) else { return false }
     beginClose(number, descriptors.find(number).unsafelyUnwrapped)
     return true
@@ -57,7 +57,7 @@ extension KQueueRegistry where Backend: ~Copyable {
     if isClosing(number) { return false }
     guard kq_is_open(number) else { return false }
     kq_order_with_system()
-    return state.pointee.making.load(ordering: .acquiring) == 0 && !kq_owns(number)
+    return state.pointee.making.load(ordering: .acquiring) == 0 && !OwnDescriptors.contains(number)
   }
 
   /// Whether the caller closes the process's descriptors: a child of vfork has the parent's memory and descriptors of
@@ -69,7 +69,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   /// Whether the library uses a number. Async-signal-safe.
   @inline(__always)
   public func knows(_ number: CInt) -> Bool {
-    refersTo(number) || kq_is_inside(number)
+    refersTo(number) || OwnDescriptors.isInside(number)
   }
 
   @inline(__always)
@@ -81,7 +81,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   /// Likewise for each number of a range.
   public func beginClose(from first: CInt, through last: CInt) {
     guard closesProcessDescriptors else { return }
-    kq_lose_range(first, last)
+    OwnDescriptors.lose(from: first, through: last)
     descriptors.forEach(from: first, through: last) { beginClose($0) }
   }
 
@@ -108,7 +108,7 @@ extension KQueueRegistry where Backend: ~Copyable {
       ).exchanged
     else { return }
     Backend.reach(.tookKqueue)
-    kq_disown(number)
+    OwnDescriptors.forget(number)
     handle.close()
   }
 

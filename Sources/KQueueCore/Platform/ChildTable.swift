@@ -25,14 +25,27 @@ public enum ChildTable {
     let ends: Atomic<CUnsignedInt>
   }
 
-  private static var counts: UnsafePointer<Counts> {
-    UnsafeRawPointer(kq_children()).unsafelyUnwrapped.assumingMemoryBound(to: Counts.self)
+  @inline(__always)
+  private static var counts: UnsafeMutablePointer<Counts> {
+    kq_child_counts().assumingMemoryBound(to: Counts.self)
   }
 
-  private static var running: CInt { counts.pointee.running.load(ordering: .sequentiallyConsistent) }
+  /// What is kept under the lock of signals.
+  private static var shared: UnsafeMutablePointer<kq_children> {
+    kq_children_kept()
+  }
+
+  @inline(__always)
+  static var running: CInt { counts.pointee.running.load(ordering: .sequentiallyConsistent) }
 
   private static func countRunning(_ change: CInt) {
     counts.pointee.running.add(change, ordering: .sequentiallyConsistent)
+  }
+
+  /// - Returns: how often one was told of before. Async-signal-safe.
+  @inline(__always)
+  static func countTold() -> CUnsignedInt {
+    counts.pointee.told.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue
   }
 
   private static func countEnd() {
@@ -44,8 +57,31 @@ public enum ChildTable {
 
   // MARK: Places
 
-  private static func place(_ number: CInt) -> UnsafePointer<Place> {
-    UnsafeRawPointer(kq_child_place(number)).unsafelyUnwrapped.assumingMemoryBound(to: Place.self)
+  private static var pagePlaces: CInt { CInt(KQ_CHILD_PAGE_PLACES) }
+
+  private static func page(_ number: CInt) -> UnsafeMutablePointer<Atomic<UInt>> {
+    kq_child_pages().assumingMemoryBound(to: Atomic<UInt>.self) + Int(number)
+  }
+
+  /// A place that was made. The first page takes no memory that might be lacking, and that would be kept for good.
+  private static func place(_ number: CInt) -> UnsafeMutablePointer<Place> {
+    let (number, inPage) = number.quotientAndRemainder(dividingBy: pagePlaces)
+    var memory: UnsafeMutableRawPointer = kq_child_first_page()
+    if number > 0 {
+      let address = page(number).pointee.load(ordering: .sequentiallyConsistent)
+      memory = UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped
+    }
+    return memory.assumingMemoryBound(to: Place.self) + Int(inPage)
+  }
+
+  /// - Returns: whether there is memory for a place.
+  private static func makePlace(_ number: CInt) -> Bool {
+    let page = number / pagePlaces
+    guard page < CInt(KQ_CHILD_PAGES) else { return false }
+    if page == 0 || Self.page(page).pointee.load(ordering: .sequentiallyConsistent) != 0 { return true }
+    guard let fresh = kq_map_inherited(Int(pagePlaces) * MemoryLayout<Place>.stride) else { return false }
+    Self.page(page).pointee.store(UInt(bitPattern: fresh), ordering: .sequentiallyConsistent)
+    return true
   }
 
   private static func process(_ number: CInt) -> CInt {
@@ -71,7 +107,6 @@ public enum ChildTable {
   /// Takes a free place for a child, and notes whether it has another.
   /// - Returns: a number, or -ENOMEM.
   private static func takeFree(for child: CInt) -> CInt {
-    let shared = kq_children().unsafelyUnwrapped
     var free: CInt = -1
     for number in 0..<shared.pointee.in_use {
       let process = process(number)
@@ -79,7 +114,7 @@ public enum ChildTable {
       if process == 0 && free < 0 { free = number }
     }
     if free >= 0 { return free }
-    guard kq_child_place(shared.pointee.in_use) != nil else { return -ENOMEM }
+    guard makePlace(shared.pointee.in_use) else { return -ENOMEM }
     shared.pointee.in_use += 1
     return shared.pointee.in_use - 1
   }
@@ -93,7 +128,7 @@ public enum ChildTable {
     // It counts as one that runs before it is asked for, so that what SIGCHLD says from then on is heard.
     countRunning(1)
     var status: CInt = -1
-    let state = kq_child_ask(process, &status)
+    let state = ask(process, &status)
     let number = state == KQ_CHILD_UNKNOWN ? -ECHILD : takeFree(for: process)
     if number < 0 || state != KQ_CHILD_RUNS { countRunning(-1) }
     if number < 0 { return (number, state) }
@@ -108,9 +143,21 @@ public enum ChildTable {
     defer { lock.end() }
     if isRunning(number) { countRunning(-1) }
     place(number).pointee.process.store(0, ordering: .sequentiallyConsistent)
-    let shared = kq_children().unsafelyUnwrapped
     while shared.pointee.in_use > 0 && process(shared.pointee.in_use - 1) == 0 { shared.pointee.in_use -= 1 }
     if shared.pointee.in_use == 0 { shared.pointee.is_any_shared = false }
+  }
+
+  /// In a forked child: there are none. Async-signal-safe.
+  static func forgetAll() {
+    var number: CInt = 0
+    while number < shared.pointee.in_use {
+      place(number).pointee.process.store(0, ordering: .sequentiallyConsistent)
+      number += 1
+    }
+    shared.pointee.in_use = 0
+    shared.pointee.is_any_shared = false
+    shared.pointee.next_look = 0
+    counts.pointee.running.store(0, ordering: .sequentiallyConsistent)
   }
 
   // MARK: Looks
@@ -128,11 +175,10 @@ public enum ChildTable {
 
   private static func lookAtThoseTold() {
     let room = CUnsignedInt(KQ_CHILD_WORDS)
-    let shared = kq_children().unsafelyUnwrapped
     let now = counts.pointee.told.load(ordering: .sequentiallyConsistent)
     if now &- shared.pointee.heard > room { shared.pointee.heard = now &- room }
     while shared.pointee.heard != now {
-      let word = kq_child_take_word(shared.pointee.heard)
+      let word = takeWord(shared.pointee.heard)
       if word != 0 && running > 0 {
         look(at: CInt(truncatingIfNeeded: word >> 32), from: 0, told: CInt(truncatingIfNeeded: word & 0xffff))
       }
@@ -142,7 +188,6 @@ public enum ChildTable {
 
   private static func lookAtAll(_ mayPutOff: Bool) -> UInt64 {
     let share: UInt64 = 10  // a tenth of the time
-    let shared = kq_children().unsafelyUnwrapped
     let start = kq_clock(CLOCK_MONOTONIC)
     if mayPutOff && start < shared.pointee.next_look { return shared.pointee.next_look }
     var number: CInt = 0
@@ -161,10 +206,9 @@ public enum ChildTable {
   /// - Parameter first: where its place may be, if it has one alone.
   private static func look(at process: CInt, from first: CInt, told: CInt) {
     var status = told
-    var state = kq_child_ask(process, &status)
+    var state = ask(process, &status)
     if state == KQ_CHILD_UNKNOWN && status >= 0 { state = KQ_CHILD_ENDED }
     guard state != KQ_CHILD_RUNS else { return }
-    let shared = kq_children().unsafelyUnwrapped
     let start = shared.pointee.is_any_shared ? 0 : first
     for number in start..<shared.pointee.in_use where Self.process(number) == process && isRunning(number) {
       set(number, state, status)

@@ -25,7 +25,7 @@ public struct KQueue<Backend: PlatformBackend & ~Copyable>: ~Copyable {
   /// on.
   var isBroken = false
   /// How many inner descriptors of all kqueues were lost when this one was last found whole.
-  var seenLost = kq_lost()
+  var seenLost = OwnDescriptors.lost
   /// The hints of closed descriptors, and how many of them were processed.
   var tracking: KQueueHandle<Backend>?
   var seenClosed: UInt = 0

@@ -42,7 +42,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
 
   /// Makes an empty registry this process's: a new one, or one that a fork emptied.
   public func adopt() {
-    kq_own_start()
+    OwnDescriptors.start()
     kq_process_mark()
     state.pointee.process = kq_process()
   }
@@ -153,7 +153,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     let stale = record.pointee.kqueue.exchange(UInt(bitPattern: handle.slot), ordering: .acquiringAndReleasing)
     Backend.reach(.tookNumber)
     // A thread that found the former kqueue closed unseen may have disowned the number since it was made.
-    _ = kq_own(number)
+    OwnDescriptors.note(number)
     // So was one that is still watched: what watches it does not watch this kqueue.
     takeWatchers(record) { slot in
       slot.pointee.mayReportStale.store(true, ordering: .releasing)
@@ -189,7 +189,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// Forgets the number of a kqueue that was closed unseen.
   func forget(_ slot: UnsafeMutablePointer<Slot>) {
     let number = slot.pointee.number - 1
-    kq_disown(number)
+    OwnDescriptors.forget(number)
     _ = descriptors.find(number)?.pointee.kqueue.compareExchange(
       expected: UInt(bitPattern: slot), desired: 0, ordering: .acquiringAndReleasing)
   }

@@ -78,7 +78,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   private func takeOver() {
     let shield = Shield()
     defer { shield.end() }
-    kq_note_jump()
+    Jumps.note()
     if slot.pointee.isInitialised { queue.pointee.repair() }
   }
 

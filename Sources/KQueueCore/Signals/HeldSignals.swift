@@ -10,7 +10,7 @@ extension kq_wait_signals {
   mutating func hold() {
     if are_held { return }
     let thread: UnsafeMutablePointer<kq_thread_signals> = kq_signals_of_thread()
-    before = kq_hold_back()
+    before = SignalMask.holdBack()
     // A handler may call kevent() in the middle of another call's wait.
     were_held = thread.pointee.are_held
     outer = thread.pointee.mask
@@ -26,7 +26,7 @@ extension kq_wait_signals {
     thread.pointee.are_held = were_held
     thread.pointee.mask = outer
     are_held = false
-    kq_set_mask(before)
+    SignalMask.set(before)
   }
 }
 
@@ -42,12 +42,12 @@ public enum BlockedSignals {
 
   /// Whether a mask blocks all that `hold` does.
   private static func isFilled(_ mask: kq_signal_numbers) -> Bool {
-    let held = kq_held_signals()
+    let held = SignalMask.held
     return held.low & ~mask.low == 0 && held.high & ~mask.high == 0
   }
 
   /// Those of the calling thread.
-  static var here: kq_signal_numbers { asked(kq_mask_here()) }
+  static var here: kq_signal_numbers { asked(SignalMask.now) }
 
   /// Whether the calling thread blocks a signal.
   public static func contain(_ number: CInt) -> Bool {
@@ -65,9 +65,4 @@ public func holdSignals(_ signals: UnsafeMutablePointer<kq_wait_signals>) {
 @_cdecl("kq_signals_let_go")
 public func letSignalsGo(_ signals: UnsafeMutablePointer<kq_wait_signals>) {
   signals.pointee.letGo()
-}
-
-@_cdecl("kq_blocked_here")
-public func blockedHere() -> kq_signal_numbers {
-  BlockedSignals.here
 }

@@ -44,7 +44,7 @@ public enum PendingSignals {
   public static func withhold(_ number: CInt) {
     let error = kq_errno()
     defer { kq_set_errno(error) }
-    guard kq_pending_signals().contains(number) && BlockedSignals.contain(number) && isLeftToUs(number) else { return }
+    guard SentSignals.pending.contains(number) && BlockedSignals.contain(number) && isLeftToUs(number) else { return }
     var marking = Marking(number: number, mark: .earlier)
     SignalMarks.mark(&marking)
   }
@@ -52,9 +52,9 @@ public enum PendingSignals {
   /// sigpending(2) for the program, which does not see that what is pending is taken and sent again, nor that the lock
   /// blocks signals.
   public static func ask(_ set: UnsafeMutablePointer<sigset_t>?) -> CInt {
-    guard Signals.areOwn else { return kq_pending(set) }
+    guard Signals.areOwn else { return SentSignals.look(set) }
     let lock = SignalLock()
-    let result = kq_pending(set)
+    let result = SentSignals.look(set)
     if result == 0 { kq_set_of(kq_numbers_of(set).intersection(lock.before), set) }
     lock.end()
     return result
@@ -72,8 +72,7 @@ public enum PendingSignals {
 
   /// Whether a look is worth its cost.
   private static func isAnyPending() -> Bool {
-    var pending = kq_signal_numbers()
-    guard kq_look_at_pending(&pending) else { return false }
+    guard let pending = SentSignals.toldPending else { return false }
     SignalMarks.noteNonePending(but: pending)
     var isAny = false
     pending.visit { isAny = isAny || Signals.isWatched($0) }
@@ -120,7 +119,7 @@ private struct Look: BitwiseCopyable {
     leaves = false
     found = false
     queued = Queued.now
-    let pending = kq_pending_signals().intersection(BlockedSignals.here)
+    let pending = SentSignals.pending.intersection(BlockedSignals.here)
     for number in 1..<CInt(KQ_SIGNALS) where pending.contains(number) && Signals.isWatched(number) {
       if PendingSignals.isLeftToUs(number) { count(number) } else { leaves = true }
     }

@@ -116,10 +116,10 @@ public enum SignalCalls {
     guard let before = act(number, nil) else { return kq_no_action() }
     let holds = handler == kq_holding_action()
     if !holds && set(number, handler, 0, blocksItself: false) == kq_no_action() { return kq_no_action() }
-    let blocked = kq_mask_here()
+    let blocked = SignalMask.now
     var mask = blocked
     if holds { mask.insert(number) } else { mask.remove(number) }
-    kq_set_mask(mask)
+    SignalMask.set(mask)
     return blocked.contains(number) ? kq_holding_action() : before.handler
   }
 

@@ -40,7 +40,7 @@ enum SignalHandler {
   /// Whether the program broke something and does not handle it: it is to die of it (C-288). Not of what was sent by
   /// somebody.
   private static func isFatal(_ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>, _ program: kq_action) -> Bool {
-    info.pointee.si_code > 0 && !program.isHandler && kq_is_of_fault(number)
+    info.pointee.si_code > 0 && !program.isHandler && SignalMask.isOfFault(number)
   }
 
   /// Sends the signal anew to this thread, where it is blocked until the handler returns.
@@ -48,7 +48,7 @@ enum SignalHandler {
     _ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>, _ action: inout kq_action
   ) {
     _ = kq_next_action(number, &action, nil)
-    if !kq_send_to_thread(kq_process(), kq_thread_number(), number, info) { kq_raise(number) }
+    if !SentSignals.send(number, toThread: SentSignals.thread, kq_process(), info) { kq_raise(number) }
   }
 
   /// Once, though it may have been pending when it was counted. Counts first: a thread that finds the child's end then
@@ -56,7 +56,7 @@ enum SignalHandler {
   private static func note(_ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>, _ wasCounted: Bool) {
     let record = SignalRecord.of(number)
     if !wasCounted { record.pointee.count.wrappingAdd(1, ordering: .sequentiallyConsistent) }
-    kq_hear_child(number, info)
+    ChildTable.hear(number, info)
     if wasCounted { return }
     notify(number)
     record.pointee.told.wrappingAdd(1, ordering: .sequentiallyConsistent)
@@ -68,9 +68,9 @@ enum SignalHandler {
     record.pointee.busy.wrappingAdd(1, ordering: .sequentiallyConsistent)
     let notifier = record.pointee.notifier.load(ordering: .sequentiallyConsistent) - 1
     if notifier == CInt(KQ_LISTENERS) {
-      kq_tell_listeners(number)
+      Listeners.tell(number)
     } else if notifier >= 0 {
-      kq_notify(notifier)
+      Notification.count(notifier)
     }
     record.pointee.busy.wrappingSubtract(1, ordering: .sequentiallyConsistent)
   }
@@ -86,7 +86,7 @@ enum SignalHandler {
     let before = BlockedSignals.asked(kq_mask_in(context))
     var mask = kq_signal_numbers(low: program.mask.low | before.low, high: program.mask.high | before.high)
     if !program.has(KQ_SA_NODEFER) { mask.insert(number) }
-    kq_set_mask(mask)
+    SignalMask.set(mask)
   }
 }
 

@@ -8,7 +8,7 @@ struct SignalLock: ~Copyable {
 
   @inline(never)
   init() {
-    before = kq_block_all()
+    before = SignalMask.blockAll()
     let own = kq_process()
     while !Self.take(own) { kq_pause() }
   }
@@ -27,6 +27,6 @@ struct SignalLock: ~Copyable {
   @inline(never)
   func end() {
     SignalState.shared.pointee.lockHolder.store(0, ordering: .sequentiallyConsistent)
-    kq_set_mask(before)
+    SignalMask.set(before)
   }
 }

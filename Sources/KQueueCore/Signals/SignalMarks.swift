@@ -129,7 +129,7 @@ enum SignalMarks {
   /// Whether nothing came till now, when what all kqueues were told of marking is dropped.
   static func isSettled(since before: Queued) -> Bool {
     guard kq_marks_signals() else { return true }
-    kq_drop_reports_of_listeners()
+    Listeners.dropReports()
     return Queued.now.isSame(as: before)
   }
 }
@@ -171,9 +171,9 @@ struct SignalMark: BitwiseCopyable {
     let found = of(info)
     let code = info.pointee.si_code
     let known = found.isThere ? found.bits : 0
-    if known & recoded != 0 || (code < 0 && code != kq_code_of_thread()) { return }
+    if known & recoded != 0 || (code < 0 && code != CInt(KQ_SI_TKILL)) { return }
     SignalMark(bits: known | recoded | UInt32(bitPattern: code & 0xff) << 8).put(on: info)
-    info.pointee.si_code = kq_code_of_queue()
+    info.pointee.si_code = CInt(KQ_SI_QUEUE)
   }
 
   /// Async-signal-safe.

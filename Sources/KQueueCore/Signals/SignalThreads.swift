@@ -21,10 +21,13 @@ enum SignalThreads {
 
   /// Whether all threads block a signal, and none waits for it.
   static func blocking(_ number: CInt) -> Blocking {
-    let folder = kq_open_threads()
+    guard kq_marks_signals() else { return .untold }
+    let folder = ThreadPath.openFolder()
     guard folder >= 0 else { return .untold }
     defer { kq_close_descriptor(folder) }
-    return kq_is_one_thread(folder) ? .everywhere : all(in: folder, number)
+    var status = stat()
+    if fstat(folder, &status) == 0 && status.st_nlink == 3 { return .everywhere }
+    return all(in: folder, number)
   }
 
   /// - Returns: `.everywhere`, too, where the signal was sent to the caller alone: it is nobody else's.
@@ -33,41 +36,30 @@ enum SignalThreads {
     var span = room.mutableSpan
     return span.withUnsafeMutableBytes { room in
       var result = Blocking.everywhere
-      var got = kq_read_threads(folder, room.baseAddress, room.count)
+      let start = room.baseAddress.unsafelyUnwrapped
+      var got = FolderEntry.read(folder, start, room.count)
       while got > 0 {
         var place = 0
         while place < got {
-          let entry = UnsafeRawBufferPointer(rebasing: room[place..<got])
-          place += Int(entry.loadUnaligned(fromByteOffset: 16, as: UInt16.self))
-          guard let thread = thread(in: entry) else { continue }
+          let entry = start + place
+          place += FolderEntry.size(entry)
+          guard let thread = FolderEntry.number(entry) else { continue }
           guard let status = ThreadStatus(of: thread) else {
             result = .untold
             continue
           }
-          if thread == kq_thread_number() && status.pending.contains(number) { return .everywhere }
+          if thread == SentSignals.thread && status.pending.contains(number) { return .everywhere }
           if !status.isGone && !status.blocked.contains(number) { result = min(result, .somewhere) }
         }
-        got = kq_read_threads(folder, room.baseAddress, room.count)
+        got = FolderEntry.read(folder, start, room.count)
       }
       return got < 0 ? .untold : result
     }
   }
 
-  /// The number that an entry of a folder is named; nil of "." and "..". linux_dirent64 is two words of 8 bytes, the
-  /// entry's size, its kind, its name.
-  private static func thread(in entry: UnsafeRawBufferPointer) -> CInt? {
-    var place = 19
-    var number: CInt?
-    while place < entry.count, case let digit = entry[place] &- UInt8(ascii: "0"), digit < 10 {
-      number = (number ?? 0) &* 10 &+ CInt(digit)
-      place += 1
-    }
-    return number
-  }
-
   /// Without /proc: many threads, and a signal that is all theirs.
   static func lookHere(for number: CInt) -> ThreadSignals {
-    guard let status = ThreadStatus(of: kq_thread_number()), !status.isGone else {
+    guard let status = ThreadStatus(of: SentSignals.thread), !status.isGone else {
       return ThreadSignals(isShared: number > 0)
     }
     return ThreadSignals(
@@ -105,7 +97,9 @@ private struct ThreadStatus: BitwiseCopyable {
   /// nil where it is not told.
   @inline(never)
   init?(of thread: CInt) {
-    let file = kq_open_thread_status(thread)
+    guard kq_marks_signals() else { return nil }
+    var path = ThreadPath(thread, "/status")
+    let file = path.open()
     if file == -ENOENT { isGone = true }
     guard file >= 0 || isGone else { return nil }
     guard file >= 0 else { return }
@@ -141,7 +135,7 @@ private struct Lines: ~Copyable {
   private mutating func nextByte() -> UInt8? {
     if place == size {
       var span = bytes.mutableSpan
-      let got = span.withUnsafeMutableBytes { kq_read_status(file, $0.baseAddress, $0.count) }
+      let got = span.withUnsafeMutableBytes { kq_read(file, $0.baseAddress, $0.count) }
       guard got > 0 else { return nil }
       place = 0
       size = got

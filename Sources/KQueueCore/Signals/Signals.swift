@@ -63,7 +63,7 @@ public enum Signals {
   public static func notifier(_ number: CInt) -> CInt {
     guard isWatched(number) && areOwn else { return -1 }
     let notifier = SignalRecord.of(number).pointee.notifier.load(ordering: .sequentiallyConsistent) - 1
-    return notifier == CInt(KQ_LISTENERS) || (notifier >= 0 && kq_is_still_own(notifier)) ? notifier : -1
+    return notifier == CInt(KQ_LISTENERS) || (notifier >= 0 && OwnDescriptors.isStillOwn(notifier)) ? notifier : -1
   }
 
   // MARK: Who counts
@@ -109,7 +109,7 @@ public enum Signals {
     let notifier = users == 1 ? end(number, lock.before) : -1
     if users > 0 { record.pointee.users.subtract(1, ordering: .sequentiallyConsistent) }
     lock.end()
-    return notifier >= 0 && kq_is_inside(notifier) ? notifier : -1
+    return notifier >= 0 && OwnDescriptors.isInside(notifier) ? notifier : -1
   }
 
   private static func end(_ number: CInt, _ mask: kq_signal_numbers) -> CInt {
@@ -142,14 +142,14 @@ public enum Signals {
   /// Whether the kernel would drop what is pending for the program, which it has not asked for. Then ours stays in
   /// front; it does what the program's action does.
   private static func wouldDropPending(_ number: CInt) -> Bool {
-    isIgnoredByDefault(number) && isDefault(number) && kq_pending_signals().contains(number)
+    isIgnoredByDefault(number) && isDefault(number) && SentSignals.pending.contains(number)
   }
 
   /// Whether the default action of what is pending would be taken once it is unblocked. It was sent while the action
   /// was held back, and does not come to it afterwards.
   private static func wouldBeTaken(_ number: CInt, _ mask: kq_signal_numbers) -> Bool {
     !isIgnoredByDefault(number) && isDefault(number) && BlockedSignals.asked(mask).contains(number)
-      && kq_pending_signals().contains(number)
+      && SentSignals.pending.contains(number)
   }
 
   /// Where the program's sigaction() is not ours: looks whether it has put a handler in place of ours, and stands in
@@ -175,7 +175,8 @@ public enum Signals {
   }
 
   private static func forgetAll() {
-    kq_forget_listeners()
+    Listeners.forgetAll()
+    ChildTable.forgetAll()
     SignalState.shared.pointee.everWatched.visit { number in
       let record = SignalRecord.of(number)
       record.pointee.told.store(
@@ -193,10 +194,4 @@ public enum Signals {
         expected: descriptor + 1, desired: 0, ordering: .sequentiallyConsistent)
     }
   }
-}
-
-/// `Signals.lose` for C.
-@_cdecl("kq_signals_lose")
-public func loseNotifier(_ descriptor: CInt) {
-  Signals.lose(descriptor)
 }

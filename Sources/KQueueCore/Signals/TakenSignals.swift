@@ -19,7 +19,7 @@ struct TakenSignals: BitwiseCopyable {
     bytes = memory == nil ? 0 : wanted
     start = memory?.assumingMemoryBound(to: siginfo_t.self) ?? few.baseAddress.unsafelyUnwrapped
     let room = memory == nil ? min(most, few.count) : most
-    while count < room && kq_take_signal(number, start + count) { count += 1 }
+    while count < room && SentSignals.take(number, start + count) { count += 1 }
   }
 
   func free() {
@@ -39,7 +39,7 @@ struct Places: BitwiseCopyable {
   private let number: CInt
   private let state: ThreadSignals
   private let process = kq_process()
-  private let thread = kq_thread_number()
+  private let thread = SentSignals.thread
   private let first: CInt
 
   init(_ marking: Marking, _ state: ThreadSignals) {
@@ -58,9 +58,9 @@ struct Places: BitwiseCopyable {
     let isShared = !goesHere && !mayMove
     if (isShared ? process : receiver) != thread { SignalMark.recode(info) }
     if isShared {
-      kq_send_to_all(process, number, info)
+      SentSignals.send(number, toAll: process, info)
     } else {
-      _ = kq_send_to_thread(process, receiver, number, info)
+      _ = SentSignals.send(number, toThread: receiver, process, info)
     }
     return isShared
   }
@@ -68,6 +68,6 @@ struct Places: BitwiseCopyable {
   /// Whether it was sent to the calling thread alone; of those the kernel hands out first.
   private func isOwn(_ info: UnsafeMutablePointer<siginfo_t>, _ isFirst: Bool) -> Bool {
     if !state.isOwn || !state.isShared { return state.isOwn }
-    return number < kq_first_queued_signal() ? isFirst : info.pointee.si_code == kq_code_of_thread()
+    return number < kq_first_queued_signal() ? isFirst : info.pointee.si_code == CInt(KQ_SI_TKILL)
   }
 }

@@ -1,0 +1,131 @@
+/*
+ * Calls of the system that every platform makes and Swift cannot call: variadic functions, and macros that it does not
+ * import.  Part of kqueue_shims.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef KQUEUE_SHIMS_CALLS_H
+#define KQUEUE_SHIMS_CALLS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What a call of the C library gives, or a negative errno. */
+static inline long kq_result(long value) {
+    return value < 0 ? -(long)errno : value;
+}
+
+/* A system call of Linux, which is no cancellation point: what it gives, or a negative errno. Elsewhere there is none. */
+static inline long kq_system_call(long number, long first, long second, long third, long fourth, long fifth,
+                                  long sixth) {
+#ifdef __linux__
+    return kq_result(syscall(number, first, second, third, fourth, fifth, sixth));
+#else
+    (void)number, (void)first, (void)second, (void)third, (void)fourth, (void)fifth, (void)sixth;
+    return -ENOSYS;
+#endif
+}
+
+/* Calls of libc's under a lock do not end a thread that is cancelled. */
+static inline int kq_hold_cancellation(void) {
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    return state;
+}
+static inline void kq_release_cancellation(int state) {
+    pthread_setcancelstate(state, &state);
+}
+
+/* write(2) and read(2), no cancellation points: what they give, or a negative errno. */
+static inline long kq_write(int descriptor, const void *bytes, size_t count) {
+#ifdef __linux__
+    return kq_result(syscall(SYS_write, descriptor, bytes, count));
+#else
+    int state = kq_hold_cancellation();
+    long written = kq_result(write(descriptor, bytes, count));
+    kq_release_cancellation(state);
+    return written;
+#endif
+}
+static inline long kq_read(int descriptor, void *bytes, size_t count) {
+#ifdef __linux__
+    return kq_result(syscall(SYS_read, descriptor, bytes, count));
+#else
+    int state = kq_hold_cancellation();
+    long got = kq_result(read(descriptor, bytes, count));
+    kq_release_cancellation(state);
+    return got;
+#endif
+}
+
+/* fcntl(2). */
+static inline int kq_control(int descriptor, int operation, long argument) {
+    return (int)kq_result(fcntl(descriptor, operation, argument));
+}
+
+/* How many descriptors a process may have; no end where that is not told. */
+static inline uint64_t kq_descriptor_limit(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : UINT64_MAX;
+}
+
+/* Numbers of calls; those that headers may be too old for are of the kernel's one list for all machines since 5.0. */
+#ifdef __linux__
+#ifndef SYS_kcmp
+#define SYS_kcmp -1
+#endif
+#ifndef SYS_statx
+#define SYS_statx -1
+#endif
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+enum {
+    KQ_SYS_CLOSE = SYS_close,
+    KQ_SYS_CLOSE_RANGE = SYS_close_range,
+    KQ_SYS_DUP3 = SYS_dup3,
+    KQ_SYS_EPOLL_PWAIT = SYS_epoll_pwait,
+    KQ_SYS_EPOLL_PWAIT2 = SYS_epoll_pwait2,
+    KQ_SYS_GETDENTS64 = SYS_getdents64,
+    KQ_SYS_GETTID = SYS_gettid,
+    KQ_SYS_KCMP = SYS_kcmp,
+    KQ_SYS_OPENAT = SYS_openat,
+    KQ_SYS_PIDFD_OPEN = SYS_pidfd_open,
+    KQ_SYS_PIDFD_SEND_SIGNAL = SYS_pidfd_send_signal,
+    KQ_SYS_READ = SYS_read,
+    KQ_SYS_RT_SIGPENDING = SYS_rt_sigpending,
+    KQ_SYS_RT_SIGQUEUEINFO = SYS_rt_sigqueueinfo,
+    KQ_SYS_RT_SIGTIMEDWAIT = SYS_rt_sigtimedwait,
+    KQ_SYS_RT_TGSIGQUEUEINFO = SYS_rt_tgsigqueueinfo,
+    KQ_SYS_STATX = SYS_statx,
+    KQ_SYS_TIMER_CREATE = SYS_timer_create,
+    KQ_SYS_UNSHARE = SYS_unshare,
+    KQ_SYS_WAITID = SYS_waitid,
+    KQ_SYS_WRITE = SYS_write,
+};
+#else
+enum {
+    KQ_SYS_CLOSE, KQ_SYS_CLOSE_RANGE, KQ_SYS_DUP3, KQ_SYS_EPOLL_PWAIT, KQ_SYS_EPOLL_PWAIT2, KQ_SYS_GETDENTS64,
+    KQ_SYS_GETTID, KQ_SYS_KCMP, KQ_SYS_OPENAT, KQ_SYS_PIDFD_OPEN, KQ_SYS_PIDFD_SEND_SIGNAL, KQ_SYS_READ,
+    KQ_SYS_RT_SIGPENDING, KQ_SYS_RT_SIGQUEUEINFO, KQ_SYS_RT_SIGTIMEDWAIT, KQ_SYS_RT_TGSIGQUEUEINFO,
+    KQ_SYS_STATX, KQ_SYS_TIMER_CREATE,
+    KQ_SYS_UNSHARE, KQ_SYS_WAITID, KQ_SYS_WRITE,
+};
+#endif
+
+#endif /* KQUEUE_SHIMS_CALLS_H */

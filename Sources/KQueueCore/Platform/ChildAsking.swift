@@ -1,0 +1,48 @@
+import CKQueueShims
+import Synchronization
+
+/// Children, asked for without reaping them, and what SIGCHLD says of one.
+extension ChildTable {
+  /// Asks for a process without reaping it: what became of it, and the status as wait(2) gives it. waitid(2) is a
+  /// cancellation point, and a lock is held.
+  static func ask(_ process: CInt, _ status: inout CInt) -> kq_child {
+    var info = siginfo_t()  // its process stays 0 where there is nothing
+    let state = kq_hold_cancellation()
+    let result = waitid(P_PID, id_t(process), &info, WEXITED | WNOHANG | WNOWAIT)
+    kq_release_cancellation(state)
+    if result != 0 { return KQ_CHILD_UNKNOWN }
+    if kq_child_in(&info) == 0 { return KQ_CHILD_RUNS }
+    status = waitStatus(&info)
+    return KQ_CHILD_ENDED
+  }
+
+  /// As wait(2) gives it.
+  private static func waitStatus(_ info: UnsafeMutablePointer<siginfo_t>) -> CInt {
+    let core: CInt = 0x80  // where every system has it
+    let status = kq_child_status_in(info)
+    if info.pointee.si_code == CInt(KQ_CLD_EXITED) { return (status & 0xff) << 8 }
+    return info.pointee.si_code == CInt(KQ_CLD_DUMPED) ? status | core : status
+  }
+
+  // MARK: SIGCHLD
+
+  @inline(__always)
+  private static func word(_ number: CUnsignedInt) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    kq_child_words().assumingMemoryBound(to: Atomic<UInt64>.self) + Int(number % CUnsignedInt(KQ_CHILD_WORDS))
+  }
+
+  /// Notes what a signal says of a child, if it is the one: a process above, its status below. Async-signal-safe.
+  static func hear(_ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>) {
+    guard number == SIGCHLD && running != 0 else { return }
+    let code = info.pointee.si_code
+    guard code == CInt(KQ_CLD_EXITED) || code == CInt(KQ_CLD_KILLED) || code == CInt(KQ_CLD_DUMPED) else { return }
+    let process = UInt64(truncatingIfNeeded: kq_child_in(info)) << 32
+    let status = UInt64(truncatingIfNeeded: waitStatus(info) & 0xffff)
+    word(countTold()).pointee.store(process | status, ordering: .sequentiallyConsistent)
+  }
+
+  /// Takes what was told by its number; 0 where it was taken.
+  static func takeWord(_ number: CUnsignedInt) -> UInt64 {
+    word(number).pointee.exchange(0, ordering: .sequentiallyConsistent)
+  }
+}
