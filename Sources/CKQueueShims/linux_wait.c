@@ -10,11 +10,11 @@
 #define _GNU_SOURCE
 #include "include/kqueue_shims_linux.h"
 #include "interruptions.h"
-#include "kernel_calls.h"
 #include "linux_marks.h"
 #include "signals.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -45,6 +45,11 @@ extern void __tsan_init(void) __attribute__((weak));
 /* How far down a handler's frame ends; 0 where no marks are to be laid. */
 static size_t least_depth, most_depth;
 
+bool kq_runs_on_valgrind(void) {
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
+}
+
 /* valgrind complains of what lies below the stack, and a sanitizer runs handlers in its own time. */
 static bool is_to_mark(void) {
     return kq_can_mark() && __asan_init == NULL && __tsan_init == NULL && !kq_runs_on_valgrind();
@@ -68,6 +73,12 @@ __attribute__((constructor)) static void find_depth(void) {
         return;
     most_depth = told < LEAST || told > MOST ? MOST : told;
     least_depth = most_depth == told ? told - SPAN : 0;
+}
+
+/* valgrind complains of calls that it does not know. */
+__attribute__((constructor)) static void leave_out_news(void) {
+    if (kq_runs_on_valgrind())
+        kq_calls.missing = 1u << KQ_CALL_PIDFD_SEND_SIGNAL | 1u << KQ_CALL_PIDFD_OPEN | 1u << KQ_CALL_EPOLL_PWAIT2;
 }
 
 /* Whether some handler asks for a stack of its own; that of a fault is not what ends a wait. */
@@ -104,15 +115,19 @@ struct kernel_timespec {
     int64_t seconds, nanoseconds;
 };
 
+static bool is_known_missing(void) {
+    return __atomic_load_n(&kq_calls.missing, __ATOMIC_RELAXED) >> KQ_CALL_EPOLL_PWAIT2 & 1;
+}
+
 static int wait_marked(int set, struct kq_epoll_event *events, int count, int64_t nanoseconds, bool *handled) {
     struct kernel_timespec timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
     struct kq_marked_call call = {.first = least_depth, .last = most_depth};
-    bool is_missing = !needs_nanoseconds(nanoseconds) || kq_call_is_missing(KQ_CALL_EPOLL_PWAIT2);
+    bool is_missing = !needs_nanoseconds(nanoseconds) || is_known_missing();
     if (!is_missing) {
-        call.number = kq_call_number(KQ_CALL_EPOLL_PWAIT2);
+        call.number = KQ_SYS_EPOLL_PWAIT2;
         memcpy(call.arguments, (long[6]){set, (long)events, count, (long)&timeout, 0, 0}, sizeof call.arguments);
         *handled = make_call(&call);
-        is_missing = call.result < 0 && kq_call_was_missing(KQ_CALL_EPOLL_PWAIT2, (int)-call.result);
+        is_missing = call.result < 0 && kq_epoll_pwait2_was_missing((int)-call.result);
     }
     if (is_missing) {
         call.number = SYS_epoll_pwait;

@@ -23,3 +23,7 @@ uintptr_t kq_child_page_list[KQ_CHILD_PAGES];
 _Alignas(16) uint64_t kq_child_told[KQ_CHILD_WORDS];
 
 int kq_jumps;
+struct kq_known_calls kq_calls;
+int kq_timer = -1;
+int kq_separate[KQ_SEPARATE_THREADS];
+int kq_any_separate;

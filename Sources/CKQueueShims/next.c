@@ -10,39 +10,18 @@
 #define _GNU_SOURCE
 #include "include/kqueue_shims.h"
 
-#ifdef __linux__
-#include "kernel_calls.h"
-#endif
-
 #include <dirent.h>
 #include <dlfcn.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef CLOSE_RANGE_UNSHARE
-#define CLOSE_RANGE_UNSHARE 2U
-#endif
-
 /* A static program may have no dlsym. */
 #pragma weak dlsym
 #pragma weak dladdr
 
-static struct {
-    int (*close)(int);
-    int (*dup2)(int, int);
-    int (*dup3)(int, int, int);
-    int (*close_range)(unsigned, unsigned, int);
-    void (*closefrom)(int);
-    int (*fclose)(void *);
-    int (*pclose)(void *);
-    void *(*freopen)(const char *, const char *, void *);
-    void *(*large_freopen)(const char *, const char *, void *); /* freopen64, which is a macro of musl's */
-    int (*closedir)(void *);
-} next;
+static struct kq_next_functions next;
 
 /* ISO C has no cast from an object's address to a function's; POSIX has dlsym. */
 #define LOOK_UP(name) (*(void **)&next.name = dlsym(RTLD_NEXT, #name))
@@ -96,63 +75,12 @@ bool kq_signals_are_seen(void) {
     return is_interposed(&known, "sigaction", true);
 }
 
+const struct kq_next_functions *kq_next(void) {
+    return &next;
+}
+
 int kq_next_close(int descriptor) {
     return next.close != NULL ? next.close(descriptor) : (int)syscall(SYS_close, descriptor);
-}
-
-int kq_next_dup2(int old, int new_number) {
-    if (next.dup2 != NULL)
-        return next.dup2(old, new_number);
-    if (old == new_number)
-        return fcntl(old, F_GETFD) == -1 ? -1 : old;
-    return (int)syscall(SYS_dup3, old, new_number, 0);
-}
-
-int kq_next_dup3(int old, int new_number, int flags) {
-    /* musl does not look at flags that it does not know, and would replace a number whose knotes are still there. */
-    if ((flags & ~O_CLOEXEC) != 0) {
-        errno = EINVAL;
-        return -1;
-    }
-    return next.dup3 != NULL ? next.dup3(old, new_number, flags)
-                             : (int)syscall(SYS_dup3, old, new_number, flags);
-}
-
-#ifdef __linux__
-static bool can_close_ranges(void) {
-    return kq_call_is_there(KQ_CALL_CLOSE_RANGE);
-}
-
-static int close_range_by_call(unsigned first, unsigned last, int flags) {
-    return (int)kq_call(KQ_CALL_CLOSE_RANGE, first, last, flags, 0, 0);
-}
-#else
-static bool can_close_ranges(void) {
-    return false;
-}
-
-static int close_range_by_call(unsigned first, unsigned last, int flags) {
-    (void)first, (void)last, (void)flags;
-    errno = ENOSYS;
-    return -1;
-}
-#endif
-
-int kq_next_close_range(unsigned first, unsigned last, int flags) {
-    return next.close_range != NULL ? next.close_range(first, last, flags)
-                                    : close_range_by_call(first, last, flags);
-}
-
-/* libc's ends the process where it has neither the call nor /proc. */
-void kq_next_closefrom(int first) {
-    int error = errno;
-    if (!can_close_ranges())
-        kq_close_each_from(first < 0 ? 0 : first);
-    else if (next.closefrom != NULL)
-        next.closefrom(first);
-    else if (close_range_by_call(first < 0 ? 0 : (unsigned)first, UINT_MAX, 0) != 0)
-        kq_close_each_from(first < 0 ? 0 : first);
-    errno = error;
 }
 
 /* Another library's constructor may run before ours; and what has no system call must be found. */
@@ -198,13 +126,4 @@ int kq_stream_descriptor(void *stream) {
 
 int kq_directory_descriptor(void *directory) {
     return directory == NULL ? -1 : dirfd(directory);
-}
-
-int kq_close_on_exec(void) {
-    return O_CLOEXEC;
-}
-
-bool kq_close_range_closes(int flags) {
-    /* An unknown one fails, CLOEXEC closes later. */
-    return ((unsigned)flags & ~CLOSE_RANGE_UNSHARE) == 0 && (next.close_range == NULL || can_close_ranges());
 }

@@ -92,6 +92,17 @@ void kq_unmap(void *memory, size_t bytes) {
     (void)munmap(memory, bytes);
 }
 
+int kq_process(void) {
+    return (int)syscall(SYS_getpid);
+}
+
+#pragma weak __libc_single_threaded
+extern char __libc_single_threaded;
+
+int kq_is_single_threaded(void) {
+    return &__libc_single_threaded == NULL ? -1 : __libc_single_threaded;
+}
+
 bool kq_is_open(int descriptor) {
     return descriptor >= 0 && fcntl(descriptor, F_GETFD) != -1;
 }

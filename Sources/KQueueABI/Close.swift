@@ -13,30 +13,30 @@ import KQueueCore
 public func exportedClose(_ descriptor: CInt) -> CInt {
   let isKnown = beginClose(descriptor)
   defer { endClose(descriptor, isKnown) }
-  return kq_next_close(descriptor)
+  return NextClose.close(descriptor)
 }
 
 @_cdecl("dup2")
 public func exportedDup2(_ old: CInt, _ new: CInt) -> CInt {
   let isKnown = old != new && beginClose(new, replacedBy: old)
   defer { endClose(new, isKnown) }
-  return kq_next_dup2(old, new)
+  return NextClose.dup2(old, new)
 }
 
 @_cdecl("dup3")
 public func exportedDup3(_ old: CInt, _ new: CInt, _ flags: CInt) -> CInt {
-  let isKnown = old != new && flags & ~kq_close_on_exec() == 0 && beginClose(new, replacedBy: old)
+  let isKnown = old != new && flags & ~O_CLOEXEC == 0 && beginClose(new, replacedBy: old)
   defer { endClose(new, isKnown) }
-  return kq_next_dup3(old, new, flags)
+  return NextClose.dup3(old, new, flags)
 }
 
 @_cdecl("close_range")
 public func exportedCloseRange(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
-  guard first <= last && kq_close_range_closes(flags) else { return kq_next_close_range(first, last, flags) }
-  if kq_close_range_separates(flags) { return kq_close_range_apart(first, last, flags) }
+  guard first <= last && NextClose.rangeCloses(flags) else { return NextClose.range(first, last, flags) }
+  if SeparateTables.separates(flags) { return SeparateTables.closeApart(first, last, flags) }
   beginClose(from: first, through: last)
   defer { endClose(from: first, through: last) }
-  return kq_next_close_range(first, last, flags)
+  return NextClose.range(first, last, flags)
 }
 
 @_cdecl("closefrom")
@@ -44,14 +44,14 @@ public func exportedCloseFrom(_ first: CInt) {
   let start = CUnsignedInt(max(first, 0))
   beginClose(from: start, through: .max)
   defer { endClose(from: start, through: .max) }
-  kq_next_closefrom(first)
+  NextClose.from(first)
 }
 
 /// unshare(CLONE_FILES) gives the thread a descriptor table of its own; its later closes concern no kqueue of the
 /// process (C-356).
 @_cdecl("unshare")
 public func exportedUnshare(_ flags: CInt) -> CInt {
-  kq_unshare(flags)
+  SeparateTables.unshare(flags)
 }
 
 // MARK: Streams and directories, whose own close does not pass through the one above

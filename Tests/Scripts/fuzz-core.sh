@@ -36,7 +36,7 @@ swift_module() {
 }
 
 # What asks the system of a number, or costs a call that the core's semantics have no part in, is the fake one's.
-wrapped='kq_is_open kq_close_descriptor kq_process kq_is_process kq_map kq_unmap'
+wrapped='kq_is_open kq_close_descriptor kq_process kq_map kq_unmap'
 # shellcheck disable=SC2046,SC2086 # several files and flags
 build() {
   swift_module KQueueCore $(find "$source/Sources/KQueueCore" -name '*.swift')

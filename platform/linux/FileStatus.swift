@@ -41,12 +41,11 @@ public struct FileStatus: BitwiseCopyable {
     let nothing: UInt8 = 0
     let result = withUnsafePointer(to: nothing) { path in
       withUnsafeMutablePointer(to: &got) { got in
-        kq_call(
-          KQ_CALL_STATX, Int(descriptor), Int(bitPattern: path), emptyPath, KQ_STATUS_BASICS | KQ_STATUS_BIRTH,
-          Int(bitPattern: got))
+        KernelCall.statx.make(
+          Int(descriptor), Int(bitPattern: path), emptyPath, KQ_STATUS_BASICS | KQ_STATUS_BIRTH, Int(bitPattern: got))
       }
     }
-    if result == -1 { return -kq_errno() }
+    if result < 0 { return CInt(truncatingIfNeeded: result) }
     let (major, minor) = (UInt64(got.device_major), UInt64(got.device_minor))
     values.device = (major & ~0xfff) << 32 | (major & 0xfff) << 8 | (minor & ~0xff) << 12 | minor & 0xff
     values.inode = got.inode

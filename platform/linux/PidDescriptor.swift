@@ -67,13 +67,13 @@ struct PidDescriptor: BitwiseCopyable {
   /// had.
   @inline(never)
   static func open(_ process: CInt) -> CInt {
-    adopt(kq_call(KQ_CALL_PIDFD_OPEN, Int(process), 0, 0, 0, 0))
+    adopt(KernelCall.pidfdOpen.make(Int(process)))
   }
 
   /// Asks whether its process could be sent a signal, by sending none: 0, or a negative errno.
   @inline(never)
   private func ask() -> CInt {
-    kq_call(KQ_CALL_PIDFD_SEND_SIGNAL, Int(number), 0, 0, 0, 0) == 0 ? 0 : -kq_errno()
+    CInt(truncatingIfNeeded: KernelCall.pidfdSendSignal.make(Int(number)))
   }
 
   /// waitid(2), which leaves the process there to be waited for.

@@ -116,17 +116,8 @@ static inline uint64_t kq_seconds(void) {
 
 /* The process's number, asked of the kernel: a child of vfork must not see its parent's. Keeps errno. */
 int kq_process(void);
-/* Marks this process, so that kq_is_process() tells it from one of the same number in another namespace. */
-void kq_process_mark(void);
-/* Whether the caller runs in a process: not in one that has its memory, or a copy of it. Async-signal-safe. */
-bool kq_is_process(int process);
-/* Whether the calling thread, of this process, has the process's table of descriptors. Async-signal-safe. */
-bool kq_shares_descriptors(int process);
-/* unshare(2), after which a thread may have a table of its own. */
-int kq_unshare(int flags);
-/* Whether close_range(2) with these flags leaves the process's table alone, and such a call. */
-bool kq_close_range_separates(int flags);
-int kq_close_range_apart(unsigned first, unsigned last, int flags);
+/* Whether libc knows that there is one thread: 1 or 0, and -1 where it does not tell. */
+int kq_is_single_threaded(void);
 
 /* Whether a descriptor number is open. */
 bool kq_is_open(int descriptor);
@@ -169,9 +160,6 @@ enum kq_child {
 int kq_stream_descriptor(void *stream);
 int kq_directory_descriptor(void *directory);
 
-int kq_close_on_exec(void); /* O_CLOEXEC */
-/* Whether these flags of close_range(2) leave anything to close now. */
-bool kq_close_range_closes(int flags);
 
 /* O_CLOEXEC and O_NONBLOCK, the flags of kqueue1(). */
 int kq_open_flags(void);

@@ -75,6 +75,12 @@ static inline uint64_t kq_descriptor_limit(void) {
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : UINT64_MAX;
 }
 
+/* A close_range(2) after which the thread has a table of its own; and what unshare(2) calls that, of <linux/sched.h>. */
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2U
+#endif
+enum { KQ_CLOSE_RANGE_UNSHARE = CLOSE_RANGE_UNSHARE, KQ_CLONE_FILES = 0x400 };
+
 /* Numbers of calls; those that headers may be too old for are of the kernel's one list for all machines since 5.0. */
 #ifdef __linux__
 #ifndef SYS_kcmp
@@ -114,6 +120,7 @@ enum {
     KQ_SYS_RT_TGSIGQUEUEINFO = SYS_rt_tgsigqueueinfo,
     KQ_SYS_STATX = SYS_statx,
     KQ_SYS_TIMER_CREATE = SYS_timer_create,
+    KQ_SYS_TIMER_GETTIME = SYS_timer_gettime,
     KQ_SYS_UNSHARE = SYS_unshare,
     KQ_SYS_WAITID = SYS_waitid,
     KQ_SYS_WRITE = SYS_write,
@@ -123,7 +130,7 @@ enum {
     KQ_SYS_CLOSE, KQ_SYS_CLOSE_RANGE, KQ_SYS_DUP3, KQ_SYS_EPOLL_PWAIT, KQ_SYS_EPOLL_PWAIT2, KQ_SYS_GETDENTS64,
     KQ_SYS_GETTID, KQ_SYS_KCMP, KQ_SYS_OPENAT, KQ_SYS_PIDFD_OPEN, KQ_SYS_PIDFD_SEND_SIGNAL, KQ_SYS_READ,
     KQ_SYS_RT_SIGPENDING, KQ_SYS_RT_SIGQUEUEINFO, KQ_SYS_RT_SIGTIMEDWAIT, KQ_SYS_RT_TGSIGQUEUEINFO,
-    KQ_SYS_STATX, KQ_SYS_TIMER_CREATE,
+    KQ_SYS_STATX, KQ_SYS_TIMER_CREATE, KQ_SYS_TIMER_GETTIME,
     KQ_SYS_UNSHARE, KQ_SYS_WAITID, KQ_SYS_WRITE,
 };
 #endif

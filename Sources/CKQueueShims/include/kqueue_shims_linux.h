@@ -74,6 +74,12 @@ static inline int kq_epoll_poll(int set, struct kq_epoll_event *events, int coun
 int kq_epoll_wait(int set, struct kq_epoll_event *events, int count, int64_t nanoseconds,
                   struct kq_wait_signals *signals, void (*cancelled)(void *), void *context);
 
+/* Whether valgrind runs the program. */
+bool kq_runs_on_valgrind(void);
+/* The core's: whether an errno of epoll_pwait2(2) says that there is none. */
+/* The core's: whether an errno of epoll_pwait2(2) says that there is none. */
+bool kq_epoll_pwait2_was_missing(int error);
+
 /* FIONREAD; a negative errno where the descriptor has no such count. */
 static inline long kq_readable_bytes(int descriptor) {
     int count = 0;

@@ -7,7 +7,6 @@
 #ifndef KQUEUE_SHIMS_LINUX_CALLS_H
 #define KQUEUE_SHIMS_LINUX_CALLS_H
 
-#include "../kernel_calls.h"
 #include "kqueue_shims.h"
 #include "kqueue_shims_linux_layouts.h"
 

@@ -19,6 +19,32 @@ static inline void *kq_jump_flag(void) {
     return &kq_jumps;
 }
 
+/* Which system calls may be made: KernelCall, and their places in its order. */
+enum { KQ_CALL_PIDFD_SEND_SIGNAL = 2, KQ_CALL_PIDFD_OPEN, KQ_CALL_CLOSE_RANGE, KQ_CALL_EPOLL_PWAIT2 };
+struct kq_known_calls { /* atomics */
+    unsigned missing, there;
+};
+KQ_SHARED struct kq_known_calls kq_calls;
+static inline void *kq_known_calls(void) {
+    return &kq_calls;
+}
+
+/* ---- Processes, and threads with descriptors of their own: ProcessMark, SeparateTables ---- */
+
+KQ_SHARED int kq_timer; /* -1 at first */
+static inline void *kq_process_timer(void) {
+    return &kq_timer;
+}
+enum { KQ_SEPARATE_THREADS = 256 };
+KQ_SHARED int kq_separate[];
+static inline void *kq_separate_threads(void) {
+    return kq_separate;
+}
+KQ_SHARED int kq_any_separate;
+static inline void *kq_is_any_separate(void) {
+    return &kq_any_separate;
+}
+
 /* ---- The library's descriptors: OwnDescriptors ---- */
 
 enum {

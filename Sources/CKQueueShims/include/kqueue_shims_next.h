@@ -12,13 +12,20 @@
  * The definitions that ours stand in front of, in the order of linking: another
  * library's or libc's, or the system call where there is none.
  */
+struct kq_next_functions { /* NULL: there is none */
+    int (*close)(int);
+    int (*dup2)(int, int);
+    int (*dup3)(int, int, int);
+    int (*close_range)(unsigned, unsigned, int);
+    void (*closefrom)(int);
+    int (*fclose)(void *);
+    int (*pclose)(void *);
+    void *(*freopen)(const char *, const char *, void *);
+    void *(*large_freopen)(const char *, const char *, void *); /* freopen64, which is a macro of musl's */
+    int (*closedir)(void *);
+};
+const struct kq_next_functions *kq_next(void);
 int kq_next_close(int descriptor);
-int kq_next_dup2(int old, int new_number);
-int kq_next_dup3(int old, int new_number, int flags);
-int kq_next_close_range(unsigned first, unsigned last, int flags);
-void kq_next_closefrom(int first);
-/* closefrom(3) where no system call does it. Async-signal-safe; keeps errno. */
-void kq_close_each_from(int first);
 int kq_next_fclose(void *stream);
 int kq_next_pclose(void *stream);
 void *kq_next_freopen(const char *path, const char *mode, void *stream);

@@ -93,6 +93,7 @@ enum { KQ_SI_TKILL = SI_TKILL };
 #else
 enum { KQ_SI_TKILL };
 #endif
+enum { KQ_SIGEV_NONE = SIGEV_NONE };
 enum { KQ_SI_QUEUE = SI_QUEUE, KQ_CLD_EXITED = CLD_EXITED, KQ_CLD_KILLED = CLD_KILLED, KQ_CLD_DUMPED = CLD_DUMPED };
 static inline int kq_child_in(const siginfo_t *info) {
     return (int)info->si_pid;

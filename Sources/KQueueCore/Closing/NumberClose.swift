@@ -63,7 +63,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   /// Whether the caller closes the process's descriptors: a child of vfork has the parent's memory and descriptors of
   /// its own, and so has a thread with a table of its own.
   private var closesProcessDescriptors: Bool {
-    kq_is_process(state.pointee.process) && kq_shares_descriptors(state.pointee.process)
+    ProcessMark.isHere(state.pointee.process) && SeparateTables.areNone(of: state.pointee.process)
   }
 
   /// Whether the library uses a number. Async-signal-safe.

@@ -43,13 +43,13 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// Makes an empty registry this process's: a new one, or one that a fork emptied.
   public func adopt() {
     OwnDescriptors.start()
-    kq_process_mark()
+    ProcessMark.mark()
     state.pointee.process = kq_process()
   }
 
   /// Whether the registry is this process's, and not empty memory or a parent's.
   public var isOwn: Bool {
-    kq_is_process(state.pointee.process)
+    ProcessMark.isHere(state.pointee.process)
   }
 
   /// Whether a fork emptied it: the one proof that the system does so. Emulators are known that say so alone.

@@ -1,0 +1,152 @@
+import CKQueueShims
+
+/// The closing functions that ours stand in front of, in the order of linking: another library's or libc's, or the system
+/// call where there is none. They keep errno as theirs is.
+public enum NextClose {
+  /// What was found when the library was loaded.
+  @inline(__always)
+  private static var next: UnsafePointer<kq_next_functions> { kq_next() }
+
+  /// - Returns: what a call of the C library gives: -1 with errno.
+  private static func libcResult(_ result: Int) -> CInt {
+    if result >= 0 { return CInt(truncatingIfNeeded: result) }
+    kq_set_errno(CInt(truncatingIfNeeded: -result))
+    return -1
+  }
+
+  @inline(__always)
+  public static func close(_ descriptor: CInt) -> CInt {
+    kq_next_close(descriptor)
+  }
+
+  public static func dup2(_ old: CInt, _ new: CInt) -> CInt {
+    if let call = next.pointee.dup2 { return call(old, new) }
+    if old == new { return kq_control(old, F_GETFD, 0) < 0 ? -1 : old }
+    return libcResult(kq_system_call(KQ_SYS_DUP3, Int(old), Int(new), 0, 0, 0, 0))
+  }
+
+  /// musl does not look at flags that it does not know, and would replace a number whose knotes are still there.
+  public static func dup3(_ old: CInt, _ new: CInt, _ flags: CInt) -> CInt {
+    if flags & ~O_CLOEXEC != 0 { return libcResult(-Int(EINVAL)) }
+    if let call = next.pointee.dup3 { return call(old, new, flags) }
+    return libcResult(kq_system_call(KQ_SYS_DUP3, Int(old), Int(new), Int(flags), 0, 0, 0))
+  }
+
+  private static func callRange(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
+    libcResult(
+      KernelCall.closeRange.make(
+        Int(truncatingIfNeeded: first), Int(truncatingIfNeeded: last), Int(flags)))
+  }
+
+  public static func range(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
+    next.pointee.close_range?(first, last, flags) ?? callRange(first, last, flags)
+  }
+
+  /// Whether close_range(2) with these flags closes anything now: an unknown one fails, CLOEXEC closes later.
+  public static func rangeCloses(_ flags: CInt) -> Bool {
+    flags & ~CInt(KQ_CLOSE_RANGE_UNSHARE) == 0 && (next.pointee.close_range == nil || KernelCall.closeRange.isThere)
+  }
+
+  /// libc's ends the process where it has neither the call nor /proc.
+  public static func from(_ first: CInt) {
+    let error = kq_errno()
+    let start = first < 0 ? 0 : first
+    if !KernelCall.closeRange.isThere {
+      CloseFrom.closeEach(start)
+    } else if let call = next.pointee.closefrom {
+      call(first)
+    } else if callRange(CUnsignedInt(start), .max, 0) != 0 {
+      CloseFrom.closeEach(start)
+    }
+    kq_set_errno(error)
+  }
+}
+
+/// closefrom(3) where no system call closes a range: the descriptors that there are, one after the other.
+/// Async-signal-safe.
+private enum CloseFrom {
+  static func closeEach(_ first: CInt) {
+    if !closeListed(first) { closeUpToLimit(first) }
+  }
+
+  // MARK: By the list of them in /proc
+
+  /// From the beginning after each batch, since what is listed changes with it.
+  private static func closeListed(_ first: CInt) -> Bool {
+    var folder = openList()
+    if folder == -EMFILE {
+      _ = NextClose.close(first)  // there is none free: this one is in use
+      folder = openList()
+    }
+    guard folder >= 0 else { return false }
+    var closed = closeSome(folder, first)
+    while closed == .some {
+      _ = lseek(folder, 0, SEEK_SET)
+      closed = closeSome(folder, first)
+    }
+    _ = kq_system_call(KQ_SYS_CLOSE, Int(folder), 0, 0, 0, 0, 0)
+    return closed == .nothing
+  }
+
+  /// The thread's, which may have a table of its own.
+  private static func openList() -> CInt {
+    let thread = kq_system_call(KQ_SYS_GETTID, 0, 0, 0, 0, 0, 0)
+    guard thread > 0 else { return -ENOTSUP }
+    var path = ThreadPath(CInt(truncatingIfNeeded: thread), "/fd")
+    return path.open(O_DIRECTORY)
+  }
+
+  private enum Closed { case some, nothing, unknown }
+
+  private static func closeSome(_ folder: CInt, _ first: CInt) -> Closed {
+    var room = InlineArray<256, UInt64>(repeating: 0)
+    var span = room.mutableSpan
+    return span.withUnsafeMutableBytes { room in
+      let start = room.baseAddress.unsafelyUnwrapped
+      var got = FolderEntry.read(folder, start, room.count)
+      while got > 0 {
+        if closeBatch(folder, first, UnsafeRawPointer(start), got) { return .some }
+        got = FolderEntry.read(folder, start, room.count)
+      }
+      return got < 0 ? .unknown : .nothing
+    }
+  }
+
+  private static func closeBatch(_ folder: CInt, _ first: CInt, _ start: UnsafeRawPointer, _ size: Int) -> Bool {
+    var isAny = false
+    var place = 0
+    while place < size {
+      let entry = start + place
+      place += FolderEntry.size(entry)
+      guard let number = FolderEntry.number(entry), number >= first, number != folder else { continue }
+      if NextClose.close(number) == 0 || kq_errno() != EBADF { isAny = true }
+    }
+    return isAny
+  }
+
+  // MARK: By the limit
+
+  /// A number above it was opened before the limit was lowered, and stays.
+  private static func closeUpToLimit(_ first: CInt) {
+    let limit = kq_descriptor_limit()
+    let last = limit > UInt64(CInt.max) ? CInt.max : CInt(limit) - 1
+    var next = Int(first)
+    while next <= Int(last) {
+      next += closeOpen(CInt(next), most: Int(last) - next + 1)
+    }
+  }
+
+  /// Many at a time are asked for, as a limit of a thousand million is usual in containers.
+  /// - Returns: how many numbers were looked at.
+  private static func closeOpen(_ first: CInt, most: Int) -> Int {
+    var room = InlineArray<512, pollfd>(repeating: pollfd())
+    let count = min(most, room.count)
+    for place in 0..<count { room[place].fd = first + CInt(place) }
+    var span = room.mutableSpan
+    let isTold = span.withUnsafeMutableBufferPointer { poll($0.baseAddress, nfds_t(count), 0) >= 0 }
+    for place in 0..<count where !isTold || CInt(room[place].revents) & CInt(POLLNVAL) == 0 {
+      _ = NextClose.close(first + CInt(place))
+    }
+    return count
+  }
+}
