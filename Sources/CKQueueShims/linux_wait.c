@@ -11,7 +11,6 @@
 #include "include/kqueue_shims_linux.h"
 #include "interruptions.h"
 #include "linux_marks.h"
-#include "signals.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -81,22 +80,10 @@ __attribute__((constructor)) static void leave_out_news(void) {
         kq_calls.missing = 1u << KQ_CALL_PIDFD_SEND_SIGNAL | 1u << KQ_CALL_PIDFD_OPEN | 1u << KQ_CALL_EPOLL_PWAIT2;
 }
 
-/* Whether some handler asks for a stack of its own; that of a fault is not what ends a wait. */
-static bool has_handlers_elsewhere(void) {
-    for (int number = 1; number < SIGNALS; number++) {
-        struct sigaction action;
-        bool is_of_fault = number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE;
-        if (!is_of_fault && kq_next_sigaction(number, NULL, &action) == 0 && (action.sa_flags & SA_ONSTACK) &&
-            action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN && kq_front_of(&action) < 0)
-            return true;
-    }
-    return false;
-}
-
 /* Whether a handler may have run without a trace. */
 static bool may_leave_no_trace(void) {
     stack_t stack;
-    return sigaltstack(NULL, &stack) != 0 || (!(stack.ss_flags & SS_DISABLE) && has_handlers_elsewhere());
+    return sigaltstack(NULL, &stack) != 0 || (!(stack.ss_flags & SS_DISABLE) && kq_has_handlers_elsewhere());
 }
 
 /* ---- The first wait ---- */

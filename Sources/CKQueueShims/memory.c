@@ -27,3 +27,5 @@ struct kq_known_calls kq_calls;
 int kq_timer = -1;
 int kq_separate[KQ_SEPARATE_THREADS];
 int kq_any_separate;
+
+int kq_settings[KQ_SETTINGS] = {[KQ_SETTING_THREAD_SAFE] = true, [KQ_SETTING_FORK_CLEANUP] = true};

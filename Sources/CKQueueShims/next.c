@@ -83,38 +83,10 @@ int kq_next_close(int descriptor) {
     return next.close != NULL ? next.close(descriptor) : (int)syscall(SYS_close, descriptor);
 }
 
-/* Another library's constructor may run before ours; and what has no system call must be found. */
-#define FIND(name) \
-    do { \
-        if (next.name == NULL) \
-            look_up(); \
-        if (next.name == NULL) \
-            kq_bug(#name " is nowhere to be found"); \
-    } while (0)
-
-int kq_next_fclose(void *stream) {
-    FIND(fclose);
-    return next.fclose(stream);
-}
-
-int kq_next_pclose(void *stream) {
-    FIND(pclose);
-    return next.pclose(stream);
-}
-
-void *kq_next_freopen(const char *path, const char *mode, void *stream) {
-    FIND(freopen);
-    return next.freopen(path, mode, stream);
-}
-
-/* Which only some systems tell from the other. */
-void *kq_next_freopen64(const char *path, const char *mode, void *stream) {
-    return next.large_freopen != NULL ? next.large_freopen(path, mode, stream) : kq_next_freopen(path, mode, stream);
-}
-
-int kq_next_closedir(void *directory) {
-    FIND(closedir);
-    return next.closedir(directory);
+/* Another library's constructor may run before ours. */
+const struct kq_next_functions *kq_find_next(void) {
+    look_up();
+    return &next;
 }
 
 int kq_stream_descriptor(void *stream) {

@@ -8,7 +8,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
-#include "next_signals.h"
+#include "include/kqueue_shims.h"
 
 #include <dlfcn.h>
 #include <string.h>
@@ -36,30 +36,6 @@ __attribute__((noinline)) const struct kq_next_signals *kq_next_signals(void) {
     if (next.sigaction == NULL)
         look_up();
     return &next;
-}
-
-bool kq_next_signal(int number, uintptr_t handler, uintptr_t *old) {
-    if (kq_next_signals()->signal == NULL)
-        return false;
-    *old = (uintptr_t)next.signal(number, (kq_handler)handler);
-    return true;
-}
-
-bool kq_next_sysv_signal(int number, uintptr_t handler, uintptr_t *old) {
-    if (kq_next_signals()->sysv_signal == NULL)
-        return false;
-    *old = (uintptr_t)next.sysv_signal(number, (kq_handler)handler);
-    return true;
-}
-
-int kq_next_siginterrupt(int number, bool interrupts) {
-    if (kq_next_signals()->siginterrupt == NULL)
-        return 0;
-    return next.siginterrupt(number, interrupts) == 0 ? 1 : -1;
-}
-
-int kq_next_sigpending(sigset_t *set) {
-    return kq_next_signals()->sigpending != NULL ? next.sigpending(set) : -1;
 }
 
 /* ---- Where there is no next one ---- */

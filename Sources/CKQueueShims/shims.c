@@ -18,7 +18,6 @@
 #endif
 #include <sys/event.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -78,16 +77,6 @@ void *kq_map(size_t bytes) {
     return memory;
 }
 
-void *kq_map_sparse(size_t bytes) {
-    void *memory = kq_map(bytes);
-#ifdef MADV_NOHUGEPAGE
-    /* Else, where huge pages are for everybody, the system puts one in place of a few small ones in its own time. */
-    if (memory != NULL)
-        (void)madvise(memory, bytes, MADV_NOHUGEPAGE);
-#endif
-    return memory;
-}
-
 void kq_unmap(void *memory, size_t bytes) {
     (void)munmap(memory, bytes);
 }
@@ -116,10 +105,6 @@ void kq_close_descriptor(int descriptor) {
 #endif
 }
 
-int kq_renumber(int descriptor, int number) {
-    return syscall(SYS_dup3, descriptor, number, O_CLOEXEC) == -1 ? -errno : number;
-}
-
 void kq_pause(void) {
     struct timespec moment = {.tv_sec = 0, .tv_nsec = 50000};
     int error = errno;
@@ -127,10 +112,6 @@ void kq_pause(void) {
     nanosleep(&moment, NULL);
     kq_release_cancellation(state);
     errno = error;
-}
-
-void kq_end_if_cancelled(void) {
-    pthread_testcancel();
 }
 
 int kq_nap(int64_t nanoseconds, void (*cancelled)(void *), void *context) {
@@ -142,32 +123,11 @@ int kq_nap(int64_t nanoseconds, void (*cancelled)(void *), void *context) {
     return result;
 }
 
-int kq_open_flags(void) {
-    return O_CLOEXEC | O_NONBLOCK;
-}
-
 #define TEXT(number) #number
 #define DOTTED(major, minor, patch) TEXT(major) "." TEXT(minor) "." TEXT(patch)
 
-int kq_version_number(void) {
-    return LIBKQUEUE_VERSION;
-}
-
 const char *kq_version_text(void) {
     return DOTTED(LIBKQUEUE_VERSION_MAJOR, LIBKQUEUE_VERSION_MINOR, LIBKQUEUE_VERSION_PATCH);
-}
-
-/* Not atomic_bool: some machines exchange no single bytes without a library. */
-static atomic_int settings[] = {
-    [KQ_SETTING_THREAD_SAFE] = true, [KQ_SETTING_FORK_CLEANUP] = true, [KQ_SETTING_DEBUG] = false};
-
-bool kq_exchange_setting(enum kq_setting setting, bool value) {
-    return atomic_exchange(&settings[setting], value);
-}
-
-bool kq_is_allowed(int descriptor) {
-    struct rlimit limit;
-    return getrlimit(RLIMIT_NOFILE, &limit) == -1 || (rlim_t)descriptor < limit.rlim_cur;
 }
 
 _Noreturn void kq_bug(const char *what) {
@@ -178,17 +138,8 @@ _Noreturn void kq_bug(const char *what) {
     abort();
 }
 
-bool kq_tracing(void) {
-    return atomic_load_explicit(&settings[KQ_SETTING_DEBUG], memory_order_relaxed);
-}
-
 static const char *trace_prefix = "libkqueue";
 static int (*trace_function)(const char *format, va_list arguments);
-
-void kq_trace_start(void) {
-    if (kq_environment_says("KQUEUE_DEBUG"))
-        (void)kq_exchange_setting(KQ_SETTING_DEBUG, true);
-}
 
 void kq_trace_prefix(const char *prefix) {
     trace_prefix = prefix != NULL ? prefix : "libkqueue";

@@ -1,21 +1,14 @@
 /*
- * Signals: the memory that handlers share, the handlers that stand in front of the program's, and its actions as the
- * core has them (SignalRecord, SignalHandler, SignalFronts).
+ * Signals: the handlers that stand in front of the program's, and its actions as the core has them (SignalHandler,
+ * SignalFronts).
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
-#include "interruptions.h"
-#include "signals.h"
+#include "include/kqueue_shims.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
-#include <unistd.h>
-
-/* ---- Handlers ---- */
 
 #define FRONT(place) \
     static void front_##place(int number, siginfo_t *info, void *context) { \
@@ -41,17 +34,6 @@ int kq_front_at(uintptr_t handler) {
 
 struct kq_signal_numbers kq_mask_in(const void *context) {
     return kq_numbers_of(&((const ucontext_t *)context)->uc_sigmask);
-}
-
-void kq_run(const struct kq_action *action, int number, siginfo_t *info, void *context) {
-    if (action->flags & SA_SIGINFO)
-        ((void (*)(int, siginfo_t *, void *))action->handler)(number, info, context);
-    else
-        ((void (*)(int))action->handler)(number);
-}
-
-void kq_raise(int number) {
-    (void)raise(number);
 }
 
 /* ---- Actions ---- */
@@ -80,15 +62,4 @@ int kq_next_action(int number, const struct kq_action *action, struct kq_action 
     if (old != NULL)
         *old = kq_read_action(&found);
     return 0;
-}
-
-/* Where that cannot be told it may. */
-bool kq_may_have_terminal(void) {
-    int error = errno;
-    int terminal = (int)syscall(SYS_openat, AT_FDCWD, "/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-    bool has_none = terminal < 0 && errno == ENXIO;
-    if (terminal >= 0)
-        (void)syscall(SYS_close, terminal);
-    errno = error;
-    return !has_none;
 }

@@ -58,19 +58,19 @@ public func exportedUnshare(_ flags: CInt) -> CInt {
 
 @_cdecl("fclose")
 public func exportedFclose(_ stream: UnsafeMutableRawPointer?) -> CInt {
-  closing(kq_stream_descriptor(stream)) { kq_next_fclose(stream) }
+  closing(kq_stream_descriptor(stream)) { NextClose.stream(stream) }
 }
 
 @_cdecl("pclose")
 public func exportedPclose(_ stream: UnsafeMutableRawPointer?) -> CInt {
-  closing(kq_stream_descriptor(stream)) { kq_next_pclose(stream) }
+  closing(kq_stream_descriptor(stream)) { NextClose.process(stream) }
 }
 
 @_cdecl("freopen")
 public func exportedFreopen(
   _ path: UnsafePointer<CChar>?, _ mode: UnsafePointer<CChar>?, _ stream: UnsafeMutableRawPointer?
 ) -> UnsafeMutableRawPointer? {
-  closing(kq_stream_descriptor(stream)) { kq_next_freopen(path, mode, stream) }
+  closing(kq_stream_descriptor(stream)) { NextClose.reopen(path, mode, stream) }
 }
 
 /// What freopen is to a program of 32 bits that asks for large files, or whose header says so regardless.
@@ -78,12 +78,12 @@ public func exportedFreopen(
 public func exportedFreopen64(
   _ path: UnsafePointer<CChar>?, _ mode: UnsafePointer<CChar>?, _ stream: UnsafeMutableRawPointer?
 ) -> UnsafeMutableRawPointer? {
-  closing(kq_stream_descriptor(stream)) { kq_next_freopen64(path, mode, stream) }
+  closing(kq_stream_descriptor(stream)) { NextClose.reopenLarge(path, mode, stream) }
 }
 
 @_cdecl("closedir")
 public func exportedClosedir(_ directory: UnsafeMutableRawPointer?) -> CInt {
-  closing(kq_directory_descriptor(directory)) { kq_next_closedir(directory) }
+  closing(kq_directory_descriptor(directory)) { NextClose.directory(directory) }
 }
 
 // MARK: Before and after a close
@@ -112,7 +112,7 @@ private func beginClose(_ number: CInt, replacedBy old: CInt) -> Bool {
   guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return false }
   let error = kq_errno()
   defer { kq_set_errno(error) }
-  return kq_is_open(old) && kq_is_allowed(number) && registry.beginClose(number)
+  return kq_is_open(old) && UInt64(truncatingIfNeeded: number) < kq_descriptor_limit() && registry.beginClose(number)
 }
 
 /// After a close. Somebody may have begun to watch the number since `beginClose` found nothing that referred to it.

@@ -13,7 +13,7 @@ public func exportedKqueue() -> CInt {
 @_cdecl("kqueue1")
 public func exportedKqueue1(_ flags: CInt) -> CInt {
   // Every kqueue is close-on-exec, and none ever blocks in anything but kevent.
-  guard flags & ~kq_open_flags() == 0 else { return failing(EINVAL) }
+  guard flags & ~(O_CLOEXEC | O_NONBLOCK) == 0 else { return failing(EINVAL) }
   return exportedKqueue()
 }
 
@@ -84,7 +84,7 @@ private func call(
   guard changes.count >= 0 && events.count >= 0 else { throw Errno(EINVAL) }
   guard changes.hasMemory && events.hasMemory else { throw Errno(EFAULT) }
   // A call that may wait is a cancellation point, also where it finds events and so does not (C-027).
-  if events.mayWait(timeout) { kq_end_if_cancelled() }
+  if events.mayWait(timeout) { pthread_testcancel() }
   let written = try handle.kevent(
     kq, changes, events, timeout, cancelled: { Parked<NativeBackend>.abandon($0!) })
   return CInt(truncatingIfNeeded: written)

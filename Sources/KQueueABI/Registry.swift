@@ -19,7 +19,7 @@ func makeKQueue(copies: Bool) throws(Errno) -> CInt {
     return try registry.create(copies: copies)
   }
   try handleForks()
-  kq_trace_start()
+  if kq_environment_says("KQUEUE_DEBUG") { _ = kq_exchange_setting(KQ_SETTING_DEBUG, true) }
   let fresh = try KQueueRegistry<NativeBackend>()
   let swap = registryAddress.compareExchange(
     expected: 0, desired: fresh.address, ordering: .acquiringAndReleasing)

@@ -38,7 +38,7 @@ struct EpollSet: BitwiseCopyable {
 
   /// Gives another set's place to this one, which goes on under the other's number.
   func replace(_ other: EpollSet) throws(Errno) {
-    try Errno.check(kq_renumber(descriptor, other.descriptor))
+    try Errno.check(OwnDescriptors.renumber(descriptor, other.descriptor))
     kq_close_descriptor(descriptor)
   }
 

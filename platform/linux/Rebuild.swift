@@ -138,7 +138,7 @@ extension LinuxBackend {
   public mutating func takeNumber(_ number: CInt) {
     // Not a number that was closed unseen, and may be another file's.
     guard isAlive else { return }
-    _ = kq_renumber(main.descriptor, number)
+    _ = OwnDescriptors.renumber(main.descriptor, number)
   }
 
   public mutating func reenterNested(_ knote: LinuxKnoteRef) {

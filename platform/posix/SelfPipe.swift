@@ -50,7 +50,7 @@ struct SelfPipe: BitwiseCopyable {
 
   mutating func renumber(_ number: CInt) throws(Errno) {
     guard number != reading else { return }
-    try Errno.check(kq_renumber(reading, number))
+    try Errno.check(OwnDescriptors.renumber(reading, number))
     kq_close_descriptor(reading)
     OwnDescriptors.note(number)
     reading = number

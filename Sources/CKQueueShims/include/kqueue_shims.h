@@ -26,8 +26,6 @@
 /* Zeroed memory of our own that a fork leaves empty in the child where the system can; NULL: none. */
 void *kq_map(size_t bytes);
 void kq_unmap(void *memory, size_t bytes);
-/* The same as kq_map for what is large and mostly unused: a page of it that is used stays a small one. */
-void *kq_map_sparse(size_t bytes);
 
 /* Zeroed memory that a forked child inherits. */
 void *kq_map_inherited(size_t bytes);
@@ -41,8 +39,6 @@ void kq_close_own_in_child(int parent);
 /* Has functions run around each fork(2) from now on. A fork that is under way may run the child's alone. */
 int kq_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
-/* Gives a descriptor another number, which need not be free; a negative errno. */
-int kq_renumber(int descriptor, int number);
 
 /*
  * Keeps a copy of what a thread has that is about to wait, `size` bytes, until the wait ends.  Should a signal handler
@@ -122,11 +118,6 @@ int kq_is_single_threaded(void);
 /* Whether a descriptor number is open. */
 bool kq_is_open(int descriptor);
 
-/* Whether a number is below the limit for descriptors, so that dup2(2) can make it. */
-bool kq_is_allowed(int descriptor);
-
-/* Ends a thread that was cancelled before. */
-void kq_end_if_cancelled(void);
 /* Sleeps for a moment. Neither a cancellation point nor ended by a signal of the caller's. Async-signal-safe. */
 void kq_pause(void);
 /*
@@ -161,24 +152,25 @@ int kq_stream_descriptor(void *stream);
 int kq_directory_descriptor(void *directory);
 
 
-/* O_CLOEXEC and O_NONBLOCK, the flags of kqueue1(). */
-int kq_open_flags(void);
-
 /* Whether an environment variable is set, and not to 0: switches for tests, asked for where nothing is hot. */
 bool kq_environment_says(const char *name);
 
 /* The library's version, for EVFILT_LIBKQUEUE. */
-int kq_version_number(void);
 const char *kq_version_text(void);
 
 /* What EVFILT_LIBKQUEUE switches. The first two are on by default and cannot do harm either way. */
-enum kq_setting { KQ_SETTING_THREAD_SAFE, KQ_SETTING_FORK_CLEANUP, KQ_SETTING_DEBUG };
+enum kq_setting { KQ_SETTING_THREAD_SAFE, KQ_SETTING_FORK_CLEANUP, KQ_SETTING_DEBUG, KQ_SETTINGS };
+/* Not of one byte: some machines exchange no single bytes without a library. */
+KQ_SHARED int kq_settings[KQ_SETTINGS];
 /* Sets one and returns what it was. */
-bool kq_exchange_setting(enum kq_setting setting, bool value);
+static inline bool kq_exchange_setting(enum kq_setting setting, bool value) {
+    return __atomic_exchange_n(&kq_settings[setting], value, __ATOMIC_SEQ_CST);
+}
 
 /* Tracing: KQUEUE_DEBUG=1 in the environment, or EVFILT_LIBKQUEUE. */
-bool kq_tracing(void);
-void kq_trace_start(void);
+static inline bool kq_tracing(void) {
+    return __atomic_load_n(&kq_settings[KQ_SETTING_DEBUG], __ATOMIC_RELAXED);
+}
 void kq_trace_prefix(const char *prefix);
 void kq_trace_function(void *function);
 void kq_trace_call(int kq, int changes, int room, int result);

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -74,6 +75,13 @@ static inline uint64_t kq_descriptor_limit(void) {
     struct rlimit limit;
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : UINT64_MAX;
 }
+
+/* An advice of madvise(2); none where there is none of the kind. */
+#ifdef MADV_NOHUGEPAGE
+enum { KQ_MADV_NOHUGEPAGE = MADV_NOHUGEPAGE };
+#else
+enum { KQ_MADV_NOHUGEPAGE = -1 };
+#endif
 
 /* A close_range(2) after which the thread has a table of its own; and what unshare(2) calls that, of <linux/sched.h>. */
 #ifndef CLOSE_RANGE_UNSHARE

@@ -76,7 +76,8 @@ int kq_epoll_wait(int set, struct kq_epoll_event *events, int count, int64_t nan
 
 /* Whether valgrind runs the program. */
 bool kq_runs_on_valgrind(void);
-/* The core's: whether an errno of epoll_pwait2(2) says that there is none. */
+/* The core's: whether some handler asks for a stack of its own. */
+bool kq_has_handlers_elsewhere(void);
 /* The core's: whether an errno of epoll_pwait2(2) says that there is none. */
 bool kq_epoll_pwait2_was_missing(int error);
 

@@ -26,10 +26,7 @@ struct kq_next_functions { /* NULL: there is none */
 };
 const struct kq_next_functions *kq_next(void);
 int kq_next_close(int descriptor);
-int kq_next_fclose(void *stream);
-int kq_next_pclose(void *stream);
-void *kq_next_freopen(const char *path, const char *mode, void *stream);
-void *kq_next_freopen64(const char *path, const char *mode, void *stream);
-int kq_next_closedir(void *directory);
+/* Looks them up once more. */
+const struct kq_next_functions *kq_find_next(void);
 
 #endif /* KQUEUE_SHIMS_NEXT_H */

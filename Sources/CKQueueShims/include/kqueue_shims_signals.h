@@ -66,8 +66,6 @@ struct kq_signal_numbers kq_numbers_of(const sigset_t *set);
 void kq_set_of(struct kq_signal_numbers numbers, sigset_t *set);
 /* The size of the kernel's sets, where the system is Linux. */
 enum { KQ_SIGNAL_SET_BYTES = (KQ_SIGNALS - 1) / 8 };
-/* The next definition of sigpending(2); -1 where there is none. */
-int kq_next_sigpending(sigset_t *set);
 
 /* ---- Signals that are pending, which the core marks: PendingSignals ---- */
 
@@ -163,22 +161,22 @@ typedef struct sigaction kq_libc_action;
 enum { KQ_FRONTS = 4 };
 uintptr_t kq_front_in(unsigned place);
 int kq_front_at(uintptr_t handler);
-/* For them: the mask in a handler's context; the program's handler; raise(3). */
+/* For them: the mask in a handler's context. */
 struct kq_signal_numbers kq_mask_in(const void *context);
-void kq_run(const struct kq_action *action, int number, siginfo_t *info, void *context);
-void kq_raise(int number);
 
 /* The next definitions, in the order of linking. */
 int kq_next_sigaction(int number, const void *action, void *old);
 /* The same in our terms: 0, or a negative errno. */
 int kq_next_action(int number, const struct kq_action *action, struct kq_action *old);
-/* False where there is none. */
-bool kq_next_signal(int number, uintptr_t handler, uintptr_t *old);
-bool kq_next_sysv_signal(int number, uintptr_t handler, uintptr_t *old);
-/* 1, 0 where there is none, -1 where it fails. */
-int kq_next_siginterrupt(int number, bool interrupts);
-/* Whether the process may have a terminal. */
-bool kq_may_have_terminal(void);
+/* Those that may be missing; NULL: there is none. Handlers are passed as they come. */
+struct kq_next_signals {
+    int (*sigaction)(int number, const void *action, void *old);
+    uintptr_t (*signal)(int number, uintptr_t handler);
+    uintptr_t (*sysv_signal)(int number, uintptr_t handler);
+    int (*siginterrupt)(int number, int interrupts);
+    int (*sigpending)(sigset_t *set);
+};
+const struct kq_next_signals *kq_next_signals(void);
 
 /* The core's, for C. */
 void kq_handle_signal(unsigned place, int number, siginfo_t *info, void *context);

@@ -1,6 +1,11 @@
 import CKQueue
 import CKQueueShims
 
+/// LIBKQUEUE_VERSION.
+private var version: Int {
+  Int(LIBKQUEUE_VERSION_MAJOR) << 24 | Int(LIBKQUEUE_VERSION_MINOR) << 16 | Int(LIBKQUEUE_VERSION_PATCH) << 8
+}
+
 /// LIBKQUEUE: questions to the library, and its settings; no knote is made (contract 6.12).
 extension KQueueHandle where Backend: ~Copyable {
   /// Answers one entry; `entry` becomes the answer, which always is written.
@@ -9,7 +14,7 @@ extension KQueueHandle where Backend: ~Copyable {
     try queue.pointee.requireSense(entry)
     guard entry.has(EV_ADD) else { throw Errno(ENOENT) }
     switch CInt(truncatingIfNeeded: entry.fflags) {
-    case NOTE_VERSION: entry.data = Int(kq_version_number())
+    case NOTE_VERSION: entry.data = version
     case NOTE_VERSION_STR: entry.udata = UnsafeMutableRawPointer(mutating: kq_version_text())
     case NOTE_THREAD_SAFE: entry.data = exchange(KQ_SETTING_THREAD_SAFE, entry.data)
     case NOTE_FORK_CLEANUP: entry.data = exchange(KQ_SETTING_FORK_CLEANUP, entry.data)

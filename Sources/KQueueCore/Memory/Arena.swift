@@ -24,7 +24,9 @@ public enum Arena {
   public static func mapApart<Element: ~Copyable>(_: Element.Type, bytes: Int) throws(Errno) -> UnsafeMutablePointer<
     Element
   > {
-    guard let memory = kq_map_sparse(bytes) else { throw Errno(ENOMEM) }
+    guard let memory = kq_map(bytes) else { throw Errno(ENOMEM) }
+    // Else, where huge pages are for everybody, the system puts one in place of a few small ones in its own time.
+    if KQ_MADV_NOHUGEPAGE >= 0 { _ = madvise(memory, bytes, CInt(KQ_MADV_NOHUGEPAGE)) }
     return memory.bindMemory(to: Element.self, capacity: 1)
   }
 

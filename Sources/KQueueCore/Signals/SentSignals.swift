@@ -17,7 +17,7 @@ enum SentSignals {
   /// sigpending(2), which never waits for the lock as the one that is exported does.
   /// - Returns: 0, or -1 with errno.
   static func look(_ set: UnsafeMutablePointer<sigset_t>?) -> CInt {
-    guard kq_marks_signals() else { return kq_next_sigpending(set) }
+    guard kq_marks_signals() else { return kq_next_signals().pointee.sigpending?(set) ?? -1 }
     return kq_system_call(KQ_SYS_RT_SIGPENDING, Int(bitPattern: set), KQ_SIGNAL_SET_BYTES, 0, 0, 0, 0) == 0 ? 0 : -1
   }
 

@@ -94,8 +94,9 @@ public enum SignalCalls {
   }
 
   public static func signal(_ number: CInt, _ handler: UInt) -> UInt {
-    var old: UInt = 0
-    if !intervenes(number) && kq_next_signal(number, handler, &old) { return translated(number, old) }
+    if !intervenes(number), let next = kq_next_signals().pointee.signal {
+      return translated(number, next(number, handler))
+    }
     let interrupts =
       number > 0 && number < CInt(KQ_SIGNALS)
       && SignalRecord.of(number).pointee.interrupts.load(ordering: .sequentiallyConsistent)
@@ -103,8 +104,9 @@ public enum SignalCalls {
   }
 
   public static func sysvSignal(_ number: CInt, _ handler: UInt) -> UInt {
-    var old: UInt = 0
-    if !intervenes(number) && kq_next_sysv_signal(number, handler, &old) { return translated(number, old) }
+    if !intervenes(number), let next = kq_next_signals().pointee.sysv_signal {
+      return translated(number, next(number, handler))
+    }
     return set(number, handler, KQ_SA_RESETHAND | KQ_SA_NODEFER, blocksItself: false)
   }
 
@@ -125,12 +127,12 @@ public enum SignalCalls {
 
   /// libc's signal() goes by what libc's siginterrupt() was told.
   public static func siginterrupt(_ number: CInt, _ interrupts: Bool) -> CInt {
-    let told = kq_next_siginterrupt(number, interrupts)
-    if told < 0 { return -1 }
+    let next = kq_next_signals().pointee.siginterrupt
+    if let next, next(number, interrupts ? 1 : 0) != 0 { return -1 }
     if number > 0 && number < CInt(KQ_SIGNALS) {
       SignalRecord.of(number).pointee.interrupts.store(interrupts, ordering: .sequentiallyConsistent)
     }
-    if !intervenes(number) && told > 0 { return 0 }
+    if !intervenes(number) && next != nil { return 0 }
     guard var action = act(number, nil) else { return -1 }
     let restarts = CInt(truncatingIfNeeded: KQ_SA_RESTART)
     action.flags = interrupts ? action.flags & ~restarts : action.flags | restarts

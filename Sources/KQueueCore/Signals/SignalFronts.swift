@@ -127,11 +127,34 @@ enum SignalFronts {
     return program.handler == kq_ignoring_action() ? flags | KQ_SA_NOCLDWAIT : flags
   }
 
+  /// Whether the process may have a terminal; where that cannot be told it may. No cancellation point.
+  private static var mayHaveTerminal: Bool {
+    let error = kq_errno()
+    defer { kq_set_errno(error) }
+    let terminal = openToRead(UnsafeRawPointer(("/dev/tty" as StaticString).utf8Start), O_NOCTTY | O_NONBLOCK)
+    if terminal >= 0 { _ = kq_system_call(KQ_SYS_CLOSE, Int(terminal), 0, 0, 0, 0, 0) }
+    return terminal != -ENXIO
+  }
+
   /// Whether a signal must be ignored indeed and goes uncounted. The terminal asks what the kernel's action is before it
   /// sends a background process these two: a process that ignores them has its call done or refused; one that does not is
   /// sent the signal, begins the call again, and is sent it again (C-368).
   private static func mustBeIgnored(_ number: CInt, _ program: kq_action) -> Bool {
-    isOfBackground(number) && program.handler == kq_ignoring_action() && kq_may_have_terminal()
+    isOfBackground(number) && program.handler == kq_ignoring_action() && mayHaveTerminal
+  }
+
+  /// Whether some handler asks for a stack of its own; that of a fault is not what ends a wait.
+  fileprivate static var haveStacks: Bool {
+    for number in 1..<CInt(KQ_SIGNALS) {
+      let isOfFault = number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE
+      var action = kq_action()
+      if !isOfFault && kq_next_action(number, nil, &action) == 0 && action.has(KQ_SA_ONSTACK) && action.isHandler
+        && kq_front_at(action.handler) < 0
+      {
+        return true
+      }
+    }
+    return false
   }
 
   // MARK: Where it was replaced
@@ -167,4 +190,10 @@ enum SignalFronts {
     translate(number, &found)
     _ = stand(in: next, number, &found)
   }
+}
+
+/// For C, which waits.
+@_cdecl("kq_has_handlers_elsewhere")
+public func hasHandlersElsewhere() -> Bool {
+  SignalFronts.haveStacks
 }

@@ -14,7 +14,7 @@ enum SignalHandler {
     var program = front.pointee.load()
     if place != SignalRecord.of(number).pointee.front.load(ordering: .sequentiallyConsistent) {
       // One that the program called from a handler of its own that it put in front of us.
-      if program.isHandler { kq_run(&program, number, info, context) }
+      if program.isHandler { program.run(number, info, context) }
       return
     }
     if !Signals.areOwn {
@@ -34,7 +34,7 @@ enum SignalHandler {
     kq_set_errno(error)
     guard program.isHandler else { return }
     maskAsAsked(number, program, context)
-    kq_run(&program, number, info, context)
+    program.run(number, info, context)
   }
 
   /// Whether the program broke something and does not handle it: it is to die of it (C-288). Not of what was sent by
@@ -48,7 +48,7 @@ enum SignalHandler {
     _ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>, _ action: inout kq_action
   ) {
     _ = kq_next_action(number, &action, nil)
-    if !SentSignals.send(number, toThread: SentSignals.thread, kq_process(), info) { kq_raise(number) }
+    if !SentSignals.send(number, toThread: SentSignals.thread, kq_process(), info) { _ = raise(number) }
   }
 
   /// Once, though it may have been pending when it was counted. Counts first: a thread that finds the child's end then

@@ -76,6 +76,17 @@ extension kq_action {
   @inline(__always)
   var isHandler: Bool { handler != kq_default_action() && handler != kq_ignoring_action() }
 
+  /// Runs the program's function, as the system would. Async-signal-safe.
+  func run(_ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>, _ context: UnsafeMutableRawPointer?) {
+    typealias Plain = @convention(c) (CInt) -> Void
+    typealias Informed = @convention(c) (CInt, UnsafeMutablePointer<siginfo_t>, UnsafeMutableRawPointer?) -> Void
+    if has(KQ_SA_SIGINFO) {
+      unsafeBitCast(handler, to: Informed.self)(number, info, context)
+    } else {
+      unsafeBitCast(handler, to: Plain.self)(number)
+    }
+  }
+
   @inline(__always)
   func has(_ flag: Int) -> Bool { flags & CInt(flag) != 0 }
 }

@@ -60,6 +60,42 @@ public enum NextClose {
     }
     kq_set_errno(error)
   }
+
+  // MARK: Streams and directories, which no system call closes
+
+  public static func stream(_ stream: UnsafeMutableRawPointer?) -> CInt {
+    guard let call = next.pointee.fclose ?? kq_find_next().pointee.fclose else { bug("fclose is nowhere to be found") }
+    return call(stream)
+  }
+
+  public static func process(_ stream: UnsafeMutableRawPointer?) -> CInt {
+    guard let call = next.pointee.pclose ?? kq_find_next().pointee.pclose else { bug("pclose is nowhere to be found") }
+    return call(stream)
+  }
+
+  public static func directory(_ directory: UnsafeMutableRawPointer?) -> CInt {
+    guard let call = next.pointee.closedir ?? kq_find_next().pointee.closedir else {
+      bug("closedir is nowhere to be found")
+    }
+    return call(directory)
+  }
+
+  public static func reopen(
+    _ path: UnsafePointer<CChar>?, _ mode: UnsafePointer<CChar>?, _ stream: UnsafeMutableRawPointer?
+  ) -> UnsafeMutableRawPointer? {
+    guard let call = next.pointee.freopen ?? kq_find_next().pointee.freopen else {
+      bug("freopen is nowhere to be found")
+    }
+    return call(path, mode, stream)
+  }
+
+  /// freopen64, which only some systems tell from the other.
+  public static func reopenLarge(
+    _ path: UnsafePointer<CChar>?, _ mode: UnsafePointer<CChar>?, _ stream: UnsafeMutableRawPointer?
+  ) -> UnsafeMutableRawPointer? {
+    guard let call = next.pointee.large_freopen else { return reopen(path, mode, stream) }
+    return call(path, mode, stream)
+  }
 }
 
 /// closefrom(3) where no system call closes a range: the descriptors that there are, one after the other.

@@ -177,6 +177,14 @@ public enum OwnDescriptors {
     return duplicate < 0 ? duplicate : adoptInside(duplicate)
   }
 
+  /// Gives a descriptor another number, which need not be free; closes what had that unseen by our own dup3(2).
+  /// - Returns: the number, or a negative errno.
+  public static func renumber(_ descriptor: CInt, _ number: CInt) -> CInt {
+    CInt(
+      truncatingIfNeeded: kq_system_call(
+        KQ_SYS_DUP3, Int(descriptor), Int(number), Int(O_CLOEXEC), 0, 0, 0))
+  }
+
   // MARK: Ends
 
   /// Whether one was not closed behind our back, as far as that can be told.
