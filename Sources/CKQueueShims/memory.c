@@ -1,6 +1,6 @@
 /*
- * The memory that signal handlers and the children of fork(2) and vfork(2) find as the process left it. The core has the
- * layout; here it is static, so that nobody has to make it first.
+ * The memory that signal handlers and the children of fork(2) and vfork(2) find as the process left it. The core has
+ * the layout; here it is static, so that nobody has to make it first.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -23,6 +23,7 @@ uintptr_t kq_child_page_list[KQ_CHILD_PAGES];
 _Alignas(16) uint64_t kq_child_told[KQ_CHILD_WORDS];
 
 int kq_jumps;
+uintptr_t kq_registry, kq_copies[3];
 struct kq_known_calls kq_calls;
 int kq_timer = -1;
 int kq_separate[KQ_SEPARATE_THREADS];

@@ -88,13 +88,19 @@ public func exportedClosedir(_ directory: UnsafeMutableRawPointer?) -> CInt {
 
 // MARK: Before and after a close
 
-/// Calls what closes a number.
+/// Calls what closes a number. Apart from what is hot, so that it does not stand in each of them.
 @inline(__always)
 private func closing<Result>(_ number: CInt, _ close: () -> Result) -> Result {
-  let isKnown = beginClose(number)
-  defer { endClose(number, isKnown) }
+  let isKnown = beginCloseApart(number)
+  defer { endCloseApart(number, isKnown) }
   return close()
 }
+
+@inline(never)
+private func beginCloseApart(_ number: CInt) -> Bool { beginClose(number) }
+
+@inline(never)
+private func endCloseApart(_ number: CInt, _ wasKnown: Bool) { endClose(number, wasKnown) }
 
 /// Begins the close of a number, with errno as it was.
 /// - Returns: whether anything referred to it; then `endClose` is to follow the close.
@@ -112,7 +118,13 @@ private func beginClose(_ number: CInt, replacedBy old: CInt) -> Bool {
   guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return false }
   let error = kq_errno()
   defer { kq_set_errno(error) }
-  return kq_is_open(old) && UInt64(truncatingIfNeeded: number) < kq_descriptor_limit() && registry.beginClose(number)
+  return kq_is_open(old) && isAllowed(number) && registry.beginClose(number)
+}
+
+/// Whether a number is below the limit for descriptors, so that dup2(2) can make it.
+@inline(never)
+private func isAllowed(_ number: CInt) -> Bool {
+  UInt64(truncatingIfNeeded: number) < kq_descriptor_limit()
 }
 
 /// After a close. Somebody may have begun to watch the number since `beginClose` found nothing that referred to it.

@@ -2,12 +2,15 @@ import CKQueueShims
 import KQueueCore
 import Synchronization
 
-/// Where the process's kqueues are, once it has made one.
-private let registryAddress = Atomic<UInt>(0)
+/// Where the process's kqueues are, once it has made one. A closer in a handler reads it, so it lies in memory of C's and
+/// is no global of Swift's, which the ordinary build would make when it is first used.
+private var registryAddress: UnsafeMutablePointer<Atomic<UInt>> {
+  @inline(__always) get { kq_registry_place().assumingMemoryBound(to: Atomic<UInt>.self) }
+}
 
 @inline(__always)
 func sharedRegistry() -> KQueueRegistry<NativeBackend>? {
-  KQueueRegistry(address: registryAddress.load(ordering: .acquiring))
+  KQueueRegistry(address: registryAddress.pointee.load(ordering: .acquiring))
 }
 
 /// Makes a kqueue, and before the first one what all of them need.
@@ -21,7 +24,7 @@ func makeKQueue(copies: Bool) throws(Errno) -> CInt {
   try handleForks()
   if kq_environment_says("KQUEUE_DEBUG") { _ = kq_exchange_setting(KQ_SETTING_DEBUG, true) }
   let fresh = try KQueueRegistry<NativeBackend>()
-  let swap = registryAddress.compareExchange(
+  let swap = registryAddress.pointee.compareExchange(
     expected: 0, desired: fresh.address, ordering: .acquiringAndReleasing)
   if !swap.exchanged { fresh.discard() }
   return try sharedRegistry().unsafelyUnwrapped.create(copies: copies)
@@ -29,8 +32,15 @@ func makeKQueue(copies: Bool) throws(Errno) -> CInt {
 
 // MARK: Forks
 
-/// What the parent wrote down for the child; ordinary memory, so that the child has it.
-nonisolated(unsafe) private var copies = ForkedCopies<NativeBackend>.none
+/// What the parent wrote down for the child, which has it in the same memory of C's; all zeroes are none.
+private var copies: ForkedCopies<NativeBackend> {
+  get { place.pointee }
+  set { place.pointee = newValue }
+}
+
+private var place: UnsafeMutablePointer<ForkedCopies<NativeBackend>> {
+  kq_fork_copies().assumingMemoryBound(to: ForkedCopies<NativeBackend>.self)
+}
 
 /// Every thread that finds no registry registers the fork handlers, since kqueue() must not return before they are in
 /// place.
@@ -54,7 +64,7 @@ private func startChild() {
   Signals.forgetInChild()
   // A system may accept MADV_WIPEONFORK and not honour it. The child then abandons the parent's memory.
   if let registry = sharedRegistry(), !registry.isEmpty {
-    registryAddress.store(0, ordering: .releasing)
+    registryAddress.pointee.store(0, ordering: .releasing)
     Arena.abandonParentMemory()
   }
   restoreCopies()
@@ -64,7 +74,7 @@ private func restoreCopies() {
   guard copies.isAny else { return }
   if sharedRegistry() == nil {
     guard let fresh = try? KQueueRegistry<NativeBackend>() else { return }
-    registryAddress.store(fresh.address, ordering: .releasing)
+    registryAddress.pointee.store(fresh.address, ordering: .releasing)
   }
   let registry = sharedRegistry().unsafelyUnwrapped
   registry.adopt()

@@ -3,6 +3,9 @@
 # good: no memory, no lock of the runtime's, nothing that is made when it is first used. It goes through the calls of a
 # library or a program, whose debug build is what the ordinary Swift runtime is met in.
 #
+# So does what a handler or the child of a vfork(2) may call, the closing functions, and what runs in the child of a
+# fork(2); but not in the ordinary build, whose generic code asks the runtime for types.
+#
 #   handler.sh FILE
 #
 # SPDX-License-Identifier: BSD-2-Clause
@@ -18,18 +21,25 @@ trap 'rm -f "$listing"' EXIT
 # what follows another and is called by nobody is a copy that the linker did without.
 nm -S -t d "$1" | awk 'NF == 4 && $3 ~ /[tTwW]/ { printf "end %x\n", $1 + $2 }' >"$listing"
 objdump -d --no-show-raw-insn "$1" >>"$listing"
-awk '
-# What other libraries define.
+if nm "$1" | grep -q ' swift_once$'; then
+  roots='^(kq_handle_signal|front_[0-3]|kq_close_own_in_child)$'
+else
+  roots='^(kq_handle_signal|front_[0-3]|kq_close_own_in_child|kq_forget_waits|.*startChild.*|(close|dup2|dup3|close_range|closefrom|unshare)(@.*)?)$'
+fi
+awk -v roots="$roots" '
+# What other libraries define: calls of the system, but for a few that take neither memory nor locks.
 function allowed(name) {
   return name ~ /^(syscall|write|fstat(64)?|__fxstat(64)?|raise|sig(fill|empty|add|del)set|sigismember|__sigaction|sigaction)$/ ||
     name ~ /^(pthread_sigmask|sigprocmask|pthread_setcancelstate|pthread_self|__errno_location|mem(set|cpy|move)|getpid)$/ ||
+    name ~ /^(fcntl|stat|lseek|getrlimit|madvise|epoll_ctl|clock_gettime|time|timerfd_settime|inotify_add_watch|waitid)(64)?$/ ||
+    name ~ /^(ioctl|[gs]etsockopt|socket|bind|tcgetattr|readlink|fstatfs(64)?|sysconf)$/ ||
     name ~ /^(nanosleep|clock_nanosleep|poll|abort|mmap|munmap|__libc_current_sigrtm(in|ax)|__tls_get_addr|__stack_chk_fail)$/
 }
 # What is found out when the library is loaded, or when the first signal is watched.
 function is_known_by_then(name, caller) {
-  return name == "dlsym" && caller ~ /^(look_up|kq_next_sig)/ ||
+  return name == "dlsym" && caller ~ /^(look_up|kq_next_sig|(kq_)?is_interposed|kq_signals_are_seen|find_out_)/ ||
     name ~ /^(dladdr|getauxval|getenv)$/ &&
-      caller ~ /^((kq_)?is_interposed|kq_signals_are_seen|find_out_|kq_environment_|environment$)/
+      caller ~ /^((kq_)?is_interposed|kq_signals_are_seen|find_out_|kq_environment_|environment$|kq_map$)/
 }
 # What ends the process.
 function ends(name) {
@@ -58,21 +68,26 @@ FNR == NR {
 RSTART > 0 && at != "" && to != at && (to in begins || label !~ /\+0x/) { calls[at] = calls[at] " " to }
 END {
   for (at in names)
-    if (names[at] ~ /^(kq_handle_signal|front_[0-3])$/) { reached[at] = names[at]; todo[++last] = at }
+    if (names[at] ~ roots) { reached[at] = names[at]; todo[++last] = at }
   if (last == 0) { print "no handler"; exit 1 }
+  begun = last
   for (i = 1; i <= last; i++) {
     count = split(calls[todo[i]], targets, " ")
     for (c = 1; c <= count; c++) {
       to = targets[c]
-      if (!(to in names) || to in reached) continue
+      if (!(to in names)) continue
       name = names[to]
-      reached[to] = reached[todo[i]] " > " name
       if (name ~ /@plt/) {
         sub(/@.*/, "", name)
-        if (!allowed(name) && !ends(name) && !is_known_by_then(name, names[todo[i]])) { print reached[to]; found = 1 }
-      } else if (!ends(name)) todo[++last] = to
+        if (allowed(name) || ends(name) || is_known_by_then(name, names[todo[i]])) continue
+        print reached[todo[i]] " > " name
+        found = 1
+      } else if (!(to in reached)) {
+        reached[to] = reached[todo[i]] " > " name
+        if (!ends(name)) todo[++last] = to
+      }
     }
   }
-  print last " functions are reached"
+  print last " functions are reached from " begun
   exit found
 }' "$listing" "$listing"

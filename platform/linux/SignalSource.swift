@@ -69,6 +69,7 @@ struct SignalSource: ~Copyable {
   }
 
   /// signalfd(2): makes one with -1.
+  @inline(never)
   private static func setSignalfd(_ descriptor: CInt, _ numbers: kq_signal_numbers) -> Int {
     var set = sigset_t()
     kq_set_of(numbers, &set)

@@ -22,7 +22,7 @@ static inline long kq_result(long value) {
     return value < 0 ? -(long)errno : value;
 }
 
-/* A system call of Linux, which is no cancellation point: what it gives, or a negative errno. Elsewhere there is none. */
+/* A system call of Linux, no cancellation point: what it gives, or a negative errno. Elsewhere there is none. */
 static inline long kq_system_call(long number, long first, long second, long third, long fourth, long fifth,
                                   long sixth) {
 #ifdef __linux__
@@ -83,7 +83,7 @@ enum { KQ_MADV_NOHUGEPAGE = MADV_NOHUGEPAGE };
 enum { KQ_MADV_NOHUGEPAGE = -1 };
 #endif
 
-/* A close_range(2) after which the thread has a table of its own; and what unshare(2) calls that, of <linux/sched.h>. */
+/* A close_range(2) after which the thread has a table of its own; and what unshare(2) calls that. */
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE 2U
 #endif
@@ -110,7 +110,6 @@ enum { KQ_CLOSE_RANGE_UNSHARE = CLOSE_RANGE_UNSHARE, KQ_CLONE_FILES = 0x400 };
 #define SYS_epoll_pwait2 441
 #endif
 enum {
-    KQ_SYS_CLOSE = SYS_close,
     KQ_SYS_CLOSE_RANGE = SYS_close_range,
     KQ_SYS_DUP3 = SYS_dup3,
     KQ_SYS_EPOLL_PWAIT = SYS_epoll_pwait,
@@ -135,7 +134,7 @@ enum {
 };
 #else
 enum {
-    KQ_SYS_CLOSE, KQ_SYS_CLOSE_RANGE, KQ_SYS_DUP3, KQ_SYS_EPOLL_PWAIT, KQ_SYS_EPOLL_PWAIT2, KQ_SYS_GETDENTS64,
+    KQ_SYS_CLOSE_RANGE, KQ_SYS_DUP3, KQ_SYS_EPOLL_PWAIT, KQ_SYS_EPOLL_PWAIT2, KQ_SYS_GETDENTS64,
     KQ_SYS_GETTID, KQ_SYS_KCMP, KQ_SYS_OPENAT, KQ_SYS_PIDFD_OPEN, KQ_SYS_PIDFD_SEND_SIGNAL, KQ_SYS_READ,
     KQ_SYS_RT_SIGPENDING, KQ_SYS_RT_SIGQUEUEINFO, KQ_SYS_RT_SIGTIMEDWAIT, KQ_SYS_RT_TGSIGQUEUEINFO,
     KQ_SYS_STATX, KQ_SYS_TIMER_CREATE, KQ_SYS_TIMER_GETTIME,

@@ -45,6 +45,17 @@ static inline void *kq_is_any_separate(void) {
     return &kq_any_separate;
 }
 
+/* ---- Where the kqueues are, and what a fork copies: Registry ---- */
+
+KQ_SHARED uintptr_t kq_registry;
+static inline void *kq_registry_place(void) {
+    return &kq_registry;
+}
+KQ_SHARED uintptr_t kq_copies[3];
+static inline void *kq_fork_copies(void) {
+    return kq_copies;
+}
+
 /* ---- The library's descriptors: OwnDescriptors ---- */
 
 enum {

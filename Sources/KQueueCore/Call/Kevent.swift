@@ -99,6 +99,7 @@ extension KQueueHandle where Backend: ~Copyable {
     if !other.closeIfReplaced() && filter != .read { throw Errno(EINVAL) }
   }
 
+  @inline(never)
   private func trace(_ entry: Kevent, _ error: CInt) {
     kq_trace_change(
       slot.pointee.number - 1, entry.ident, CInt(entry.filter), UInt32(entry.flags), entry.fflags, entry.data, error)

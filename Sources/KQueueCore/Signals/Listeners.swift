@@ -93,6 +93,7 @@ public enum Listeners {
   }
 
   /// In a forked child. Async-signal-safe.
+  @inline(never)
   static func forgetAll() {
     var place: CInt = 0
     while let listener = listener(place) {
@@ -145,6 +146,7 @@ public enum Listeners {
 /// What a handler writes to an inner descriptor. Async-signal-safe.
 public enum Notification {
   /// Makes a pipe readable, unless closes go unseen and the number is a file of the program's by now.
+  @inline(never)
   public static func make(_ pipe: CInt) {
     var byte: UInt8 = 0
     if isSafe(pipe, mayBeAnonymous: false) { _ = kq_write(pipe, &byte, 1) }
@@ -156,6 +158,7 @@ public enum Notification {
     if isSafe(notifier, mayBeAnonymous: true) { _ = kq_write(notifier, &one, 8) }
   }
 
+  @inline(never)
   private static func isSafe(_ descriptor: CInt, mayBeAnonymous: Bool) -> Bool {
     guard OwnDescriptors.isInside(descriptor) else { return false }
     if kq_is_interposed() { return true }

@@ -23,11 +23,14 @@ enum SentSignals {
 
   /// The calling thread's, as the system has it; 0 where signals cannot be sent to one.
   static var thread: CInt {
-    kq_marks_signals() ? CInt(truncatingIfNeeded: kq_system_call(KQ_SYS_GETTID, 0, 0, 0, 0, 0, 0)) : 0
+    @inline(never) get {
+      kq_marks_signals() ? CInt(truncatingIfNeeded: kq_system_call(KQ_SYS_GETTID, 0, 0, 0, 0, 0, 0)) : 0
+    }
   }
 
   /// Takes one that is pending for the calling thread.
   /// - Returns: false where there is none.
+  @inline(never)
   static func take(_ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>) -> Bool {
     var set = sigset_t()
     var now: (UInt64, UInt64) = (0, 0)
@@ -47,6 +50,7 @@ enum SentSignals {
 
   /// Async-signal-safe.
   /// - Returns: false where the system has no such call.
+  @inline(never)
   static func send(_ number: CInt, toThread thread: CInt, _ process: CInt, _ info: UnsafeMutablePointer<siginfo_t>)
     -> Bool
   {
@@ -54,6 +58,7 @@ enum SentSignals {
       KQ_SYS_RT_TGSIGQUEUEINFO, Int(process), Int(thread), Int(number), Int(bitPattern: info), 0, 0) == 0
   }
 
+  @inline(never)
   static func send(_ number: CInt, toAll process: CInt, _ info: UnsafeMutablePointer<siginfo_t>) {
     _ = kq_system_call(KQ_SYS_RT_SIGQUEUEINFO, Int(process), Int(number), Int(bitPattern: info), 0, 0, 0)
   }

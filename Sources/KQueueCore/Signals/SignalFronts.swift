@@ -132,7 +132,7 @@ enum SignalFronts {
     let error = kq_errno()
     defer { kq_set_errno(error) }
     let terminal = openToRead(UnsafeRawPointer(("/dev/tty" as StaticString).utf8Start), O_NOCTTY | O_NONBLOCK)
-    if terminal >= 0 { _ = kq_system_call(KQ_SYS_CLOSE, Int(terminal), 0, 0, 0, 0, 0) }
+    if terminal >= 0 { kq_close_descriptor(terminal) }
     return terminal != -ENXIO
   }
 

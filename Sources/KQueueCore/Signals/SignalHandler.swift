@@ -3,7 +3,7 @@ import Synchronization
 
 /// The handler in front of the program's. It runs on a thread that may be anywhere, in the allocator too, so nothing here
 /// takes memory, waits, or meets what the runtime of the ordinary build makes when it is first used: no ranges, no generic
-/// functions that are not inlined, no closures. `check_handler` of Tests/Scripts/handler.sh goes through the calls.
+/// functions that are not inlined, no closures. Tests/Scripts/handler.sh goes through the calls.
 enum SignalHandler {
   fileprivate static func handle(
     _ place: UInt32, _ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>, _ context: UnsafeMutableRawPointer?

@@ -44,5 +44,7 @@ enum SignalMask {
   }
 
   /// What is blocked, as the system has it.
-  static var now: kq_signal_numbers { kq_change_mask(SIG_BLOCK, kq_signal_numbers()) }
+  static var now: kq_signal_numbers {
+    @inline(never) get { kq_change_mask(SIG_BLOCK, kq_signal_numbers()) }
+  }
 }

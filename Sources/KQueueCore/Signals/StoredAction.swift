@@ -77,6 +77,7 @@ extension kq_action {
   var isHandler: Bool { handler != kq_default_action() && handler != kq_ignoring_action() }
 
   /// Runs the program's function, as the system would. Async-signal-safe.
+  @inline(never)
   func run(_ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>, _ context: UnsafeMutableRawPointer?) {
     typealias Plain = @convention(c) (CInt) -> Void
     typealias Informed = @convention(c) (CInt, UnsafeMutablePointer<siginfo_t>, UnsafeMutableRawPointer?) -> Void

@@ -62,12 +62,12 @@ public func wakeForLock(_ lock: UnsafeMutablePointer<kq_lock>) {
 /// Whether a handler can be running on this thread: a signal is blocked that has one.
 @_cdecl("kq_may_be_in_handler")
 public func mayBeInHandler() -> Bool {
-  var isIn = false
-  BlockedSignals.here.visit { number in
-    var action = kq_action()
-    isIn = isIn || (kq_next_action(number, nil, &action) == 0 && action.isHandler)
+  let blocked = BlockedSignals.here
+  var action = kq_action()
+  for number in 1..<CInt(KQ_SIGNALS) where blocked.contains(number) {
+    if kq_next_action(number, nil, &action) == 0 && action.isHandler { return true }
   }
-  return isIn
+  return false
 }
 
 /// Whether some call was jumped out of in this process. From then on calls hold signals back while they change anything,

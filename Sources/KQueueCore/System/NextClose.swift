@@ -8,6 +8,7 @@ public enum NextClose {
   private static var next: UnsafePointer<kq_next_functions> { kq_next() }
 
   /// - Returns: what a call of the C library gives: -1 with errno.
+  @inline(never)
   private static func libcResult(_ result: Int) -> CInt {
     if result >= 0 { return CInt(truncatingIfNeeded: result) }
     kq_set_errno(CInt(truncatingIfNeeded: -result))
@@ -32,12 +33,14 @@ public enum NextClose {
     return libcResult(kq_system_call(KQ_SYS_DUP3, Int(old), Int(new), Int(flags), 0, 0, 0))
   }
 
+  @inline(never)
   private static func callRange(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
     libcResult(
       KernelCall.closeRange.make(
         Int(truncatingIfNeeded: first), Int(truncatingIfNeeded: last), Int(flags)))
   }
 
+  @inline(never)
   public static func range(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
     next.pointee.close_range?(first, last, flags) ?? callRange(first, last, flags)
   }
@@ -120,15 +123,15 @@ private enum CloseFrom {
       _ = lseek(folder, 0, SEEK_SET)
       closed = closeSome(folder, first)
     }
-    _ = kq_system_call(KQ_SYS_CLOSE, Int(folder), 0, 0, 0, 0, 0)
+    kq_close_descriptor(folder)
     return closed == .nothing
   }
 
   /// The thread's, which may have a table of its own.
   private static func openList() -> CInt {
-    let thread = kq_system_call(KQ_SYS_GETTID, 0, 0, 0, 0, 0, 0)
+    let thread = SentSignals.thread
     guard thread > 0 else { return -ENOTSUP }
-    var path = ThreadPath(CInt(truncatingIfNeeded: thread), "/fd")
+    var path = ThreadPath(thread, "/fd")
     return path.open(O_DIRECTORY)
   }
 

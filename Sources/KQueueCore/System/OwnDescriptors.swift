@@ -179,6 +179,7 @@ public enum OwnDescriptors {
 
   /// Gives a descriptor another number, which need not be free; closes what had that unseen by our own dup3(2).
   /// - Returns: the number, or a negative errno.
+  @inline(never)
   public static func renumber(_ descriptor: CInt, _ number: CInt) -> CInt {
     CInt(
       truncatingIfNeeded: kq_system_call(
@@ -188,6 +189,7 @@ public enum OwnDescriptors {
   // MARK: Ends
 
   /// Whether one was not closed behind our back, as far as that can be told.
+  @inline(never)
   public static func isStillOwn(_ descriptor: CInt) -> Bool {
     contains(descriptor) && (kq_is_interposed() || OwnFiles.contain(descriptor))
   }

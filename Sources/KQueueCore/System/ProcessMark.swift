@@ -33,6 +33,7 @@ enum ProcessMark {
   }
 
   /// Whether the caller runs in a process: not in one that has its memory, or a copy of it.
+  @inline(never)
   static func isHere(_ process: CInt) -> Bool {
     guard kq_process() == process else { return false }
     let timer = timer.pointee.load(ordering: .relaxed)

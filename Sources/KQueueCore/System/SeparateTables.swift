@@ -13,13 +13,10 @@ public enum SeparateTables {
     kq_is_any_separate().assumingMemoryBound(to: Atomic<CInt>.self)
   }
 
-  private static var thread: CInt {
-    CInt(truncatingIfNeeded: kq_system_call(KQ_SYS_GETTID, 0, 0, 0, 0, 0, 0))
-  }
-
   /// Beyond the places there are it is asked for, below.
+  @inline(never)
   private static func noteSeparate() {
-    let thread = thread
+    let thread = SentSignals.thread
     isAnySeparate.pointee.store(1, ordering: .sequentiallyConsistent)
     var place: CInt = 0
     while place < CInt(KQ_SEPARATE_THREADS) {
@@ -30,6 +27,7 @@ public enum SeparateTables {
     }
   }
 
+  @inline(never)
   private static func isSeparate(_ thread: CInt) -> Bool {
     var place: CInt = 0
     while place < CInt(KQ_SEPARATE_THREADS) {
@@ -55,7 +53,7 @@ public enum SeparateTables {
   @inline(never)
   private static func isShared(with process: CInt) -> Bool {
     let (memory, files) = (1, 2)  // of <linux/kcmp.h>
-    let thread = thread
+    let thread = SentSignals.thread
     if !isSeparate(process) && compare(process, thread, memory) == 0 {
       let answer = compare(process, thread, files)
       if answer >= 0 { return answer == 0 }
@@ -65,10 +63,12 @@ public enum SeparateTables {
 
   /// Whether other threads have the caller's table. A first thread that cannot find out is taken for the only one.
   private static var hasOthers: Bool {
-    var tasks = stat()
-    if stat("/proc/self/task", &tasks) == 0 { return tasks.st_nlink > 3 }
-    let single = kq_is_single_threaded()
-    return single >= 0 ? single == 0 : thread != kq_process()
+    @inline(never) get {
+      var tasks = stat()
+      if stat("/proc/self/task", &tasks) == 0 { return tasks.st_nlink > 3 }
+      let single = kq_is_single_threaded()
+      return single >= 0 ? single == 0 : SentSignals.thread != kq_process()
+    }
   }
 
   // MARK: What makes a table of a thread's own
@@ -83,11 +83,13 @@ public enum SeparateTables {
   }
 
   /// Whether close_range(2) with these flags leaves the process's table alone.
+  @inline(never)
   public static func separates(_ flags: CInt) -> Bool {
     flags & CInt(KQ_CLOSE_RANGE_UNSHARE) != 0 && hasOthers
   }
 
   /// Such a call.
+  @inline(never)
   public static func closeApart(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
     let result = NextClose.range(first, last, flags)
     if result == 0 { noteSeparate() }

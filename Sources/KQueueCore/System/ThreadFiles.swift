@@ -13,6 +13,7 @@ struct ThreadPath {
     append(name)
   }
 
+  @inline(never)
   private mutating func append(_ text: StaticString) {
     var place = 0
     while place < text.utf8CodeUnitCount {
@@ -22,6 +23,7 @@ struct ThreadPath {
     }
   }
 
+  @inline(never)
   private mutating func append(_ number: CInt) {
     var power: CInt = 1
     while number / power >= 10 { power *= 10 }
