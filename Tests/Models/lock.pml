@@ -1,5 +1,5 @@
 /*
- * The lock of a kqueue, and those who sleep for it: lock.c, and kq_lock in kqueue_shims_lock.h. One thread has it at a time,
+ * The lock of a kqueue, and those who sleep for it: Lock.swift, and kq_lock in kqueue_shims_lock.h. One thread has it at a time,
  * and nobody sleeps for ever: threads that are left asleep when nothing can happen any more are an invalid end.
  *
  * SPDX-License-Identifier: BSD-2-Clause
