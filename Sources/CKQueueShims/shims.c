@@ -81,6 +81,16 @@ void kq_unmap(void *memory, size_t bytes) {
     (void)munmap(memory, bytes);
 }
 
+/* Not in the header: so many calls would have it inlined that the library were a page larger. */
+long kq_system_call(long number, long first, long second, long third, long fourth, long fifth, long sixth) {
+#ifdef __linux__
+    return kq_result(syscall(number, first, second, third, fourth, fifth, sixth));
+#else
+    (void)number, (void)first, (void)second, (void)third, (void)fourth, (void)fifth, (void)sixth;
+    return -ENOSYS;
+#endif
+}
+
 int kq_process(void) {
     return (int)syscall(SYS_getpid);
 }

@@ -32,14 +32,14 @@ function allowed(name) {
   return name ~ /^(syscall|write|fstat(64)?|__fxstat(64)?|raise|sig(fill|empty|add|del)set|sigismember|__sigaction|sigaction)$/ ||
     name ~ /^(pthread_sigmask|sigprocmask|pthread_setcancelstate|pthread_self|__errno_location|mem(set|cpy|move)|getpid)$/ ||
     name ~ /^(fcntl|stat|lseek|getrlimit|madvise|epoll_ctl|clock_gettime|time|timerfd_settime|inotify_add_watch|waitid)(64)?$/ ||
-    name ~ /^(ioctl|[gs]etsockopt|socket|bind|tcgetattr|readlink|fstatfs(64)?|sysconf)$/ ||
+    name ~ /^(ioctl|[gs]etsockopt|socket|bind|tcgetattr|readlink|fstatfs(64)?|sysconf|sigaltstack|strstr)$/ ||
     name ~ /^(nanosleep|clock_nanosleep|poll|abort|mmap|munmap|__libc_current_sigrtm(in|ax)|__tls_get_addr|__stack_chk_fail)$/
 }
 # What is found out when the library is loaded, or when the first signal is watched.
 function is_known_by_then(name, caller) {
   return name == "dlsym" && caller ~ /^(look_up|kq_next_sig|(kq_)?is_interposed|kq_signals_are_seen|find_out_)/ ||
     name ~ /^(dladdr|getauxval|getenv)$/ &&
-      caller ~ /^((kq_)?is_interposed|kq_signals_are_seen|find_out_|kq_environment_|environment$|kq_map$)/
+      caller ~ /^((kq_)?is_interposed|kq_signals_are_seen|find_out_|kq_environment_|environment$|kq_map$|kq_runs_on_)/
 }
 # What ends the process.
 function ends(name) {

@@ -23,15 +23,7 @@ static inline long kq_result(long value) {
 }
 
 /* A system call of Linux, no cancellation point: what it gives, or a negative errno. Elsewhere there is none. */
-static inline long kq_system_call(long number, long first, long second, long third, long fourth, long fifth,
-                                  long sixth) {
-#ifdef __linux__
-    return kq_result(syscall(number, first, second, third, fourth, fifth, sixth));
-#else
-    (void)number, (void)first, (void)second, (void)third, (void)fourth, (void)fifth, (void)sixth;
-    return -ENOSYS;
-#endif
-}
+long kq_system_call(long number, long first, long second, long third, long fourth, long fifth, long sixth);
 
 /* Calls of libc's under a lock do not end a thread that is cancelled. */
 static inline int kq_hold_cancellation(void) {
