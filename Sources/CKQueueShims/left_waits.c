@@ -60,7 +60,8 @@ bool kq_is_on_other_stack(void) {
 
 /* A wait that this call cannot have interrupted was left. */
 static __attribute__((noinline)) void abandon_left_waits(uintptr_t here) {
-    while (thread.depth > 0 && !kq_can_interrupt(here, thread.waits[thread.depth - 1].frame) && !kq_is_on_other_stack()) {
+    while (thread.depth > 0 && !kq_can_interrupt(here, thread.waits[thread.depth - 1].frame) &&
+           !kq_is_on_other_stack()) {
         struct wait wait = thread.waits[thread.depth - 1];
         thread.depth--;
         wait.abandon(wait.context);

@@ -1,53 +1,37 @@
 /*
- * Linux: CAP_NET_ADMIN, which older kernels want of who uses the process connector.
+ * Linux: the calls of libcap, where the library is built with it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifdef __linux__
-#define _GNU_SOURCE
 #include "include/kqueue_shims_linux.h"
 
 #ifdef KQUEUE_LIBCAP
 #include <sys/capability.h>
 
-static bool set_effective(cap_t state, cap_flag_value_t value) {
-    cap_value_t capability = CAP_NET_ADMIN;
-    return cap_set_flag(state, CAP_EFFECTIVE, 1, &capability, value) == 0 && cap_set_proc(state) == 0;
+void *kq_capabilities(void) {
+    return cap_get_proc();
 }
 
-static bool is_permitted_alone(cap_t state) {
-    cap_flag_value_t permitted = CAP_CLEAR, effective = CAP_CLEAR;
-    return cap_get_flag(state, CAP_NET_ADMIN, CAP_PERMITTED, &permitted) == 0 && permitted == CAP_SET &&
-           cap_get_flag(state, CAP_NET_ADMIN, CAP_EFFECTIVE, &effective) == 0 && effective == CAP_CLEAR;
+void kq_free_capabilities(void *state) {
+    cap_free(state);
 }
 
-/* No handler of the program's runs with more than the program has. */
-bool kq_capability_raise(struct kq_capability *capability) {
-    cap_t state;
-    capability->signals = kq_block_signals();
-    capability->state = state = cap_get_proc();
-    if (state != NULL && is_permitted_alone(state) && set_effective(state, CAP_SET))
-        return true;
-    if (state != NULL)
-        cap_free(state);
-    kq_unblock_signals(capability->signals);
-    return false;
+bool kq_has_capability(void *state, bool in_effect) {
+    cap_flag_value_t value = CAP_CLEAR;
+    cap_flag_t flag = in_effect ? CAP_EFFECTIVE : CAP_PERMITTED;
+    return cap_get_flag(state, CAP_NET_ADMIN, flag, &value) == 0 && value == CAP_SET;
 }
 
-void kq_capability_lower(struct kq_capability *capability) {
-    if (!set_effective(capability->state, CAP_CLEAR))
-        kq_bug("a capability was raised and cannot be lowered");
-    cap_free(capability->state);
-    kq_unblock_signals(capability->signals);
+bool kq_put_capability(void *state, bool in_effect) {
+    cap_value_t number = CAP_NET_ADMIN;
+    cap_flag_value_t value = in_effect ? CAP_SET : CAP_CLEAR;
+    return cap_set_flag(state, CAP_EFFECTIVE, 1, &number, value) == 0 && cap_set_proc(state) == 0;
 }
 #else
-bool kq_capability_raise(struct kq_capability *capability) {
-    (void)capability;
-    return false;
-}
-
-void kq_capability_lower(struct kq_capability *capability) {
-    (void)capability;
-}
+void *kq_capabilities(void) { return NULL; }
+void kq_free_capabilities(void *state) { (void)state; }
+bool kq_has_capability(void *state, bool in_effect) { return state != NULL && in_effect; }
+bool kq_put_capability(void *state, bool in_effect) { return state != NULL && in_effect; }
 #endif
 #endif

@@ -46,10 +46,9 @@ struct ProcessConnector: BitwiseCopyable {
     if kq_environment_says("KQUEUE_NO_CONNECTOR") { return -ENOTSUP }  // for the tests
     wasRaised = false
     let fresh = Self.openListening(events)
-    var capability = kq_capability()
-    guard fresh == -EPERM, kq_capability_raise(&capability) else { return fresh }
-    defer { kq_capability_lower(&capability) }
+    guard fresh == -EPERM, let capability = RaisedCapability.raise() else { return fresh }
     let second = Self.openListening(events)
+    capability.lower()
     wasRaised = second >= 0
     return second
   }
@@ -81,10 +80,9 @@ struct ProcessConnector: BitwiseCopyable {
   /// The kernel sends no messages while nobody listens, but before 6.6 it does not notice a listener's close.
   private func close(_ descriptor: CInt) {
     if OwnDescriptors.isStillOwn(descriptor) {
-      var capability = kq_capability()
-      let isRaised = wasRaised && kq_capability_raise(&capability)
+      let capability = wasRaised ? RaisedCapability.raise() : nil
       _ = ConnectorSocket(descriptor).ask(listens: false)
-      if isRaised { kq_capability_lower(&capability) }
+      capability?.lower()
     }
     OwnDescriptors.close(descriptor)
   }

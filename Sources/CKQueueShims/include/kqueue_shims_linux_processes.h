@@ -16,14 +16,11 @@ static inline uint32_t kq_network_order(uint32_t word) {
     return __builtin_bswap32(word);
 #endif
 }
-/* CAP_NET_ADMIN, raised from what is permitted. Until it is lowered no signal handler runs on this thread. */
-struct kq_capability {
-    void *state;
-    struct kq_wait_signals signals;
-};
-/* False where it is not permitted, or is in effect already: there is nothing to lower then. */
-bool kq_capability_raise(struct kq_capability *capability);
-void kq_capability_lower(struct kq_capability *capability);
+/* libcap's state of the thread, NULL where there is none; whether CAP_NET_ADMIN is permitted in it, or in effect. */
+void *kq_capabilities(void);
+void kq_free_capabilities(void *state);
+bool kq_has_capability(void *state, bool in_effect);
+bool kq_put_capability(void *state, bool in_effect);
 
 /* The beginning of each record, of <linux/perf_event.h>. */
 struct kq_ring_record {

@@ -150,9 +150,10 @@ public enum OwnDescriptors {
   /// - Returns: a negative errno where the upper half is full.
   private static func duplicateHigh(_ descriptor: CInt) -> CInt {
     let high = kq_control(descriptor, F_DUPFD_CLOEXEC, Int(base))
-    let half = kq_descriptor_limit() / 2
+    if high >= 0 { return high }
     // A low limit, or nearly no room above.
-    guard high < 0 && half < UInt64(base) && descriptor < CInt(half) else { return high }
+    let half = kq_descriptor_limit() / 2
+    guard half < UInt64(base) && descriptor < CInt(half) else { return high }
     return kq_control(descriptor, F_DUPFD_CLOEXEC, Int(half))
   }
 
