@@ -36,9 +36,6 @@ static inline bool kq_can_interrupt(uintptr_t frame, uintptr_t interrupted) {
     return frame + sizeof(ucontext_t) < interrupted;
 }
 
-/* Whether a handler runs on a stack of its own, where it is not below what it interrupted. */
-bool kq_is_on_other_stack(void);
-
 /* The mask that a call waits under, while its signals are held. */
 void kq_waiting_mask(const struct kq_wait_signals *signals, sigset_t *mask);
 

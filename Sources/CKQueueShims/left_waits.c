@@ -53,7 +53,8 @@ void kq_forget_waits(void) {
     thread.depth = 0;
 }
 
-bool kq_is_on_other_stack(void) {
+/* On a stack of its own a handler is not below what it interrupted. */
+static bool is_on_other_stack(void) {
     stack_t stack;
     return sigaltstack(NULL, &stack) != 0 || (stack.ss_flags & SS_ONSTACK) != 0;
 }
@@ -61,7 +62,7 @@ bool kq_is_on_other_stack(void) {
 /* A wait that this call cannot have interrupted was left. */
 static __attribute__((noinline)) void abandon_left_waits(uintptr_t here) {
     while (thread.depth > 0 && !kq_can_interrupt(here, thread.waits[thread.depth - 1].frame) &&
-           !kq_is_on_other_stack()) {
+           !is_on_other_stack()) {
         struct wait wait = thread.waits[thread.depth - 1];
         thread.depth--;
         wait.abandon(wait.context);

@@ -20,11 +20,3 @@ static bool is_in_use(const struct kq_lock *lock) {
 bool kq_lock_is_interrupted(const struct kq_lock *lock, uintptr_t frame) {
     return kq_can_interrupt(frame, lock->frame) && is_in_use(lock) && kq_may_be_in_handler();
 }
-
-/* Who is called by the holder, or interrupts it, stands farther down, and finds its frame in use. */
-bool kq_lock_is_left(const struct kq_lock *lock, uintptr_t frame) {
-    uintptr_t taker = __atomic_load_n(&lock->frame, __ATOMIC_ACQUIRE);
-    if (!kq_lock_is_own(lock) || taker == 0 || kq_is_on_other_stack())
-        return false;
-    return frame > taker || !is_in_use(lock);
-}

@@ -35,9 +35,9 @@ function allowed(name) {
     name ~ /^(ioctl|[gs]etsockopt|socket|bind|tcgetattr|readlink|fstatfs(64)?|sysconf|sigaltstack|strstr)$/ ||
     name ~ /^(nanosleep|clock_nanosleep|poll|abort|mmap|munmap|__libc_current_sigrtm(in|ax)|__tls_get_addr|__stack_chk_fail)$/
 }
-# What is found out when the library is loaded, or when the first signal is watched.
+# What is found out when the library is loaded, or when the first signal is watched; or by the syscall() of a case.
 function is_known_by_then(name, caller) {
-  return name == "dlsym" && caller ~ /^(look_up|kq_next_sig|(kq_)?is_interposed|kq_signals_are_seen|find_out_)/ ||
+  return name == "dlsym" && caller ~ /^(syscall$|look_up|kq_next_sig|(kq_)?is_interposed|kq_signals_are_seen|find_out_)/ ||
     name ~ /^(dladdr|getauxval|getenv)$/ &&
       caller ~ /^((kq_)?is_interposed|kq_signals_are_seen|find_out_|kq_environment_|environment$|kq_map$|kq_runs_on_)/
 }

@@ -34,8 +34,6 @@ bool kq_may_be_in_handler(void);
 /* Whether a caller with this stack is a handler that interrupted the call which holds the lock, and will return
    to it. */
 bool kq_lock_is_interrupted(const struct kq_lock *lock, uintptr_t frame);
-/* Whether a call of the caller's thread took it and was jumped out of; false where the caller might interrupt it. */
-bool kq_lock_is_left(const struct kq_lock *lock, uintptr_t frame);
 
 /* futex(2) with the turns of a lock; -ENOSYS where there is none. The numbers are of <linux/futex.h>. */
 enum { KQ_FUTEX_WAIT = 128, KQ_FUTEX_WAKE = 129 };
@@ -100,11 +98,6 @@ KQ_LOCK_INLINE bool kq_lock_try(struct kq_lock *lock) {
 KQ_LOCK_INLINE bool kq_lock_take_over(struct kq_lock *lock) {
     kq_lock_note_frame(lock);
     return true;
-}
-
-/* For close(2), which a handler of any kind may call: takes over what is certain not to be in use. */
-KQ_LOCK_INLINE bool kq_lock_take_left(struct kq_lock *lock) {
-    return kq_lock_is_left(lock, (uintptr_t)__builtin_frame_address(0)) && kq_lock_take_over(lock);
 }
 
 /* Returns whether an earlier call of this thread took it and never came back: what it was doing is half done. */

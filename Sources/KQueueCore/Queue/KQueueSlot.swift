@@ -180,13 +180,8 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     // A thread that jumped away from here might never come back, and no other could use the slot.
     let shield = Shield()
     defer { shield.end() }
-    // A closer that does not get the lock leaves the close to its holder, which checks again after the drop. A call that
-    // was jumped out of does not.
-    while slot.pointee.closing.load(ordering: .sequentiallyConsistent) {
-      if !kq_lock_try(&slot.pointee.lock) {
-        guard !isHeldForFork, kq_lock_take_left(&slot.pointee.lock) else { return }
-        takeOver()
-      }
+    // A closer that does not get the lock leaves the close to its holder, which checks again after the drop.
+    while slot.pointee.closing.load(ordering: .sequentiallyConsistent), kq_lock_try(&slot.pointee.lock) {
       Backend.reach(.retiring)
       if slot.pointee.closing.exchange(false, ordering: .relaxed) { retire() }
       kq_lock_drop(&slot.pointee.lock)

@@ -330,28 +330,6 @@ static void leave_twice(void (*prepare)(int), void (*call)(int)) {
     }
 }
 
-/*
- * A kqueue that was left and is closed gives back all that it had; but not what was left at the few instructions with
- * which its lock is taken, where a close might be that of a handler which goes back to them.
- */
-static void closed_after_a_change(void) {
-    int places = 0, kept = 0;
-    set_up();
-    int first = prepared(prepare_users);
-    long count = instructions_of(apply, first);
-    require_whole(first);
-    int before = open_descriptors();
-    for (long place = 0; place <= count; place += stride_for(count, traps()), places++) {
-        int kq = prepared(prepare_users);
-        (void)leaves(apply, kq, place);
-        REQUIRE_EQ(close(kq), 0);
-        int now = open_descriptors();
-        kept += now > before;
-        before = now;
-    }
-    REQUIRE(kept * 50 <= places);
-}
-
 static void changes_of_timers(void) {
     leave_everywhere(prepare_timers, apply);
 }
@@ -400,7 +378,6 @@ static void no_trap(void) {
 }
 
 #define changes_of_timers no_trap
-#define closed_after_a_change no_trap
 #define changes_of_users no_trap
 #define changes_of_conditions no_trap
 #define changes_of_others no_trap
@@ -418,7 +395,6 @@ const struct contract_case jump_step_cases[] = {
     {"C-028", "a jump from anywhere in a change of USER knotes", changes_of_users, 120},
     {"C-028", "a jump from anywhere in a change of conditions", changes_of_conditions, 120},
     {"C-028", "a jump from anywhere in a change of files, processes and signals", changes_of_others, 120},
-    {"C-028", "a jump from anywhere in a change of a kqueue that is then closed", closed_after_a_change, 120},
     {"C-028", "a jump from anywhere in a change, by a signal", changes_by_another, 120},
     {"C-028", "a jump from anywhere in a collection, by a signal", collections_by_another, 120},
     {"C-028", "a jump from anywhere in a collection", collections, 120},
