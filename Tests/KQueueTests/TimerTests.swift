@@ -6,14 +6,21 @@ import Testing
 @Suite struct KernelQueueTimerTests {
   let clock = SuspendingClock()
 
+  /// A late thread is told of several expirations at once, and never of one that is still to come.
   @Test func every() throws {
     let queue = try KernelQueue()
     let start = clock.now
     try queue.add(.timer(9, every: .milliseconds(20)))
-    #expect(try queue.sources() == [.timer(9, count: 1)])
-    #expect(clock.now - start >= .milliseconds(20))
-    let late = try queue.events()
-    #expect(late.map(\.key) == [.timer(9)] && clock.now - start >= .milliseconds(40))
+    var expired = 0
+    for _ in 0..<2 {
+      let sources = try queue.sources()
+      guard sources.count == 1, case .timer(9, let count) = sources[0], count > 0 else {
+        Issue.record("\(sources)")
+        return
+      }
+      expired += count
+      #expect(clock.now - start >= .milliseconds(20) * expired)
+    }
   }
 
   @Test func after() throws {
