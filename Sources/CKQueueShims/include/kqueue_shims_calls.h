@@ -14,8 +14,10 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 
 /* What a call of the C library gives, or a negative errno. */
 static inline long kq_result(long value) {
@@ -38,7 +40,7 @@ static inline void kq_release_cancellation(int state) {
 /* write(2) and read(2), no cancellation points: what they give, or a negative errno. */
 static inline long kq_write(int descriptor, const void *bytes, size_t count) {
 #ifdef __linux__
-    return kq_result(syscall(SYS_write, descriptor, bytes, count));
+    return kq_system_call(SYS_write, descriptor, (long)bytes, (long)count, 0, 0, 0);
 #else
     int state = kq_hold_cancellation();
     long written = kq_result(write(descriptor, bytes, count));
@@ -48,7 +50,7 @@ static inline long kq_write(int descriptor, const void *bytes, size_t count) {
 }
 static inline long kq_read(int descriptor, void *bytes, size_t count) {
 #ifdef __linux__
-    return kq_result(syscall(SYS_read, descriptor, bytes, count));
+    return kq_system_call(SYS_read, descriptor, (long)bytes, (long)count, 0, 0, 0);
 #else
     int state = kq_hold_cancellation();
     long got = kq_result(read(descriptor, bytes, count));
