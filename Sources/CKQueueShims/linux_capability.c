@@ -29,6 +29,7 @@ bool kq_put_capability(void *state, bool in_effect) {
     return cap_set_flag(state, CAP_EFFECTIVE, 1, &number, value) == 0 && cap_set_proc(state) == 0;
 }
 #else
+/* There is never a state, so the core calls none of the others. */
 void *kq_capabilities(void) { return NULL; }
 void kq_free_capabilities(void *state) { (void)state; }
 bool kq_has_capability(void *state, bool in_effect) { return state != NULL && in_effect; }

@@ -88,7 +88,8 @@ public func exportedClosedir(_ directory: UnsafeMutableRawPointer?) -> CInt {
 
 // MARK: Before and after a close
 
-/// Calls what closes a number. Apart from what is hot, so that it does not stand in each of them.
+/// Calls what closes a number. The functions here seldom run, so they call one copy of what comes before and after a
+/// close, where close() has its own inlined.
 @inline(__always)
 private func closing<Result>(_ number: CInt, _ close: () -> Result) -> Result {
   let isKnown = beginCloseApart(number)

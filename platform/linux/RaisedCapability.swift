@@ -1,10 +1,11 @@
 import CKQueueShims.Linux
 import KQueueCore
 
-/// CAP_NET_ADMIN, raised from what is permitted, which older kernels want of who uses the process connector. Until it is
-/// lowered no signal handler of the program's runs on this thread, with more than the program has.
+/// CAP_NET_ADMIN, raised from what is permitted, which older kernels want of who uses the process connector. Until it
+/// is lowered no signal handler of the program's runs on this thread, with more than the program has.
 ///
-/// By libcap, which takes memory: a close in a signal handler must not end a connector that was opened so.
+/// Libcap takes memory for it, by malloc(3). So a program must not close a kqueue in a signal handler where its
+/// connector was opened with the capability raised.
 struct RaisedCapability: ~Copyable {
   private let state: UnsafeMutableRawPointer
   private let signals: kq_wait_signals
