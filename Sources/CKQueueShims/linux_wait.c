@@ -77,7 +77,7 @@ __attribute__((constructor)) static void find_depth(void) {
 /* valgrind complains of calls that it does not know. */
 __attribute__((constructor)) static void leave_out_news(void) {
     if (kq_runs_on_valgrind())
-        kq_calls.missing = 1u << KQ_CALL_PIDFD_SEND_SIGNAL | 1u << KQ_CALL_PIDFD_OPEN | 1u << KQ_CALL_EPOLL_PWAIT2;
+        kq_leave_out_new_calls();
 }
 
 /* Whether a handler may have run without a trace. */
@@ -102,14 +102,10 @@ struct kernel_timespec {
     int64_t seconds, nanoseconds;
 };
 
-static bool is_known_missing(void) {
-    return __atomic_load_n(&kq_calls.missing, __ATOMIC_RELAXED) >> KQ_CALL_EPOLL_PWAIT2 & 1;
-}
-
 static int wait_marked(int set, struct kq_epoll_event *events, int count, int64_t nanoseconds, bool *handled) {
     struct kernel_timespec timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
     struct kq_marked_call call = {.first = least_depth, .last = most_depth};
-    bool is_missing = !needs_nanoseconds(nanoseconds) || is_known_missing();
+    bool is_missing = !needs_nanoseconds(nanoseconds) || kq_epoll_pwait2_is_missing();
     if (!is_missing) {
         call.number = KQ_SYS_EPOLL_PWAIT2;
         memcpy(call.arguments, (long[6]){set, (long)events, count, (long)&timeout, 0, 0}, sizeof call.arguments);

@@ -115,15 +115,6 @@ void kq_close_descriptor(int descriptor) {
 #endif
 }
 
-void kq_pause(void) {
-    struct timespec moment = {.tv_sec = 0, .tv_nsec = 50000};
-    int error = errno;
-    int state = kq_hold_cancellation();
-    nanosleep(&moment, NULL);
-    kq_release_cancellation(state);
-    errno = error;
-}
-
 int kq_nap(int64_t nanoseconds, void (*cancelled)(void *), void *context) {
     struct timespec time = {.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)};
     volatile int result;

@@ -25,13 +25,6 @@ uintptr_t kq_front_in(unsigned place) {
     return (uintptr_t)fronts[place];
 }
 
-int kq_front_at(uintptr_t handler) {
-    for (int place = 0; place < KQ_FRONTS; place++)
-        if (handler == (uintptr_t)fronts[place])
-            return place;
-    return -1;
-}
-
 struct kq_signal_numbers kq_mask_in(const void *context) {
     return kq_numbers_of(&((const ucontext_t *)context)->uc_sigmask);
 }

@@ -118,8 +118,6 @@ int kq_is_single_threaded(void);
 /* Whether a descriptor number is open. */
 bool kq_is_open(int descriptor);
 
-/* Sleeps for a moment. Neither a cancellation point nor ended by a signal of the caller's. Async-signal-safe. */
-void kq_pause(void);
 /*
  * Sleeps for so many ns: 0, or -EINTR where a handler ran. A cancellation point; where the thread is
  * cancelled here, `cancelled` runs with the context.

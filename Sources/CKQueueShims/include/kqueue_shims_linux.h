@@ -78,7 +78,10 @@ int kq_epoll_wait(int set, struct kq_epoll_event *events, int count, int64_t nan
 bool kq_runs_on_valgrind(void);
 /* The core's: whether some handler asks for a stack of its own. */
 bool kq_has_handlers_elsewhere(void);
-/* The core's: whether an errno of epoll_pwait2(2) says that there is none. */
+/* The core's: counts the calls that valgrind may not know as missing. */
+void kq_leave_out_new_calls(void);
+/* The core's: whether epoll_pwait2(2) is known to be missing, and whether an errno of it says so. */
+bool kq_epoll_pwait2_is_missing(void);
 bool kq_epoll_pwait2_was_missing(int error);
 
 /* FIONREAD; a negative errno where the descriptor has no such count. */

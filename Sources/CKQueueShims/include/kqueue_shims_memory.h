@@ -19,8 +19,7 @@ static inline void *kq_jump_flag(void) {
     return &kq_jumps;
 }
 
-/* Which system calls may be made: KernelCall, and their places in its order. */
-enum { KQ_CALL_PIDFD_SEND_SIGNAL = 2, KQ_CALL_PIDFD_OPEN, KQ_CALL_CLOSE_RANGE, KQ_CALL_EPOLL_PWAIT2 };
+/* Which system calls may be made: KernelCall. */
 struct kq_known_calls { /* atomics */
     unsigned missing, there;
 };

@@ -157,10 +157,9 @@ struct kq_action kq_read_action(const void *action);
 void kq_write_action(struct kq_action action, void *to);
 typedef struct sigaction kq_libc_action;
 
-/* Our handlers: that in a place, and the place of one, or -1. */
+/* The handler of ours that is in a place. */
 enum { KQ_FRONTS = 4 };
 uintptr_t kq_front_in(unsigned place);
-int kq_front_at(uintptr_t handler);
 /* For them: the mask in a handler's context. */
 struct kq_signal_numbers kq_mask_in(const void *context);
 

@@ -118,7 +118,7 @@ extension KQueueRegistry where Backend: ~Copyable {
     var word = record.pointee.kqueue.load(ordering: .acquiring)
     while word & DescriptorRecord.moving != 0 {
       Backend.reach(.idle)
-      kq_pause()
+      pauseBriefly()
       word = record.pointee.kqueue.load(ordering: .acquiring)
     }
     return word

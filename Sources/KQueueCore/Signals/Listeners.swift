@@ -81,7 +81,7 @@ public enum Listeners {
     if let listener = listener(place) { clear(listener) }
     var left = tries
     while left > 0 && telling.pointee.load(ordering: .sequentiallyConsistent) != 0 {
-      kq_pause()
+      pauseBriefly()
       left -= 1
     }
   }

@@ -50,7 +50,7 @@ public enum SignalCalls {
     guard result == 0 && number < CInt(KQ_SIGNALS) else { return result }
     if let old {
       var found = kq_read_action(old)
-      if kq_front_at(found.handler) >= 0 {
+      if SignalFronts.ownPlace(of: found.handler) >= 0 {
         SignalFronts.translate(number, &found)
         kq_write_action(found, old)
       }

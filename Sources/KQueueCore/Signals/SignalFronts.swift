@@ -7,12 +7,20 @@ import Synchronization
 /// Where the program's sigaction() is not ours it may replace a handler of ours, remember it, and call it from its own. So
 /// there are several, and one that was replaced knows what it stood in front of.
 enum SignalFronts {
+  /// The place of a handler of ours, or -1.
+  @inline(never)
+  static func ownPlace(of handler: UInt) -> CInt {
+    var place = CInt(KQ_FRONTS) - 1
+    while place >= 0 && kq_front_in(CUnsignedInt(place)) != handler { place -= 1 }
+    return place
+  }
+
   // MARK: The program's action
 
   /// Where an action is a handler of ours, puts the program's in its place.
   @inline(never)
   static func translate(_ number: CInt, _ action: inout kq_action) {
-    let place = kq_front_at(action.handler)
+    let place = ownPlace(of: action.handler)
     if place >= 0 { action = SignalRecord.front(number, UInt32(place)).pointee.load() }
   }
 
@@ -57,7 +65,7 @@ enum SignalFronts {
       SignalRecord.front(number, place).pointee.store(program)
       SignalRecord.of(number).pointee.front.store(place, ordering: .sequentiallyConsistent)
       let error = install(number, place, program, &ours, &found)
-      if error != 0 || kq_front_at(found.handler) >= 0 || isSame(found, expected) { return error }
+      if error != 0 || ownPlace(of: found.handler) >= 0 || isSame(found, expected) { return error }
       expected = ours
       program = found
     }
@@ -68,7 +76,7 @@ enum SignalFronts {
   @inline(never)
   static func giveBack(_ number: CInt) {
     var replaced = kq_action()
-    guard kq_next_action(number, nil, &replaced) == 0 && kq_front_at(replaced.handler) >= 0 else { return }
+    guard kq_next_action(number, nil, &replaced) == 0 && ownPlace(of: replaced.handler) >= 0 else { return }
     var action = replaced
     translate(number, &action)
     var found = kq_action()
@@ -149,7 +157,7 @@ enum SignalFronts {
       let isOfFault = number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE
       var action = kq_action()
       if !isOfFault && kq_next_action(number, nil, &action) == 0 && action.has(KQ_SA_ONSTACK) && action.isHandler
-        && kq_front_at(action.handler) < 0
+        && ownPlace(of: action.handler) < 0
       {
         return true
       }
@@ -184,7 +192,7 @@ enum SignalFronts {
 
   /// Stands in front of what was found; or where that is one of ours, lets it be what it was.
   private static func standAgain(_ number: CInt, _ found: inout kq_action) {
-    let place = kq_front_at(found.handler)
+    let place = ownPlace(of: found.handler)
     let front = SignalRecord.of(number).pointee.front.load(ordering: .sequentiallyConsistent)
     let next = place >= 0 ? UInt32(place) : (front + 1) % UInt32(KQ_FRONTS)
     translate(number, &found)

@@ -10,7 +10,7 @@ struct SignalLock: ~Copyable {
   init() {
     before = SignalMask.blockAll()
     let own = kq_process()
-    while !Self.take(own) { kq_pause() }
+    while !Self.take(own) { pauseBriefly() }
   }
 
   private static func take(_ own: CInt) -> Bool {

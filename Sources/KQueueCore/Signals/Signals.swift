@@ -51,7 +51,7 @@ public enum Signals {
     var told = record.pointee.told.load(ordering: .sequentiallyConsistent)
     var left = tries
     while left > 0 && Int32(bitPattern: count &- told) > 0 {
-      kq_pause()
+      pauseBriefly()
       told = record.pointee.told.load(ordering: .sequentiallyConsistent)
       left -= 1
     }
@@ -125,7 +125,7 @@ public enum Signals {
   private static func awaitHandlers(_ record: UnsafeMutablePointer<SignalRecord>) -> Bool {
     for _ in 0..<tries {
       if record.pointee.busy.load(ordering: .sequentiallyConsistent) == 0 { return true }
-      kq_pause()
+      pauseBriefly()
     }
     return false
   }

@@ -8,7 +8,7 @@ import Synchronization
 /// is made once with arguments that it refuses otherwise, and whatever refuses these alike is a filter.
 ///
 /// valgrind prints a complaint at each call that it does not know, so what it may not know counts as missing there from
-/// the beginning; C's constructor says so.
+/// the beginning.
 ///
 /// What was found out is kept for the process. A filter that is installed later is met by the next call; a call that is
 /// missing never comes back. Async-signal-safe; no cancellation points.
@@ -63,15 +63,19 @@ public enum KernelCall: CUnsignedInt {
   private var bit: CUnsignedInt { 1 << rawValue }
 
   /// Whether it is known to be missing.
-  private var isMissing: Bool { Self.known.pointee.missing.load(ordering: .relaxed) & bit != 0 }
+  fileprivate var isMissing: Bool { Self.known.pointee.missing.load(ordering: .relaxed) & bit != 0 }
 
   /// Whether an errno of it says that it is missing; that is noted.
   fileprivate func wasMissing(_ error: CInt) -> Bool {
     let mayBeFilter = error == EPERM || error == EACCES
     let isDenied = mayBeFilter && (!hasForItself(error) || probe() == -Int(error))
     guard error == ENOSYS || isDenied else { return false }
-    Self.known.pointee.missing.bitwiseOr(bit, ordering: .sequentiallyConsistent)
+    leaveOut()
     return true
+  }
+
+  fileprivate func leaveOut() {
+    Self.known.pointee.missing.bitwiseOr(bit, ordering: .sequentiallyConsistent)
   }
 
   // MARK: Calls
@@ -100,7 +104,20 @@ public enum KernelCall: CUnsignedInt {
   }
 }
 
-/// For C, which makes one in its own way. Whether that is known to be missing it sees itself.
+/// For C's constructor, where the program runs on valgrind.
+@_cdecl("kq_leave_out_new_calls")
+public func leaveOutNewCalls() {
+  KernelCall.pidfdSendSignal.leaveOut()
+  KernelCall.pidfdOpen.leaveOut()
+  KernelCall.epollPwait2.leaveOut()
+}
+
+/// For C, which makes this call in its own way.
+@_cdecl("kq_epoll_pwait2_is_missing")
+public func epollPwait2IsMissing() -> Bool {
+  KernelCall.epollPwait2.isMissing
+}
+
 @_cdecl("kq_epoll_pwait2_was_missing")
 public func epollPwait2WasMissing(_ error: CInt) -> Bool {
   KernelCall.epollPwait2.wasMissing(error)

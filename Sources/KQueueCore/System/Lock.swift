@@ -30,7 +30,7 @@ private struct LockWords: ~Copyable {
 
   /// Where there is no futex, for a moment.
   static func sleep(_ lock: UnsafeMutablePointer<kq_lock>, until turn: UInt32) {
-    if kq_futex(lock, KQ_FUTEX_WAIT, turn) == -Int(ENOSYS) { kq_pause() }
+    if kq_futex(lock, KQ_FUTEX_WAIT, turn) == -Int(ENOSYS) { pauseBriefly() }
   }
 }
 
