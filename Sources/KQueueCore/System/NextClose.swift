@@ -168,24 +168,31 @@ private enum CloseFrom {
   /// A number above it was opened before the limit was lowered, and stays.
   private static func closeUpToLimit(_ first: CInt) {
     let limit = kq_descriptor_limit()
-    let last = limit > UInt64(CInt.max) ? CInt.max : CInt(limit) - 1
-    var next = Int(first)
-    while next <= Int(last) {
-      next += closeOpen(CInt(next), most: Int(last) - next + 1)
+    let end = limit > UInt64(CInt.max) ? Int64(CInt.max) + 1 : Int64(limit)
+    var next = Int64(first)
+    while next < end {
+      next += closeOpen(CInt(next), most: end - next)
     }
   }
 
   /// Many at a time are asked for, as a limit of a thousand million is usual in containers.
   /// - Returns: how many numbers were looked at.
-  private static func closeOpen(_ first: CInt, most: Int) -> Int {
+  private static func closeOpen(_ first: CInt, most: Int64) -> Int64 {
     var room = InlineArray<512, pollfd>(repeating: pollfd())
-    let count = min(most, room.count)
-    for place in 0..<count { room[place].fd = first + CInt(place) }
+    let count = most < Int64(room.count) ? Int(most) : room.count
+    var place = 0
+    while place < count {
+      room[place].fd = first + CInt(place)
+      place += 1
+    }
     var span = room.mutableSpan
     let isTold = span.withUnsafeMutableBufferPointer { poll($0.baseAddress, nfds_t(count), 0) >= 0 }
-    for place in 0..<count where !isTold || CInt(room[place].revents) & CInt(POLLNVAL) == 0 {
-      _ = NextClose.close(first + CInt(place))
+    place = 0
+    while place < count {
+      let isOpen = !isTold || CInt(room[place].revents) & CInt(POLLNVAL) == 0
+      if isOpen { _ = NextClose.close(first + CInt(place)) }
+      place += 1
     }
-    return count
+    return Int64(count)
   }
 }

@@ -17,7 +17,7 @@ struct ThreadPath {
   private mutating func append(_ text: StaticString) {
     var place = 0
     while place < text.utf8CodeUnitCount {
-      bytes[length] = CChar(bitPattern: text.utf8Start[place])
+      bytes[length] = CChar(truncatingIfNeeded: text.utf8Start[place])
       length += 1
       place += 1
     }
