@@ -8,7 +8,6 @@
 #include "include/kqueue_shims.h"
 
 #include <string.h>
-#include <ucontext.h>
 
 #define FRONT(place) \
     static void front_##place(int number, siginfo_t *info, void *context) { \
@@ -23,10 +22,6 @@ static void (*const fronts[KQ_FRONTS])(int, siginfo_t *, void *) = {front_0, fro
 
 uintptr_t kq_front_in(unsigned place) {
     return (uintptr_t)fronts[place];
-}
-
-struct kq_signal_numbers kq_mask_in(const void *context) {
-    return kq_numbers_of(&((const ucontext_t *)context)->uc_sigmask);
 }
 
 /* ---- Actions ---- */

@@ -160,8 +160,6 @@ typedef struct sigaction kq_libc_action;
 /* The handler of ours that is in a place. */
 enum { KQ_FRONTS = 4 };
 uintptr_t kq_front_in(unsigned place);
-/* For them: the mask in a handler's context. */
-struct kq_signal_numbers kq_mask_in(const void *context);
 
 /* The next definitions, in the order of linking. */
 int kq_next_sigaction(int number, const void *action, void *old);

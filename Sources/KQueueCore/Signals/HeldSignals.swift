@@ -32,8 +32,8 @@ extension kq_wait_signals {
 
 /// What threads block, other than for the time of a call.
 public enum BlockedSignals {
-  /// The mask that was interrupted, as the program has it, of that in a handler's context. A handler that jumped away from
-  /// a wait leaves the thread's mask behind, but not that of the kernel. Async-signal-safe.
+  /// A mask as the program has it, of that which the kernel has. A handler that jumped away from a wait leaves the
+  /// thread's mask behind, but not that of the kernel. Async-signal-safe.
   @inline(never)
   static func asked(_ found: kq_signal_numbers) -> kq_signal_numbers {
     let thread: UnsafeMutablePointer<kq_thread_signals> = kq_signals_of_thread()
@@ -41,7 +41,8 @@ public enum BlockedSignals {
   }
 
   /// Whether a mask blocks all that `hold` does.
-  private static func isFilled(_ mask: kq_signal_numbers) -> Bool {
+  @inline(__always)
+  static func isFilled(_ mask: kq_signal_numbers) -> Bool {
     let held = SignalMask.held
     return held.low & ~mask.low == 0 && held.high & ~mask.high == 0
   }

@@ -60,6 +60,25 @@ public enum PendingSignals {
     return result
   }
 
+  /// The program has set an action: where that ignores the signal, drops what is pending, as the kernel does, and counts
+  /// what was not counted. Of a storm that has no end it drops a part. The lock is held.
+  @inline(never)
+  static func discardIgnored(_ number: CInt) {
+    guard kq_marks_signals() && Signals.isIgnored(number) && SentSignals.pending.contains(number) else { return }
+    var info = siginfo_t()
+    var fresh: UInt32 = 0
+    var left = 1 << 20
+    while left > 0 && SentSignals.take(number, &info) {
+      if !SignalMark.of(&info).isThere { fresh += 1 }
+      left -= 1
+    }
+    if fresh == 0 { return }
+    let record = SignalRecord.of(number)
+    record.pointee.count.wrappingAdd(fresh, ordering: .sequentiallyConsistent)
+    SignalHandler.notify(number)
+    record.pointee.told.wrappingAdd(fresh, ordering: .sequentiallyConsistent)
+  }
+
   /// Whether no thread will handle it: none has it unblocked, or waits for it.
   fileprivate static func isLeftToUs(_ number: CInt) -> Bool {
     switch SignalThreads.blocking(number) {

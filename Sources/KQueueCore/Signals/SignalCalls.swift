@@ -36,6 +36,7 @@ public enum SignalCalls {
     if let action {
       let error = SignalFronts.setProgram(number, action)
       if error != 0 { return fail(-error) }
+      PendingSignals.discardIgnored(number)
     }
     if let old { kq_write_action(before, old) }
     return 0

@@ -113,11 +113,13 @@ enum SignalFronts {
     return kq_next_action(number, &ours, old)
   }
 
-  /// With everything blocked until ours is done: it must not be left half done by a handler that jumps away.
+  /// In front of a function it has the kernel block what the program asks for: what it blocked before is not told, and
+  /// need not be what the signal's context says, as in sigsuspend(2). Ours blocks the rest at once.
   private static func made(_ number: CInt, _ place: UInt32, _ program: kq_action) -> kq_action {
     let flags = program.isHandler ? Int(program.flags) & ~KQ_SA_RESETHAND : quietFlags(number, program)
     return kq_action(
-      handler: kq_front_in(place), flags: CInt(truncatingIfNeeded: flags | KQ_SA_SIGINFO), mask: kq_all_signals())
+      handler: kq_front_in(place), flags: CInt(truncatingIfNeeded: flags | KQ_SA_SIGINFO),
+      mask: program.isHandler ? program.mask : kq_all_signals())
   }
 
   private static func isOfBackground(_ number: CInt) -> Bool {

@@ -17,6 +17,8 @@ enum SignalHandler {
       if program.isHandler { program.run(number, info, context) }
       return
     }
+    // The rest must not be left half done by a handler that jumps away.
+    let before = SignalMask.holdBack()
     if !Signals.areOwn {
       // A child that runs on a copy of its parent's memory, or in it.
       letItHappen(number, info, &program)
@@ -32,9 +34,12 @@ enum SignalHandler {
     program = front.pointee.take()
     noteInterruption(by: program)
     kq_set_errno(error)
-    guard program.isHandler else { return }
-    maskAsAsked(number, program, context)
-    program.run(number, info, context)
+    if program.isHandler {
+      maskAsAsked(number, program, before)
+      program.run(number, info, context)
+    } else if !BlockedSignals.isFilled(before) {
+      SignalMask.set(before)  // a handler of the program's called ours
+    }
   }
 
   /// Whether the program broke something and does not handle it: it is to die of it (C-288). Not of what was sent by
@@ -81,9 +86,9 @@ enum SignalHandler {
     if program.isHandler { thread.pointee.handled &+= 1 } else { thread.pointee.quiet &+= 1 }
   }
 
-  /// Blocks what the program's action would have the kernel block.
-  private static func maskAsAsked(_ number: CInt, _ program: kq_action, _ context: UnsafeMutableRawPointer?) {
-    let before = BlockedSignals.asked(kq_mask_in(context))
+  /// Blocks what the program's action would have the kernel block: that is blocked already, but where signals are held.
+  private static func maskAsAsked(_ number: CInt, _ program: kq_action, _ found: kq_signal_numbers) {
+    let before = BlockedSignals.asked(found)
     var mask = kq_signal_numbers(low: program.mask.low | before.low, high: program.mask.high | before.high)
     if !program.has(KQ_SA_NODEFER) { mask.insert(number) }
     SignalMask.set(mask)

@@ -8,7 +8,7 @@ struct SignalLock: ~Copyable {
 
   @inline(never)
   init() {
-    before = SignalMask.blockAll()
+    before = SignalMask.holdBack()
     let own = kq_process()
     while !Self.take(own) { pauseBriefly() }
   }

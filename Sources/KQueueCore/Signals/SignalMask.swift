@@ -28,15 +28,10 @@ enum SignalMask {
     return mask
   }
 
-  /// Holds it back besides what is blocked.
+  /// Holds it back besides what is blocked: one of a fault that the program blocks stays so.
   /// - Returns: what was blocked.
   @inline(never)
   static func holdBack() -> kq_signal_numbers { kq_change_mask(SIG_BLOCK, all) }
-
-  /// Blocks that and nothing else.
-  /// - Returns: what was blocked.
-  @inline(never)
-  static func blockAll() -> kq_signal_numbers { kq_change_mask(SIG_SETMASK, all) }
 
   @inline(never)
   static func set(_ mask: kq_signal_numbers) {

@@ -114,8 +114,14 @@ public enum Signals {
 
   private static func end(_ number: CInt, _ mask: kq_signal_numbers) -> CInt {
     let record = SignalRecord.of(number)
-    if wouldBeTaken(number, mask) { SignalMarks.dropCounted(number) }
-    if !wouldDropPending(number) { SignalFronts.giveBack(number) }
+    // Where the kernel would drop what is pending, which the program has not asked for, ours stays in front; it does what
+    // the program's action does. Where the default action would be taken once it is unblocked, what was counted goes: it
+    // was sent while the action was held back, and does not come to it afterwards.
+    let isAtDefault = SignalFronts.program(number).handler == kq_default_action()
+    let isPending = isAtDefault && SentSignals.pending.contains(number)
+    let isIgnored = isIgnoredByDefault(number)
+    if isPending && !isIgnored && BlockedSignals.asked(mask).contains(number) { SignalMarks.dropCounted(number) }
+    if !(isPending && isIgnored) { SignalFronts.giveBack(number) }
     let notifier = record.pointee.notifier.exchange(0, ordering: .sequentiallyConsistent) - 1
     return awaitHandlers(record) ? notifier : -1
   }
@@ -130,26 +136,15 @@ public enum Signals {
     return false
   }
 
-  private static func isDefault(_ number: CInt) -> Bool {
-    SignalFronts.program(number).handler == kq_default_action()
-  }
-
   /// What the kernel does nothing for, unless it is asked for it.
   private static func isIgnoredByDefault(_ number: CInt) -> Bool {
-    number == SIGCHLD || number == SIGURG || number == SIGCONT
+    number == SIGCHLD || number == SIGURG || number == SIGCONT || number == SIGWINCH
   }
 
-  /// Whether the kernel would drop what is pending for the program, which it has not asked for. Then ours stays in
-  /// front; it does what the program's action does.
-  private static func wouldDropPending(_ number: CInt) -> Bool {
-    isIgnoredByDefault(number) && isDefault(number) && SentSignals.pending.contains(number)
-  }
-
-  /// Whether the default action of what is pending would be taken once it is unblocked. It was sent while the action
-  /// was held back, and does not come to it afterwards.
-  private static func wouldBeTaken(_ number: CInt, _ mask: kq_signal_numbers) -> Bool {
-    !isIgnoredByDefault(number) && isDefault(number) && BlockedSignals.asked(mask).contains(number)
-      && SentSignals.pending.contains(number)
+  /// Whether the program has the kernel do nothing for a signal.
+  static func isIgnored(_ number: CInt) -> Bool {
+    let handler = SignalFronts.program(number).handler
+    return handler == kq_ignoring_action() || (handler == kq_default_action() && isIgnoredByDefault(number))
   }
 
   /// Where the program's sigaction() is not ours: looks whether it has put a handler in place of ours, and stands in

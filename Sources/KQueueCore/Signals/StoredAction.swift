@@ -29,13 +29,13 @@ struct StoredAction: ~Copyable {
     return action
   }
 
-  /// As a delivery does: SA_RESETHAND leaves the default behind for the next delivery. Async-signal-safe.
+  /// As a delivery does: SA_RESETHAND leaves the default behind where a function is run. Async-signal-safe.
   func take() -> kq_action {
     var action = kq_action()
     while true {
       let now = version.load(ordering: .sequentiallyConsistent)
       guard read(now, &action) else { continue }
-      if !action.has(KQ_SA_RESETHAND) || action.handler == kq_default_action() { return action }
+      if !action.has(KQ_SA_RESETHAND) || !action.isHandler { return action }
       let swap = version.compareExchange(
         expected: now, desired: now | Self.usedUp, ordering: .sequentiallyConsistent)
       if swap.exchanged { return action }

@@ -44,9 +44,9 @@ extern const struct contract_case call_cases[], wait_cases[], interruption_cases
     empty_cases[], filesystem_cases[], timer_cases[], user_cases[], libkqueue_cases[],
     vnode_cases[], vnode_directory_cases[], vnode_knote_cases[], vnode_limit_cases[],
     proc_cases[], proc_tree_cases[], procdesc_cases[], proc_readable_cases[],
-    signal_cases[], signal_action_cases[], signal_thread_cases[], signal_pending_cases[], signal_terminal_cases[],
-    signal_process_cases[], kq_closing_cases[], kq_readable_cases[], own_table_cases[], jump_cases[],
-    jump_step_cases[], fork_order_cases[], closing_cases[], closing_call_cases[], concurrent_cases[],
+    signal_cases[], signal_action_cases[], signal_thread_cases[], signal_pending_cases[], signal_mask_cases[],
+    signal_terminal_cases[], signal_process_cases[], kq_closing_cases[], kq_readable_cases[], own_table_cases[],
+    jump_cases[], jump_step_cases[], fork_order_cases[], closing_cases[], closing_call_cases[], concurrent_cases[],
     forking_cases[], fork_copy_cases[], field_cases[];
 
 /* Ends the case as failed or skipped, with a line that says why. */

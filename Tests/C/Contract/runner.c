@@ -29,8 +29,8 @@ static const struct contract_case *const tables[] = {
     jump_cases, jump_step_cases, fork_order_cases, closing_cases, concurrent_cases,
     closing_call_cases, forking_cases, fork_copy_cases, field_cases,
     proc_cases, proc_tree_cases, procdesc_cases, proc_readable_cases,
-    signal_cases, signal_action_cases, signal_thread_cases, signal_pending_cases, signal_terminal_cases,
-    signal_process_cases,
+    signal_cases, signal_action_cases, signal_thread_cases, signal_pending_cases, signal_mask_cases,
+    signal_terminal_cases, signal_process_cases,
 };
 
 _Noreturn void contract_fail(const char *file, int line, const char *format, ...) {

@@ -8,12 +8,6 @@
 
 #include <sys/signalfd.h>
 
-static bool is_pending(int number) {
-    sigset_t pending;
-    REQUIRE_EQ(sigpending(&pending), 0);
-    return sigismember(&pending, number) == 1;
-}
-
 /* Takes one, which must be there. */
 static siginfo_t take_signal(int number) {
     siginfo_t info;
@@ -455,6 +449,33 @@ static void a_signalfd_reads_it(void) {
     require_silent(kq);
 }
 
+/* Blocked, they are signals as any others: whoever has sent one means no fault. */
+static void blocked_ones_of_faults_stay_blocked(void) {
+    const int numbers[] = {SIGTRAP, SIGFPE, SIGILL, SIGSYS, SIGBUS};
+    need_proc("who blocks a signal is told there alone");
+    need_exact_signals();
+    int kq = new_kqueue();
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        int number = numbers[i];
+        install(number, note_run, 0);
+        block(number);
+        watch(kq, number, 0);
+        deliver(number);
+        watch(kq, SIGUSR2, 0);
+        (void)action_of(SIGUSR2);
+        REQUIRE(is_pending(number));
+        EXPECT_SIGNAL(kq, number, 1);
+        require_silent(kq);
+        REQUIRE_EQ(runs, 0);
+        REQUIRE(is_pending(number));
+        unblock(number);
+        AWAIT(runs == 1);
+        require_silent(kq);
+        unwatch(kq, SIGUSR2);
+        runs = 0;
+    }
+}
+
 const struct contract_case signal_pending_cases[] = {
     {"C-350", "the handler runs once it is unblocked, and it counts once", the_handler_runs_at_last, 20},
     {"C-350", "sigpending tells of it, sigwait takes it", sigpending_tells_and_sigwait_takes, 20},
@@ -471,5 +492,6 @@ const struct contract_case signal_pending_cases[] = {
     {"C-350", "pollers of kqueues do not spin meanwhile", pollers_do_not_spin, 20},
     {"C-350", "the end of the knote leaves it to the program", the_end_leaves_it_to_the_program, 20},
     {"C-350", "a signalfd of the program's reads it", a_signalfd_reads_it, 20},
+    {"C-350", "a blocked signal of a fault's number stays blocked", blocked_ones_of_faults_stay_blocked, 20},
     {NULL, NULL, NULL, 0},
 };

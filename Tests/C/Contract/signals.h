@@ -73,6 +73,12 @@ static inline bool is_blocked(int number) {
     return sigismember(&mask, number) == 1;
 }
 
+static inline bool is_pending(int number) {
+    sigset_t pending;
+    REQUIRE_EQ(sigpending(&pending), 0);
+    return sigismember(&pending, number) == 1;
+}
+
 /* Handlers that leave a trace. */
 static atomic_int runs, last_number;
 
