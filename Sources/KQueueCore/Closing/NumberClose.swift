@@ -125,6 +125,7 @@ extension KQueueRegistry where Backend: ~Copyable {
   }
 
   /// Tells a kqueue of a number. Async-signal-safe.
+  @inline(never)
   func tell(_ slot: UnsafeMutablePointer<Slot>, _ hint: Hint) {
     slot.pointee.closeHints.post(hint) { Backend.reach($0) }
     Backend.reach(.told)

@@ -95,17 +95,37 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   ///   - number: the descriptor number that it must have, which is taken from whatever has it; nil: any.
   /// - Returns: its descriptor.
   /// - Throws: EMFILE, ENFILE, ENOMEM.
+  @inline(never)
   public func create(copies: Bool = false, as number: CInt? = nil) throws(Errno) -> CInt {
     reap()
     let shield = Shield()
     defer { shield.end() }
     state.pointee.making.add(1, ordering: .acquiringAndReleasing)
     defer { state.pointee.making.subtract(1, ordering: .acquiringAndReleasing) }
-    let handle = KQueueHandle(slot: try takeSlot(), registry: self)
-    let (made, former) = try openLocked(handle, copies, number)
-    // Waits for that slot's lock, so not while another's is held.
-    if let former, former.slot != handle.slot { former.closeIfNamed(made) }
-    return made
+    var mayRepeat = number == nil
+    while true {
+      let lost = OwnDescriptors.lost
+      let handle = KQueueHandle(slot: try takeSlot(), registry: self)
+      let (made, former) = try openLocked(handle, copies, number)
+      if mayRepeat && lost != OwnDescriptors.lost {
+        mayRepeat = false
+        discard(made)
+        continue
+      }
+      // Waits for that slot's lock, so not while another's is held.
+      if let former, former.slot != handle.slot { former.closeIfNamed(made) }
+      return made
+    }
+  }
+
+  /// A number inside was one of another kqueue's, which was closed unseen, and would close it for its own. So the new
+  /// kqueue, which nobody knows yet, is closed first, and then whatever was closed unseen.
+  @inline(never)
+  private func discard(_ number: CInt) {
+    beginClose(number)
+    kq_close_descriptor(number)
+    endClose(number)
+    forEachSlot { if $0.slot.pointee.wasEverUsed.load(ordering: .acquiring) { $0.closeIfReplaced() } }
   }
 
   private func openLocked(

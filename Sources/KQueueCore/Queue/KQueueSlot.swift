@@ -141,6 +141,7 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
   /// whose lock is held is in use and is left.
   /// - Returns: whether it was.
   @inline(never)
+  @discardableResult
   func closeIfReplaced() -> Bool {
     guard kq_lock_try(&slot.pointee.lock) else { return false }
     let isGone =

@@ -63,7 +63,9 @@ public enum Signals {
   public static func notifier(_ number: CInt) -> CInt {
     guard isWatched(number) && areOwn else { return -1 }
     let notifier = SignalRecord.of(number).pointee.notifier.load(ordering: .sequentiallyConsistent) - 1
-    return notifier == CInt(KQ_LISTENERS) || (notifier >= 0 && OwnDescriptors.isStillOwn(notifier)) ? notifier : -1
+    if notifier == CInt(KQ_LISTENERS) { return notifier }
+    // A bare system call may have closed it.
+    return notifier >= 0 && OwnDescriptors.isStillOwn(notifier) && kq_is_open(notifier) ? notifier : -1
   }
 
   // MARK: Who counts

@@ -356,6 +356,56 @@ static void closefrom_takes_the_inner_ones(void) {
     all_closed_under_the_library(INNER_SEEN);
 }
 
+/* What it was known by goes to the kqueue that is made next, under the same number or another. */
+static void watch_for_good(int kq) {
+    change(kq, 1, EVFILT_TIMER, EV_ADD, 0, 60000, NULL);
+    change(kq, SIGUSR1, EVFILT_SIGNAL, EV_ADD, 0, 0, NULL);
+    change(kq, STDERR_FILENO, EVFILT_WRITE, EV_ADD, 0, 0, NULL);
+    change(kq, 1, EVFILT_USER, EV_ADD, 0, 0, NULL);
+}
+
+static void made_after_all_were_closed(int taken, int count) {
+    struct kevent event;
+    signal(SIGUSR1, SIG_IGN);
+    if (taken == 3) /* the number of the first is not closed */
+        REQUIRE(close(STDIN_FILENO) == 0);
+    for (int i = 0; i < count; i++)
+        watch_for_good(new_kqueue());
+    close_much(ALL_UNSEEN);
+    for (int i = 0; i < taken; i++)
+        REQUIRE(open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0);
+    int kq = new_kqueue(), other = new_kqueue();
+    change(other, SIGUSR1, EVFILT_SIGNAL, EV_ADD, 0, 0, NULL);
+    watch_for_good(kq);
+    change(kq, STDERR_FILENO, EVFILT_WRITE, EV_DELETE, 0, 0, NULL);
+    change(kq, 2, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, 5, NULL);
+    event = next_event(kq);
+    REQUIRE_EQ(event.filter, EVFILT_TIMER);
+    REQUIRE_EQ(kill(getpid(), SIGUSR1), 0);
+    event = next_event(kq);
+    REQUIRE_EQ(event.filter, EVFILT_SIGNAL);
+    event = next_event(other);
+    REQUIRE_EQ(event.filter, EVFILT_SIGNAL);
+    for (int i = 0; i < 3; i++)
+        require_working_kqueue();
+    change(kq, 1, EVFILT_USER, 0, NOTE_TRIGGER, 0, NULL);
+    event = next_event(kq);
+    REQUIRE_EQ(event.filter, EVFILT_USER);
+    REQUIRE(close(kq) == 0 && close(other) == 0);
+}
+
+static void a_kqueue_made_after_raw_closes_works(void) {
+    need_seen_proc();
+    for (int way = 0; way < 8; way++) {
+        pid_t child = fork();
+        if (child == 0) {
+            made_after_all_were_closed(way / 2, 1 + way % 2 * 3);
+            _exit(0);
+        }
+        finish_child(child);
+    }
+}
+
 static void raw_close_range_takes_the_inner_ones(void) {
     need_seen_proc();
     all_closed_under_the_library(INNER_UNSEEN);
@@ -447,6 +497,7 @@ const struct contract_case field_cases[] = {
     {"F7", "closefrom takes the library's descriptors", closefrom_takes_all, 30},
     {"F7", "raw close_range takes the library's descriptors", raw_close_range_takes_all, 30},
     {"F7", "closefrom takes those inside", closefrom_takes_the_inner_ones, 30},
+    {"F7", "a kqueue that is made after a raw close of all works", a_kqueue_made_after_raw_closes_works, 30},
     {"F7", "raw close_range takes those inside", raw_close_range_takes_the_inner_ones, 30},
     {"F7", "numbers that were the library's are not closed by it", numbers_of_ours_become_the_programs, 0},
     {"F19", "descriptors that a kqueue costs", descriptors_of_a_kqueue, 0},
