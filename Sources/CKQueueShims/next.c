@@ -12,7 +12,6 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -41,38 +40,46 @@ __attribute__((constructor)) static void look_up(void) {
     LOOK_UP(closedir);
 }
 
+enum answer { NOT_KNOWN, NO, YES };
+
 /* `alone`: what holds in a program that has no other definition to look up, a static one. */
-static bool find_out_interposed(const char *name, bool alone) {
+static enum answer find_out_own(const char *name, enum answer alone) {
     Dl_info used, own;
-    if (kq_environment_says("KQUEUE_VALIDATE")) /* for the tests: be as if loaded with dlopen */
-        return false;
     if (dlsym == NULL || dladdr == NULL)
-        return true; /* a static program: what is linked is what is used */
+        return YES; /* a static program: what is linked is what is used */
     void *in_use = dlsym(RTLD_DEFAULT, name);
     if (in_use == NULL)
         return alone;
-    return dladdr(in_use, &used) != 0 && dladdr((void *)&next, &own) != 0 && used.dli_fbase == own.dli_fbase;
+    return dladdr(in_use, &used) != 0 && dladdr((void *)&next, &own) != 0 && used.dli_fbase == own.dli_fbase ? YES : NO;
 }
 
-enum answer { NOT_KNOWN, NO, YES };
+/* Asked for when the library is loaded: a process may have many children, and each would look through all libraries. */
+static enum answer is_close_own, is_sigaction_own;
 
-static bool is_interposed(atomic_int *known, const char *name, bool alone) {
-    int answer = atomic_load_explicit(known, memory_order_relaxed);
-    if (answer == NOT_KNOWN) {
-        answer = find_out_interposed(name, alone) ? YES : NO;
-        atomic_store_explicit(known, answer, memory_order_relaxed);
-    }
+__attribute__((constructor)) static void find_out(void) {
+    is_close_own = find_out_own("close", NO); /* closedir() stays libc's there */
+    is_sigaction_own = find_out_own("sigaction", YES);
+}
+
+static __attribute__((noinline)) bool find_out_interposed(int *known, const enum answer *own) {
+    if (*own == NOT_KNOWN)
+        find_out(); /* another library's constructor runs before ours */
+    int answer = kq_environment_says("KQUEUE_VALIDATE") ? NO : (int)*own; /* for the tests: be as if loaded with dlopen */
+    __atomic_store_n(known, answer, __ATOMIC_RELAXED);
     return answer == YES;
 }
 
+static bool is_interposed(int *known, const enum answer *own) {
+    int answer = __atomic_load_n(known, __ATOMIC_RELAXED);
+    return answer == NOT_KNOWN ? find_out_interposed(known, own) : answer == YES;
+}
+
 bool kq_is_interposed(void) {
-    static atomic_int known;
-    return is_interposed(&known, "close", false); /* closedir() stays libc's there */
+    return is_interposed(&kq_memory.is_interposed, &is_close_own);
 }
 
 bool kq_signals_are_seen(void) {
-    static atomic_int known;
-    return is_interposed(&known, "sigaction", true);
+    return is_interposed(&kq_memory.are_signals_seen, &is_sigaction_own);
 }
 
 const struct kq_next_functions *kq_next(void) {

@@ -13,9 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
-#include <sys/auxv.h>
-#endif
 #include <sys/event.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -28,7 +25,7 @@
 /* Not in a program that has more rights than who started it (C-358). */
 static const char *environment(const char *name) {
 #ifdef __linux__
-    return getauxval(AT_SECURE) != 0 ? NULL : getenv(name);
+    return secure_getenv(name);
 #else
     return geteuid() != getuid() || getegid() != getgid() ? NULL : getenv(name);
 #endif

@@ -26,7 +26,7 @@ func makeKQueue(copies: Bool) throws(Errno) -> CInt {
   let fresh = try KQueueRegistry<NativeBackend>()
   let swap = registryAddress.pointee.compareExchange(
     expected: 0, desired: fresh.address, ordering: .acquiringAndReleasing)
-  if !swap.exchanged { fresh.discard() }
+  if swap.exchanged { fresh.provideSegment() } else { fresh.discard() }
   return try sharedRegistry().unsafelyUnwrapped.create(copies: copies)
 }
 

@@ -16,12 +16,13 @@ import Testing
 
   @Test("What is kept of a signal fits in the memory that C has for it")
   func fits() {
-    #expect(MemoryLayout<SignalRecord>.size <= SignalRecord.frontsOffset)
-    let fronts = Int(KQ_FRONTS) * MemoryLayout<StoredAction>.stride
-    #expect(SignalRecord.frontsOffset + fronts <= Int(KQ_SIGNAL_BYTES))
+    #expect(MemoryLayout<SignalRecord>.size <= SignalRecord.frontOffset)
+    #expect(SignalRecord.frontOffset + MemoryLayout<StoredAction>.stride <= Int(KQ_SIGNAL_BYTES))
+    #expect(MemoryLayout<StoredAction>.stride <= Int(KQ_FRONT_BYTES))
     #expect(MemoryLayout<SignalState>.size <= Int(KQ_SIGNAL_BYTES))
-    #expect(SignalRecord.frontsOffset % MemoryLayout<StoredAction>.alignment == 0)
+    #expect(SignalRecord.frontOffset % MemoryLayout<StoredAction>.alignment == 0)
     #expect(Int(KQ_SIGNAL_BYTES) % MemoryLayout<StoredAction>.alignment == 0)
+    #expect(Int(KQ_FRONT_BYTES) % MemoryLayout<StoredAction>.alignment == 0)
   }
 
   @Test("What was stored last is read")

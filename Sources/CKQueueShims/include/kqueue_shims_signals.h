@@ -12,13 +12,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* One more than the last signal. */
-#ifdef NSIG
-enum { KQ_SIGNALS = NSIG };
-#else
-enum { KQ_SIGNALS = 65 };
-#endif
-
 /* Signals, and masks of them: bit n is signal n. */
 struct kq_signal_numbers {
     uint64_t low, high;
@@ -115,13 +108,6 @@ struct kq_signal_numbers kq_all_signals(void);
 
 /* ---- Counting, which the core does: SignalRecord, Signals, SignalHandler ---- */
 
-/* The memory of a signal, all zeroes at first; with 0, of what all have in common. */
-enum { KQ_SIGNAL_BYTES = 320 };
-extern char kq_signal_bytes[] __attribute__((visibility("hidden")));
-static inline void *kq_signal_memory(int number) {
-    return kq_signal_bytes + number * KQ_SIGNAL_BYTES;
-}
-
 /* An action of a signal. */
 struct kq_action {
     uintptr_t handler;
@@ -158,7 +144,6 @@ void kq_write_action(struct kq_action action, void *to);
 typedef struct sigaction kq_libc_action;
 
 /* The handler of ours that is in a place. */
-enum { KQ_FRONTS = 4 };
 uintptr_t kq_front_in(unsigned place);
 
 /* The next definitions, in the order of linking. */

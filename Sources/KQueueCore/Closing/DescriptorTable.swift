@@ -13,7 +13,7 @@ struct DescriptorRecord: ~Copyable {
   static var moving: UInt { 2 }
 }
 
-/// Descriptor number -> what refers to it: two levels of pages. The upper one and the first of the lower lie behind the
+/// Descriptor number -> what refers to it: two levels of pages. The first of the lower and the upper one lie behind the
 /// registry, in one mapping with it, so that a forked child goes on with all three as it finds them, empty; others are
 /// mapped when first needed, and never given back.
 ///
@@ -63,11 +63,11 @@ struct DescriptorTable: BitwiseCopyable {
   }
 
   private var pages: UnsafeMutablePointer<Atomic<UInt>> {
-    @inline(__always) get { memory.assumingMemoryBound(to: Atomic<UInt>.self) }
+    @inline(__always) get { (memory + Self.pageBytes).assumingMemoryBound(to: Atomic<UInt>.self) }
   }
 
   private var firstPage: UnsafeMutablePointer<DescriptorRecord> {
-    @inline(__always) get { (memory + Self.pagesBytes).assumingMemoryBound(to: DescriptorRecord.self) }
+    @inline(__always) get { memory.assumingMemoryBound(to: DescriptorRecord.self) }
   }
 
   /// Maps a page for a place that has none. Of two threads that map, one wins.

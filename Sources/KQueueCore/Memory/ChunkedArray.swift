@@ -60,9 +60,11 @@ public struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
   public mutating func grow(to index: Int) throws(Errno) -> UnsafeMutablePointer<Element> {
     let place = Self.locate(index)
     guard place.chunk < Self.chunkLimit else { throw Errno(ENOMEM) }
-    if chunks == nil { chunks = try Arena.map(Chunk.self, count: Self.chunkLimit) }
+    // A page that is read before it is written is put in place twice.
+    let isFresh = chunks == nil
+    if isFresh { chunks = try Arena.map(Chunk.self, count: Self.chunkLimit) }
     let chunks = chunks.unsafelyUnwrapped
-    if chunks[place.chunk] == nil {
+    if isFresh || chunks[place.chunk] == nil {
       chunks[place.chunk] = try Arena.map(Element.self, count: Self.size(ofChunk: place.chunk))
     }
     return self[index]

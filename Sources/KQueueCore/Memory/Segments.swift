@@ -12,13 +12,13 @@ enum Segments {
   /// - Returns: nil where there is no memory.
   static func take(_ bytes: Int) -> UnsafeMutableRawPointer? {
     let units = Segment.units(bytes)
-    if let segment = Segment(address: roomy.load(ordering: .acquiring)), let block = segment.take(units) {
+    if let segment = Segment(address: kept.pointee.roomy.load(ordering: .acquiring)), let block = segment.take(units) {
       return block
     }
-    var next = Segment(address: newest.load(ordering: .acquiring))
+    var next = Segment(address: kept.pointee.newest.load(ordering: .acquiring))
     while let segment = next {
       if let block = segment.take(units) {
-        roomy.store(segment.address, ordering: .releasing)
+        kept.pointee.roomy.store(segment.address, ordering: .releasing)
         return block
       }
       next = segment.older
@@ -30,34 +30,47 @@ enum Segments {
   static func giveBack(_ block: UnsafeMutableRawPointer, _ bytes: Int) {
     let segment = Segment(of: block)
     segment.giveBack(block, Segment.units(bytes))
-    roomy.store(segment.address, ordering: .releasing)
+    kept.pointee.roomy.store(segment.address, ordering: .releasing)
   }
 
   static func abandonParentMemory() {
-    roomy.store(0, ordering: .relaxed)
-    newest.store(0, ordering: .relaxed)
+    kept.pointee.roomy.store(0, ordering: .relaxed)
+    kept.pointee.newest.store(0, ordering: .relaxed)
   }
 
   private static func takeFromFresh(_ units: Int) -> UnsafeMutableRawPointer? {
     guard let fresh = Segment.map() else { return nil }
     let block = fresh.take(units)
-    var first = newest.load(ordering: .acquiring)
+    add(fresh)
+    return block
+  }
+
+  /// Puts a new one before the others.
+  @inline(never)
+  static func add(_ fresh: Segment) {
+    var first = kept.pointee.newest.load(ordering: .acquiring)
     while true {
       fresh.follow(first)
-      let swap = newest.compareExchange(
+      let swap = kept.pointee.newest.compareExchange(
         expected: first, desired: fresh.address, ordering: .acquiringAndReleasing)
       if swap.exchanged { break }
       first = swap.original
     }
-    roomy.store(fresh.address, ordering: .releasing)
-    return block
+    kept.pointee.roomy.store(fresh.address, ordering: .releasing)
   }
 }
 
-/// The segment that was mapped last; each leads to the one before.
-private let newest = Atomic<UInt>(0)
-/// One that had room when it was looked at last, or 0.
-private let roomy = Atomic<UInt>(0)
+/// Where there is memory; C's, as closers in handlers give back.
+private struct Kept: ~Copyable {
+  /// The segment that was mapped last; each leads to the one before.
+  let newest: Atomic<UInt>
+  /// One that had room when it was looked at last, or 0.
+  let roomy: Atomic<UInt>
+}
+
+private var kept: UnsafeMutablePointer<Kept> {
+  @inline(__always) get { kq_segments().assumingMemoryBound(to: Kept.self) }
+}
 
 /// 64 KiB, cut into units. The first unit is the head: the address of the segment before, and a bit for each unit that
 /// is taken. All-zero bytes are an empty segment.
@@ -82,15 +95,24 @@ struct Segment {
     head = (block - offset).assumingMemoryBound(to: Atomic<UInt>.self)
   }
 
-  /// A new one. What is mapped to have it begin at a multiple of its size is given back.
-  static func map() -> Segment? {
-    guard let memory = kq_map(2 * size) else { return nil }
-    let before = (0 &- Int(bitPattern: memory)) & (size - 1)
-    if before > 0 { kq_unmap(memory, before) }
-    kq_unmap(memory + before + size, size - before)
-    let fresh = Segment(of: memory + before)
+  /// Where one fits in at any address.
+  static var room: Int { 2 * size }
+
+  /// A new one in memory that nobody uses yet, all zeroes.
+  static func map(in memory: UnsafeMutableRawPointer) -> Segment {
+    let fresh = Segment(of: memory + size - 1)
     // A page that is read before it is written is put in place twice.
     fresh.follow(0)
+    return fresh
+  }
+
+  /// A new one. What is mapped to have it begin at a multiple of its size is given back.
+  static func map() -> Segment? {
+    guard let memory = kq_map(room) else { return nil }
+    let fresh = map(in: memory)
+    let before = UnsafeMutableRawPointer(fresh.head) - memory
+    if before > 0 { kq_unmap(memory, before) }
+    kq_unmap(memory + before + size, size - before)
     return fresh
   }
 

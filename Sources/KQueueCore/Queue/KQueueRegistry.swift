@@ -8,7 +8,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   typealias Slot = KQueueSlot<Backend>
 
   struct State: ~Copyable {
-    /// Slots without a kqueue, and links of chains; taken under the lock.
+    /// Slots that have no kqueue any more, and links of chains; taken under the lock.
     let freeSlots: FreeStack<Slot>
     let freeWatchers: FreeStack<Watcher<Backend>>
     var lock: kq_lock
@@ -16,6 +16,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     var nesting: kq_lock
     /// All slots there are, in blocks; each block's first slot leads to the next block.
     let blocks: Atomic<UInt>
+    /// How many of the newest block never were taken; under the lock.
+    var slotsLeft: Int
     /// How many threads are making a kqueue, whose number they do not know yet.
     let making: Atomic<UInt32>
     /// The process that all this belongs to.
@@ -24,11 +26,13 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
 
   let state: UnsafeMutablePointer<State>
 
-  /// The registry, the beginning of its table, and the first slots lie in one mapping: one system call, and a forked
-  /// child that makes a kqueue makes none.
+  /// The registry, the first slots, the first segment of small blocks and the beginning of its table lie in one mapping:
+  /// one system call, and a forked child that makes a kqueue makes none. What a kqueue needs lies in front of what most
+  /// processes never touch.
   private static var bytes: Int { tableOffset + DescriptorTable.bytes }
   static var slotsOffset: Int { SlotBlock<Backend>.aligned(MemoryLayout<State>.size) }
-  private static var tableOffset: Int { slotsOffset + SlotBlock<Backend>.bytes }
+  private static var segmentOffset: Int { slotsOffset + SlotBlock<Backend>.bytes }
+  private static var tableOffset: Int { segmentOffset + Segment.room }
 
   var descriptors: DescriptorTable {
     @inline(__always) get { DescriptorTable(memory: UnsafeMutableRawPointer(state) + Self.tableOffset) }
@@ -40,11 +44,17 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     adopt()
   }
 
+  /// Gives its segment to those who take small blocks, once it is sure that the registry stays.
+  public func provideSegment() {
+    Segments.add(Segment.map(in: UnsafeMutableRawPointer(state) + Self.segmentOffset))
+  }
+
   /// Makes an empty registry this process's: a new one, or one that a fork emptied.
   public func adopt() {
-    OwnDescriptors.start()
-    ProcessMark.mark()
-    state.pointee.process = kq_process()
+    let process = kq_process()
+    OwnDescriptors.start(process)
+    ProcessMark.mark(process)
+    state.pointee.process = process
   }
 
   /// Whether the registry is this process's, and not empty memory or a parent's.

@@ -24,26 +24,29 @@ extension KQueueRegistry where Backend: ~Copyable {
     _ = kq_lock_take(&state.pointee.lock)
     defer { kq_lock_drop(&state.pointee.lock) }
     if let slot = state.pointee.freeSlots.pop() { return slot }
-    try makeSlots()
-    return state.pointee.freeSlots.pop().unsafelyUnwrapped
+    if state.pointee.slotsLeft == 0 { try makeSlots() }
+    return takeFresh()
   }
 
-  /// The first block lies behind the registry.
+  /// The first block lies behind the registry. Of a block's slots each is touched when it is needed, so that a process
+  /// with one kqueue has memory for one.
   private func makeSlots() throws(Errno) {
-    let isFirst = state.pointee.blocks.load(ordering: .relaxed) == 0
-    let memory = isFirst ? UnsafeMutableRawPointer(state) + Self.slotsOffset : Arena.take(SlotBlock<Backend>.bytes)
+    let former = state.pointee.blocks.load(ordering: .relaxed)
+    let memory =
+      former == 0 ? UnsafeMutableRawPointer(state) + Self.slotsOffset : Arena.take(SlotBlock<Backend>.bytes)
     guard let memory else { throw Errno(ENOMEM) }
-    add(SlotBlock(memory: memory))
+    SlotBlock<Backend>(memory: memory).slot(0).pointee.nextBlock = UnsafeMutableRawPointer(bitPattern: former)
+    state.pointee.slotsLeft = SlotBlock<Backend>.count
+    state.pointee.blocks.store(UInt(bitPattern: memory), ordering: .releasing)
   }
 
-  private func add(_ block: SlotBlock<Backend>) {
-    for place in 0..<SlotBlock<Backend>.count {
-      block.slot(place).pointee.queue = block.queue(place)
-      giveBack(block.slot(place))
-    }
-    block.slot(0).pointee.nextBlock = UnsafeMutableRawPointer(
-      bitPattern: state.pointee.blocks.load(ordering: .relaxed))
-    state.pointee.blocks.store(UInt(bitPattern: block.memory), ordering: .releasing)
+  /// One of the newest block that never was taken.
+  private func takeFresh() -> UnsafeMutablePointer<Slot> {
+    let block = SlotBlock<Backend>(address: state.pointee.blocks.load(ordering: .relaxed)).unsafelyUnwrapped
+    let place = SlotBlock<Backend>.count - state.pointee.slotsLeft
+    state.pointee.slotsLeft -= 1
+    block.slot(place).pointee.queue = block.queue(place)
+    return block.slot(place)
   }
 
   /// Adds a slot to the free ones. Async-signal-safe.

@@ -11,8 +11,10 @@ public enum Listeners {
     let low, high: Atomic<UInt64>
   }
 
+  /// There without a page, which most processes then do without.
+  private static var firstPlaces: CInt { CInt(KQ_LISTENER_PLACES) }
   private static var pagePlaces: CInt { 128 }
-  private static var places: CInt { CInt(KQ_LISTENER_PAGES) * pagePlaces }
+  private static var places: CInt { firstPlaces + CInt(KQ_LISTENER_PAGES) * pagePlaces }
   private static var pageBytes: Int { Int(pagePlaces) * MemoryLayout<Listener>.stride }
   /// How often what a handler is about to do is waited for: it never takes so long.
   private static var tries: Int { 20_000 }
@@ -28,20 +30,37 @@ public enum Listeners {
     kq_listener_pages().assumingMemoryBound(to: Atomic<UInt>.self) + Int(number)
   }
 
+  /// Pages up to the last that was made.
+  @inline(__always)
+  private static var pageCount: UnsafeMutablePointer<Atomic<CInt>> {
+    kq_listener_page_count().assumingMemoryBound(to: Atomic<CInt>.self)
+  }
+
   /// nil behind the last page.
   @inline(__always)
   private static func listener(_ place: CInt) -> UnsafeMutablePointer<Listener>? {
-    guard place < places else { return nil }
-    let address = page(place / pagePlaces).pointee.load(ordering: .sequentiallyConsistent)
+    place < firstPlaces
+      ? kq_first_listeners().assumingMemoryBound(to: Listener.self) + Int(place) : furtherListener(place - firstPlaces)
+  }
+
+  @inline(never)
+  private static func furtherListener(_ place: CInt) -> UnsafeMutablePointer<Listener>? {
+    let number = place / pagePlaces
+    // Few processes have any: then the list of them takes no memory.
+    guard number < pageCount.pointee.load(ordering: .sequentiallyConsistent) else { return nil }
+    let address = page(number).pointee.load(ordering: .sequentiallyConsistent)
     guard let page = UnsafeMutablePointer<Listener>(bitPattern: address) else { return nil }
     return page + Int(place % pagePlaces)
   }
 
   // MARK: Places
 
+  /// Makes the page of a place where there is none.
   /// - Returns: false where there is no memory.
-  private static func makePage(_ number: CInt) -> Bool {
-    if page(number).pointee.load(ordering: .sequentiallyConsistent) != 0 { return true }
+  private static func makePage(of place: CInt) -> Bool {
+    if listener(place) != nil { return true }
+    let number = (place - firstPlaces) / pagePlaces
+    _ = pageCount.pointee.max(number + 1, ordering: .sequentiallyConsistent)
     guard let fresh = kq_map_inherited(pageBytes) else { return false }
     let swap = page(number).pointee.compareExchange(
       expected: 0, desired: UInt(bitPattern: fresh), ordering: .sequentiallyConsistent)
@@ -53,7 +72,7 @@ public enum Listeners {
   /// - Returns: its number, or -ENOMEM.
   public static func add(_ descriptor: CInt) -> CInt {
     var place: CInt = 0
-    while place < places && makePage(place / pagePlaces) {
+    while place < places && makePage(of: place) {
       let taken = listener(place).unsafelyUnwrapped.pointee.descriptor.compareExchange(
         expected: 0, desired: descriptor + 1, ordering: .sequentiallyConsistent)
       if taken.exchanged { return place }
@@ -87,6 +106,8 @@ public enum Listeners {
   }
 
   private static func clear(_ listener: UnsafeMutablePointer<Listener>) {
+    // In a forked child the kernel copies a page that is written to. A free place listens to nothing.
+    if listener.pointee.descriptor.load(ordering: .sequentiallyConsistent) == 0 { return }
     listener.pointee.low.store(0, ordering: .sequentiallyConsistent)
     listener.pointee.high.store(0, ordering: .sequentiallyConsistent)
     listener.pointee.descriptor.store(0, ordering: .sequentiallyConsistent)

@@ -29,12 +29,14 @@ struct SignalRecord: ~Copyable {
     kq_signal_memory(number).assumingMemoryBound(to: SignalRecord.self)
   }
 
-  static var frontsOffset: Int { 32 }
+  static var frontOffset: Int { 32 }
 
-  /// What each handler of ours stands in front of, behind the record.
+  /// What each handler of ours stands in front of: the first behind the record.
   @inline(__always)
   static func front(_ number: CInt, _ place: UInt32) -> UnsafeMutablePointer<StoredAction> {
-    (kq_signal_memory(number) + frontsOffset).assumingMemoryBound(to: StoredAction.self) + Int(place)
+    let memory =
+      place == 0 ? kq_signal_memory(number) + frontOffset : kq_further_front(number, CInt(bitPattern: place))
+    return memory.unsafelyUnwrapped.assumingMemoryBound(to: StoredAction.self)
   }
 
   /// As before anybody watched; the count goes on.
@@ -47,7 +49,7 @@ struct SignalRecord: ~Copyable {
   }
 }
 
-/// What is kept of all signals together, in the place of signal 0.
+/// What is kept of all signals together.
 struct SignalState: ~Copyable {
   /// The process whose signals these are.
   let owner: Atomic<CInt>
@@ -63,7 +65,7 @@ struct SignalState: ~Copyable {
 
   @inline(__always)
   static var shared: UnsafeMutablePointer<SignalState> {
-    kq_signal_memory(0).assumingMemoryBound(to: SignalState.self)
+    kq_signals_memory().assumingMemoryBound(to: SignalState.self)
   }
 
   var everWatched: kq_signal_numbers {

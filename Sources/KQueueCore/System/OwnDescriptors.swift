@@ -11,7 +11,8 @@ public enum OwnDescriptors {
     /// The process whose descriptors these are.
     let owner: Atomic<CInt>
     let highestPage: Atomic<CInt>
-    let lowestInside: Atomic<CInt>
+    /// The highest number there is less the lowest that is inside, so that 0 says that none is.
+    let depth: Atomic<CInt>
     let lost: Atomic<CUnsignedInt>
   }
 
@@ -92,14 +93,18 @@ public enum OwnDescriptors {
 
   /// - Returns: what `adopt` does.
   private static func adoptInside(_ descriptor: CInt) -> CInt {
-    _ = state.pointee.lowestInside.min(descriptor, ordering: .sequentiallyConsistent)
+    _ = state.pointee.depth.max(.max - descriptor, ordering: .sequentiallyConsistent)
     if contains(descriptor) { lose(descriptor) }  // it was another's, and closed unseen
     return adopt(descriptor)
   }
 
+  /// Lower ones are the program's.
+  @inline(__always)
+  private static var lowestInside: CInt { .max - state.pointee.depth.load(ordering: .relaxed) }
+
   @inline(__always)
   public static func isInside(_ descriptor: CInt) -> Bool {
-    descriptor >= state.pointee.lowestInside.load(ordering: .relaxed) && contains(descriptor)
+    descriptor >= lowestInside && contains(descriptor)
   }
 
   /// The program closes it.
@@ -112,7 +117,7 @@ public enum OwnDescriptors {
 
   /// Likewise each of a range.
   static func lose(from first: CInt, through last: CInt) {
-    let lowest = state.pointee.lowestInside.load(ordering: .sequentiallyConsistent)
+    let lowest = CInt.max - state.pointee.depth.load(ordering: .sequentiallyConsistent)
     var number = first < lowest ? lowest : first
     while number <= last && number / pageBits <= state.pointee.highestPage.load(ordering: .sequentiallyConsistent) {
       if let page = page(number / pageBits) {
@@ -209,14 +214,15 @@ public enum OwnDescriptors {
   // MARK: Processes
 
   /// Begins the list for this process. Bits of another process came through a fork that ran no handler.
-  static func start() {
-    let process = kq_process()
-    if state.pointee.owner.exchange(process, ordering: .sequentiallyConsistent) != process { takeAll(closes: false) }
+  static func start(_ process: CInt) {
+    let former = state.pointee.owner.exchange(process, ordering: .sequentiallyConsistent)
+    if former != process && former != 0 { takeAll(closes: false) }
   }
 
-  /// In a forked child.
+  /// In a forked child. Of a parent that never had a kqueue there is nothing, and to look would take memory.
   static func closeAll(ofParent parent: CInt) {
-    takeAll(closes: state.pointee.owner.load(ordering: .sequentiallyConsistent) == parent)
+    let owner = state.pointee.owner.load(ordering: .sequentiallyConsistent)
+    if owner != 0 { takeAll(closes: owner == parent) }
   }
 
   private static func takeAll(closes: Bool) {

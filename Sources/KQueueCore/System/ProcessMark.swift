@@ -8,15 +8,14 @@ import Synchronization
 enum ProcessMark {
   private static var numbersInDoubt: CInt { 300 }
 
-  /// -1 is none.
+  /// + 1; 0 is none.
   private static var timer: UnsafeMutablePointer<Atomic<CInt>> {
     kq_process_timer().assumingMemoryBound(to: Atomic<CInt>.self)
   }
 
   /// Marks this process, so that `isHere` tells it from one of the same number.
-  static func mark() {
-    timer.pointee.store(
-      kq_process() < numbersInDoubt ? makeTimer() : -1, ordering: .sequentiallyConsistent)
+  static func mark(_ process: CInt) {
+    timer.pointee.store(process < numbersInDoubt ? makeTimer() + 1 : 0, ordering: .sequentiallyConsistent)
   }
 
   /// - Returns: -1 where there is none to be had.
@@ -36,7 +35,7 @@ enum ProcessMark {
   @inline(never)
   static func isHere(_ process: CInt) -> Bool {
     guard kq_process() == process else { return false }
-    let timer = timer.pointee.load(ordering: .relaxed)
+    let timer = timer.pointee.load(ordering: .relaxed) - 1
     var setting: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
     return timer < 0 || read(timer, &setting) == 0
   }
