@@ -10,7 +10,9 @@ import KQueueCore
 struct HandledSignals: ~Copyable {
   private(set) var descriptor: CInt = -1
 
-  private static var reported: UInt32 { EPOLLIN.rawValue | EPOLLET.rawValue }
+  private static func events(_ isWanted: Bool) -> UInt32 {
+    isWanted ? EPOLLIN.rawValue | EPOLLET.rawValue : EPOLLET.rawValue
+  }
 
   private var set: EpollSet { EpollSet(descriptor: descriptor) }
 
@@ -27,10 +29,9 @@ struct HandledSignals: ~Copyable {
     descriptor = fresh.descriptor
   }
 
-  /// Without interest, until it is wanted.
   /// - Throws: ENOMEM.
-  func add(_ number: CInt, _ notifier: CInt) throws(Errno) {
-    try set.add(notifier, EPOLLET.rawValue, UInt64(number))
+  func add(_ number: CInt, _ notifier: CInt, isWanted: Bool) throws(Errno) {
+    try set.add(notifier, Self.events(isWanted), UInt64(number))
   }
 
   func remove(_ number: CInt) {
@@ -40,7 +41,7 @@ struct HandledSignals: ~Copyable {
   /// Whether a signal is reported. One that ever came is reported at once.
   /// - Throws: EBADF, ENOENT, ENOMEM.
   func want(_ number: CInt, _ isWanted: Bool) throws(Errno) {
-    try set.modify(Signals.notifier(number), isWanted ? Self.reported : EPOLLET.rawValue, UInt64(number))
+    try set.modify(Signals.notifier(number), Self.events(isWanted), UInt64(number))
   }
 
   func dropReports() {

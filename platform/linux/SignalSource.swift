@@ -42,23 +42,45 @@ struct SignalSource: ~Copyable {
     guard descriptor < 0 else { return }
     let own = try EpollSet(high: ())
     do throws(Errno) {
-      signalfd = try Errno.check(OwnDescriptors.move(adopt(Self.setSignalfd(-1, wanted))))
-      try own.add(signalfd, EPOLLIN.rawValue | EPOLLET.rawValue, 0)
       try set.add(own.descriptor, EPOLLIN.rawValue, EpollToken.source(.signals))
     } catch {
-      if signalfd >= 0 { kq_close_descriptor(signalfd) }
-      signalfd = -1
       kq_close_descriptor(own.descriptor)
       throw error
     }
     descriptor = own.descriptor
   }
 
-  /// - Throws: ENOMEM.
-  mutating func add(_ knote: LinuxKnoteRef, _ number: CInt, _ notifier: CInt) throws(Errno) {
-    try handled.add(number, notifier)
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  mutating func add(_ knote: LinuxKnoteRef, _ number: CInt, _ notifier: CInt, isWanted: Bool) throws(Errno) {
+    try handled.add(number, notifier, isWanted: isWanted)
+    let former = wanted
+    if isWanted { wanted.insert(number) }
+    do throws(Errno) {
+      try tellPending()
+    } catch {
+      wanted = former
+      handled.remove(number)
+      throw error
+    }
     knotesOfSignal.insert(Self.hash(number), knote.index)
     watched.insert(number)
+  }
+
+  /// Has the signalfd tell of what is wanted; makes it where there is none.
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  private mutating func tellPending() throws(Errno) {
+    if signalfd >= 0 {
+      _ = Self.setSignalfd(signalfd, wanted)
+      return
+    }
+    let fresh = try Errno.check(OwnDescriptors.move(adopt(Self.setSignalfd(-1, wanted))))
+    do throws(Errno) {
+      try EpollSet(descriptor: descriptor).add(fresh, EPOLLIN.rawValue | EPOLLET.rawValue, 0)
+    } catch {
+      kq_close_descriptor(fresh)
+      throw error
+    }
+    signalfd = fresh
   }
 
   mutating func remove(_ knote: LinuxKnoteRef, _ number: CInt) {
@@ -98,8 +120,9 @@ struct SignalSource: ~Copyable {
   }
 
   /// Drops reports of what came before a knote was added.
-  mutating func begin(_ knotes: borrowing LinuxBackend.Knotes) {
-    count(own: kq_signal_numbers())
+  /// - Parameter isQuiet: nothing was pending then. What is by now came since, and is to be reported.
+  mutating func begin(_ knotes: borrowing LinuxBackend.Knotes, isQuiet: Bool) {
+    if !isQuiet { count(own: kq_signal_numbers()) }
     settle(knotes)
   }
 

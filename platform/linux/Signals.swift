@@ -10,34 +10,23 @@ extension LinuxBackend {
     guard Signals.canBeSeen(number) else { return .recorded }
     try signals.prepare(knotes, in: main)
     // What came before counts for those who watched then, and not for this one (C-283).
-    _ = PendingSignals.collect(own: kq_signal_numbers(), nil)
+    let isQuiet = PendingSignals.areNone(besides: number)
+    if !isQuiet { _ = PendingSignals.collect(own: kq_signal_numbers(), nil) }
     let notifier = try watchSignal(number)
     let count = Signals.count(number)
     Signals.await(number, count)
     knote.platform.watch = CInt(bitPattern: count)
     do throws(Errno) {
       try signals.listen()
-      try enter(knote, number, notifier, isWanted: !knote.isDisabled)
+      try signals.add(knote, number, notifier, isWanted: !knote.isDisabled)
     } catch {
       unwatchSignal(number)
       throw error
     }
     knote.platform.place = .facility
-    signals.begin(knotes)
+    signals.begin(knotes, isQuiet: isQuiet)
     watched += 1
     return .recorded
-  }
-
-  private mutating func enter(
-    _ knote: LinuxKnoteRef, _ number: CInt, _ notifier: CInt, isWanted: Bool
-  ) throws(Errno) {
-    try signals.add(knote, number, notifier)
-    do throws(Errno) {
-      try signals.want(number, isWanted)
-    } catch {
-      signals.remove(knote, number)
-      throw error
-    }
   }
 
   /// Follows EV_ENABLE and EV_DISABLE. What came meanwhile is found by the count, and reported again.

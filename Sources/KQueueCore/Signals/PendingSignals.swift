@@ -19,6 +19,15 @@ public enum PendingSignals {
     SignalState.shared.pointee.looks.load(ordering: .sequentiallyConsistent)
   }
 
+  /// Whether nothing that is watched is pending for the calling thread, nor this.
+  public static func areNone(besides number: CInt) -> Bool {
+    let error = kq_errno()
+    defer { kq_set_errno(error) }
+    guard let pending = SentSignals.toldPending else { return false }
+    SignalMarks.noteNonePending(but: pending)
+    return !pending.contains(number) && !isAnyWatched(pending)
+  }
+
   /// Counts what is pending for the calling thread, watched and not counted yet; it stays pending. All who watch it are
   /// told, but not the caller of what is in `own`.
   /// - Parameter seen: what `looks` was before the caller was told of a signal; nil where no signalfd does.
@@ -93,8 +102,12 @@ public enum PendingSignals {
   private static func isAnyPending() -> Bool {
     guard let pending = SentSignals.toldPending else { return false }
     SignalMarks.noteNonePending(but: pending)
+    return isAnyWatched(pending)
+  }
+
+  private static func isAnyWatched(_ numbers: kq_signal_numbers) -> Bool {
     var isAny = false
-    pending.visit { isAny = isAny || Signals.isWatched($0) }
+    numbers.visit { isAny = isAny || Signals.isWatched($0) }
     return isAny
   }
 

@@ -5,11 +5,16 @@ import Synchronization
 struct SignalLock: ~Copyable {
   /// What the thread blocked before.
   let before: kq_signal_numbers
+  /// The process.
+  let own: CInt
+  private let blocks: Bool
 
+  /// - Parameter isShielded: the caller holds signals back already.
   @inline(never)
-  init() {
-    before = SignalMask.holdBack()
-    let own = kq_process()
+  init(isShielded: Bool = false) {
+    blocks = !isShielded
+    before = blocks ? SignalMask.holdBack() : kq_signal_numbers()
+    own = kq_process()
     while !Self.take(own) { pauseBriefly() }
   }
 
@@ -27,6 +32,6 @@ struct SignalLock: ~Copyable {
   @inline(never)
   func end() {
     SignalState.shared.pointee.lockHolder.store(0, ordering: .sequentiallyConsistent)
-    SignalMask.set(before)
+    if blocks { SignalMask.set(before) }
   }
 }

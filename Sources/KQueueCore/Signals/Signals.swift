@@ -31,7 +31,11 @@ public enum Signals {
 
   /// Whether the counting is this process's, and not a parent's that is seen through shared or copied memory.
   static var areOwn: Bool {
-    SignalState.shared.pointee.owner.load(ordering: .sequentiallyConsistent) == kq_process()
+    @inline(never) get { areOf(kq_process()) }
+  }
+
+  private static func areOf(_ process: CInt) -> Bool {
+    SignalState.shared.pointee.owner.load(ordering: .sequentiallyConsistent) == process
   }
 
   // MARK: What is counted
@@ -61,7 +65,10 @@ public enum Signals {
 
   /// The descriptor that is written to at each occurrence, or -1 where a new one must be made.
   public static func notifier(_ number: CInt) -> CInt {
-    guard isWatched(number) && areOwn else { return -1 }
+    isWatched(number) && areOwn ? ownNotifier(number) : -1
+  }
+
+  private static func ownNotifier(_ number: CInt) -> CInt {
     let notifier = SignalRecord.of(number).pointee.notifier.load(ordering: .sequentiallyConsistent) - 1
     if notifier == CInt(KQ_LISTENERS) { return notifier }
     // A bare system call may have closed it.
@@ -70,15 +77,15 @@ public enum Signals {
 
   // MARK: Who counts
 
-  /// Counts for one knote more, writing to this descriptor unless there is one.
+  /// Counts for one knote more, writing to this descriptor unless there is one. Signals are held back.
   /// - Returns: the one in use, or a negative errno; -EAGAIN where there is neither.
   public static func watch(_ number: CInt, _ notifier: CInt) -> CInt {
     let record = SignalRecord.of(number)
     // Found out here, since handlers cannot.
     _ = kq_signals_are_seen()
     _ = kq_is_interposed()
-    let lock = SignalLock()
-    becomeOwner()
+    let lock = SignalLock(isShielded: true)
+    becomeOwner(lock.own)
     SignalState.shared.pointee.noteWatched(number)
     // From here on the program's calls wait for the lock.
     let isFirst = record.pointee.users.add(1, ordering: .sequentiallyConsistent).oldValue == 0
@@ -94,7 +101,7 @@ public enum Signals {
   }
 
   private static func begin(_ number: CInt, _ fresh: CInt, _ isFirst: Bool) -> CInt {
-    let known = notifier(number)
+    let known = ownNotifier(number)
     let used = known < 0 ? fresh : known
     guard used >= 0 else { return -EAGAIN }
     SignalRecord.of(number).pointee.notifier.store(used + 1, ordering: .sequentiallyConsistent)
@@ -165,10 +172,10 @@ public enum Signals {
   }
 
   /// The first to come after a fork that ran no handler does here what that would have done.
-  private static func becomeOwner() {
-    if areOwn { return }
+  private static func becomeOwner(_ process: CInt) {
+    if areOf(process) { return }
     forgetAll()
-    SignalState.shared.pointee.owner.store(kq_process(), ordering: .sequentiallyConsistent)
+    SignalState.shared.pointee.owner.store(process, ordering: .sequentiallyConsistent)
   }
 
   private static func forgetAll() {
