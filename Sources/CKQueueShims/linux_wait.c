@@ -45,7 +45,7 @@ extern void __tsan_init(void) __attribute__((weak));
 static size_t least_depth, most_depth;
 
 bool kq_runs_on_valgrind(void) {
-    const char *preloaded = getauxval(AT_SECURE) != 0 ? NULL : getenv("LD_PRELOAD");
+    const char *preloaded = kq_environment("LD_PRELOAD");
     return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
 }
 

@@ -23,7 +23,7 @@
 #endif
 
 /* Not in a program that has more rights than who started it (C-358). */
-static const char *environment(const char *name) {
+const char *kq_environment(const char *name) {
 #ifdef __linux__
     return secure_getenv(name);
 #else
@@ -32,7 +32,7 @@ static const char *environment(const char *name) {
 }
 
 bool kq_environment_says(const char *name) {
-    const char *setting = environment(name);
+    const char *setting = kq_environment(name);
     return setting != NULL && setting[0] != '\0' && setting[0] != '0';
 }
 

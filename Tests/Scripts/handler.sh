@@ -39,7 +39,7 @@ function allowed(name) {
 function is_known_by_then(name, caller) {
   return name == "dlsym" && caller ~ /^(syscall$|look_up|kq_next_sig|(kq_)?is_interposed|kq_signals_are_seen|find_out)/ ||
     name ~ /^(dladdr|(secure_)?getenv)$/ &&
-      caller ~ /^((kq_)?is_interposed|kq_signals_are_seen|find_out|kq_environment_|environment$|kq_map$|kq_runs_on_)/
+      caller ~ /^((kq_)?is_interposed|kq_signals_are_seen|find_out|kq_environment|kq_map$|kq_runs_on_)/
 }
 # What takes memory, where a kernel before 6.6 made a connector for a capability that had to be raised (docs/locking.md).
 function is_documented(name) {

@@ -149,8 +149,9 @@ enum kq_child {
 int kq_stream_descriptor(void *stream);
 int kq_directory_descriptor(void *directory);
 
-
-/* Whether an environment variable is set, and not to 0: switches for tests, asked for where nothing is hot. */
+/* An environment variable, or NULL. */
+const char *kq_environment(const char *name);
+/* Whether one is set, and not to 0: switches for tests, asked for where nothing is hot. */
 bool kq_environment_says(const char *name);
 
 /* The library's version, for EVFILT_LIBKQUEUE. */

@@ -40,7 +40,7 @@ extension KQueueRegistry where Backend: ~Copyable {
     guard closesProcessDescriptors else { return }
     if visitWatchersIfFree(number, { tell($0, .doubtful(number)) }) { return }
     // Which kqueues they are is changed in this moment, and a closer does not wait.
-    forEachSlot { if $0.slot.pointee.wasEverUsed.load(ordering: .acquiring) { tell($0.slot, .doubtful(number)) } }
+    forEachSlot { tell($0.slot, .doubtful(number)) }
   }
 
   /// Whether a number is a kqueue's that is being closed.

@@ -135,7 +135,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     beginClose(number)
     kq_close_descriptor(number)
     endClose(number)
-    forEachSlot { if $0.slot.pointee.wasEverUsed.load(ordering: .acquiring) { $0.closeIfReplaced() } }
+    closeUnseen(isLost: true)
   }
 
   private func openLocked(
@@ -211,8 +211,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   /// Re-registers a kqueue's number, which names another set now, in the kqueues that watch it. No slot's lock is held.
   func reenterNested(_ number: CInt) {
     forEachSlot { outer in
-      guard outer.slot.pointee.wasEverUsed.load(ordering: .acquiring), isWatching(number, outer.slot) else { return }
-      outer.reenterNested(number)
+      if isWatching(number, outer.slot) { outer.reenterNested(number) }
     }
   }
 
@@ -225,10 +224,17 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   }
 
   /// Frees the kqueues that were closed unseen, where closes are not seen.
+  @inline(never)
   public func reap() {
     guard Backend.closesGoUnseen else { return }
     let shield = Shield()
-    defer { shield.end() }
-    forEachSlot { if $0.slot.pointee.wasEverUsed.load(ordering: .acquiring) { $0.closeIfUnseen() } }
+    closeUnseen(isLost: false)
+    shield.end()
+  }
+
+  /// - Parameter isLost: it is known that something was closed unseen, so that the numbers are looked at in any mode.
+  @inline(never)
+  private func closeUnseen(isLost: Bool) {
+    forEachSlot { if isLost { $0.closeIfReplaced() } else { $0.closeIfUnseen() } }
   }
 }

@@ -3,12 +3,16 @@ import Synchronization
 
 /// The slots of a registry: made in blocks, kept until the process ends.
 extension KQueueRegistry where Backend: ~Copyable {
-  /// Calls `body` with every slot that there ever was, but perhaps those that are being made.
+  /// Calls `body` with every slot that ever had a kqueue, but perhaps those whose first is being made.
   func forEachSlot(_ body: (KQueueHandle<Backend>) -> Void) {
     var block = SlotBlock<Backend>(address: state.pointee.blocks.load(ordering: .acquiring))
+    var place = 0
     while let slots = block {
-      for place in 0..<SlotBlock<Backend>.count { body(KQueueHandle(slot: slots.slot(place), registry: self)) }
-      block = slots.next
+      let slot = slots.slot(place)
+      if slot.pointee.wasEverUsed.load(ordering: .acquiring) { body(KQueueHandle(slot: slot, registry: self)) }
+      place += 1
+      // One loop for all blocks, so that the compiler does not write the body down once for each place of a block.
+      if place == SlotBlock<Backend>.count { (place, block) = (0, slots.next) }
     }
   }
 
