@@ -116,6 +116,11 @@ void open_transport(enum transport transport, int pair[2]);
 bool keeps_messages_apart(enum transport transport);
 /* Whether bytes may arrive after write() has returned. */
 bool arrives_late(enum transport transport);
+/*
+ * Whether what was written later may be read first: each processor has a queue of its own for the loopback, and
+ * a thread may go on writing on another one before the first has emptied its queue.
+ */
+bool may_overtake(enum transport transport);
 
 /* Older C libraries lack it; the library has it. */
 int close_range(unsigned first, unsigned last, int flags);

@@ -179,6 +179,10 @@ bool arrives_late(enum transport transport) {
     return transport == TCP || transport == UDP;
 }
 
+bool may_overtake(enum transport transport) {
+    return transport == UDP;
+}
+
 extern void __tsan_init(void) __attribute__((weak));
 
 void close_somehow(int fd, unsigned way) {
