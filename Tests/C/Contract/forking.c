@@ -6,6 +6,7 @@
  */
 #include "life.h"
 
+#include <dlfcn.h>
 #include <spawn.h>
 
 extern char **environ;
@@ -277,6 +278,32 @@ static void fork_amid_locks(void) {
 static void raw_clone_amid_locks(void) {
     need_wiping();
     fork_amid_busy_threads(raw_fork);
+}
+
+static void *look_up_symbols(void *argument) {
+    atomic_bool *done = argument;
+    while (!*done)
+        (void)dlsym(RTLD_DEFAULT, "a name that nothing has");
+    return NULL;
+}
+
+/* The first kqueue of a child where the loader's lock stays taken: a thread that the child does not have took it. */
+static void raw_clone_amid_look_ups(void) {
+    atomic_bool done = false;
+    pthread_t thread = start_thread(look_up_symbols, &done);
+    for (int i = 0; i < 200; i++) {
+        pid_t child = raw_fork();
+        if (child == 0) {
+            int kq = new_kqueue();
+            add_triggered(kq, 1, EV_CLEAR);
+            REQUIRE_EQ(next_event(kq).ident, 1);
+            REQUIRE_EQ(close(kq), 0);
+            _exit(0);
+        }
+        finish_child(child);
+    }
+    done = true;
+    join_thread(thread);
 }
 
 /* ---- What the child can do ---- */
@@ -611,6 +638,7 @@ const struct contract_case forking_cases[] = {
     {"F5", "_Fork", fork_by_bare_fork, 30},
     {"F5", "raw clone", fork_by_raw_clone, 30},
     {"F5", "raw clone amid threads that hold locks", raw_clone_amid_locks, 30},
+    {"F5", "a child's first kqueue after a raw clone amid a look-up of symbols", raw_clone_amid_look_ups, 30},
     {"F6", "a child keeps open what the parent closes", child_keeps_what_the_parent_closes, 0},
     {NULL, NULL, NULL, 0},
 };
