@@ -41,7 +41,7 @@ struct kq_known_calls { /* atomics */
 
 struct kq_own_numbers { /* atomics */
     int owner, highest_page, depth;
-    unsigned lost;
+    unsigned lost, replaced;
 };
 
 struct kq_child_place { /* atomics */

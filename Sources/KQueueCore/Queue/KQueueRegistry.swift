@@ -114,10 +114,10 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     defer { state.pointee.making.subtract(1, ordering: .acquiringAndReleasing) }
     var mayRepeat = number == nil
     while true {
-      let lost = OwnDescriptors.lost
+      let replaced = OwnDescriptors.replaced
       let handle = KQueueHandle(slot: try takeSlot(), registry: self)
       let (made, former) = try openLocked(handle, copies, number)
-      if mayRepeat && lost != OwnDescriptors.lost {
+      if mayRepeat && replaced != OwnDescriptors.replaced {
         mayRepeat = false
         discard(made)
         continue

@@ -34,9 +34,8 @@ struct SignalRecord: ~Copyable {
   /// What each handler of ours stands in front of: the first behind the record.
   @inline(__always)
   static func front(_ number: CInt, _ place: UInt32) -> UnsafeMutablePointer<StoredAction> {
-    let memory =
-      place == 0 ? kq_signal_memory(number) + frontOffset : kq_further_front(number, CInt(bitPattern: place))
-    return memory.unsafelyUnwrapped.assumingMemoryBound(to: StoredAction.self)
+    if place == 0 { return (kq_signal_memory(number) + frontOffset).assumingMemoryBound(to: StoredAction.self) }
+    return kq_further_front(number, CInt(bitPattern: place)).assumingMemoryBound(to: StoredAction.self)
   }
 
   /// As before anybody watched; the count goes on.

@@ -14,6 +14,7 @@ public enum OwnDescriptors {
     /// The highest number there is less the lowest that is inside, so that 0 says that none is.
     let depth: Atomic<CInt>
     let lost: Atomic<CUnsignedInt>
+    let replaced: Atomic<CUnsignedInt>
   }
 
   private typealias Word = Atomic<UInt64>
@@ -94,7 +95,10 @@ public enum OwnDescriptors {
   /// - Returns: what `adopt` does.
   private static func adoptInside(_ descriptor: CInt) -> CInt {
     _ = state.pointee.depth.max(.max - descriptor, ordering: .sequentiallyConsistent)
-    if contains(descriptor) { lose(descriptor) }  // it was another's, and closed unseen
+    if contains(descriptor) {  // it was another's, and closed unseen
+      lose(descriptor)
+      state.pointee.replaced.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    }
     return adopt(descriptor)
   }
 
@@ -135,6 +139,9 @@ public enum OwnDescriptors {
 
   /// How often one was lost; it wraps.
   public static var lost: CUnsignedInt { state.pointee.lost.load(ordering: .relaxed) }
+
+  /// How often one that was lost is known for it since a new one had its number.
+  static var replaced: CUnsignedInt { state.pointee.replaced.load(ordering: .relaxed) }
 
   // MARK: New ones
 
