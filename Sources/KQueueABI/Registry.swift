@@ -75,6 +75,7 @@ private func restoreCopies() {
   if sharedRegistry() == nil {
     guard let fresh = try? KQueueRegistry<NativeBackend>() else { return }
     registryAddress.pointee.store(fresh.address, ordering: .releasing)
+    fresh.provideSegment()
   }
   let registry = sharedRegistry().unsafelyUnwrapped
   registry.adopt()

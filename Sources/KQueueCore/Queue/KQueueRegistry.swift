@@ -119,7 +119,8 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
       let (made, former) = try openLocked(handle, copies, number)
       if mayRepeat && replaced != OwnDescriptors.replaced {
         mayRepeat = false
-        discard(made)
+        closeAgain(made)
+        if let former, former.slot != handle.slot { former.closeIfNamed(made) }
         continue
       }
       // Waits for that slot's lock, so not while another's is held.
@@ -128,10 +129,11 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     }
   }
 
-  /// A number inside was one of another kqueue's, which was closed unseen, and would close it for its own. So the new
-  /// kqueue, which nobody knows yet, is closed first, and then whatever was closed unseen.
+  /// An inner descriptor of the new kqueue has a number that another kqueue still takes for its own, since a bare system
+  /// call closed it there. That kqueue's end would close it. So the new kqueue, which nobody knows yet, is closed first, then
+  /// all that were closed unseen.
   @inline(never)
-  private func discard(_ number: CInt) {
+  private func closeAgain(_ number: CInt) {
     beginClose(number)
     kq_close_descriptor(number)
     endClose(number)

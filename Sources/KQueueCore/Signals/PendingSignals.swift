@@ -69,16 +69,20 @@ public enum PendingSignals {
     return result
   }
 
-  /// The program has set an action: where that ignores the signal, drops what is pending, as the kernel does, and counts
-  /// what was not counted. Of a storm that has no end it drops a part. The lock is held.
+  /// The program has set an action. Where that ignores the signal, drops what is pending for the process and for the
+  /// calling thread, since the kernel drops what is ignored, and counts what was not counted. What is pending for another
+  /// thread alone cannot be taken, and stays. Of a storm that has no end it drops a part. The lock is held.
   @inline(never)
   static func discardIgnored(_ number: CInt) {
+    let error = kq_errno()
+    defer { kq_set_errno(error) }
     guard kq_marks_signals() && Signals.isIgnored(number) && SentSignals.pending.contains(number) else { return }
     var info = siginfo_t()
     var fresh: UInt32 = 0
     var left = 1 << 20
     while left > 0 && SentSignals.take(number, &info) {
       if !SignalMark.of(&info).isThere { fresh += 1 }
+      ChildTable.hear(number, &info)
       left -= 1
     }
     if fresh == 0 { return }

@@ -22,6 +22,7 @@ enum SignalHandler {
     if !Signals.areOwn {
       // A child that runs on a copy of its parent's memory, or in it.
       letItHappen(number, info, &program)
+      restore(before)
       kq_set_errno(error)
       return
     }
@@ -33,13 +34,14 @@ enum SignalHandler {
     if Signals.isWatched(number) { note(number, info, wasCounted) }
     program = front.pointee.take()
     noteInterruption(by: program)
+    if program.isHandler { maskAsAsked(number, program, before) } else { restore(before) }
     kq_set_errno(error)
-    if program.isHandler {
-      maskAsAsked(number, program, before)
-      program.run(number, info, context)
-    } else if !BlockedSignals.isFilled(before) {
-      SignalMask.set(before)  // a handler of the program's called ours
-    }
+    if program.isHandler { program.run(number, info, context) }
+  }
+
+  /// The system does it where it called ours. A handler of the program's that called ours goes on.
+  private static func restore(_ before: kq_signal_numbers) {
+    if !BlockedSignals.isFilled(before) { SignalMask.set(before) }
   }
 
   /// Whether the program broke something and does not handle it: it is to die of it (C-288). Not of what was sent by

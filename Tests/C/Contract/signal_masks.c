@@ -30,7 +30,7 @@ static void ignoring_is_not_used_up(void) {
     deliver(SIGUSR1); /* which nobody dies of */
 }
 
-/* Whatever was pending is gone; it counts, once. */
+/* Whatever was pending is gone; it counts, once. As of any call that succeeds, errno is left alone. */
 static void drop_pending(int number, void (*handler)(int), bool is_counted) {
     int kq = new_kqueue();
     install(number, note_run, 0);
@@ -39,7 +39,9 @@ static void drop_pending(int number, void (*handler)(int), bool is_counted) {
     deliver(number);
     if (is_counted)
         EXPECT_SIGNAL(kq, number, 1);
+    errno = EDOM;
     install(number, handler, 0);
+    REQUIRE_EQ(errno, EDOM);
     REQUIRE(!is_pending(number));
     install(number, note_run, 0);
     unblock(number);
