@@ -1,6 +1,6 @@
 /*
- * The memory that signal handlers and the children of fork(2) and vfork(2) find as the process left it. The core has
- * the layout; here it is static, so that nobody has to make it first.
+ * The memory that signal handlers and the children of fork(2) and vfork(2) find as the process left it. Its header
+ * lays it out, and the core has the layout of each member; it is static, so that nobody has to make it first.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

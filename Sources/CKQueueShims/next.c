@@ -42,7 +42,7 @@ __attribute__((constructor)) static void look_up(void) {
 
 enum answer { NOT_KNOWN, NO, YES };
 
-/* `alone`: what holds in a program that has no other definition to look up, a static one. */
+/* `alone`: the answer where dlsym(3) finds no definition at all, as it may in a static program. */
 static enum answer find_out_own(const char *name, enum answer alone) {
     Dl_info used, own;
     if (dlsym == NULL || dladdr == NULL)
@@ -53,7 +53,10 @@ static enum answer find_out_own(const char *name, enum answer alone) {
     return dladdr(in_use, &used) != 0 && dladdr((void *)&next, &own) != 0 && used.dli_fbase == own.dli_fbase ? YES : NO;
 }
 
-/* Asked for when the library is loaded: a process may have many children, and each would look through all libraries. */
+/*
+ * Found out when the library is loaded: in a parent that makes no kqueue nobody would ask, and each of its children
+ * would search all libraries, under the loader's lock.
+ */
 static enum answer is_close_own, is_sigaction_own;
 
 __attribute__((constructor)) static void find_out(void) {

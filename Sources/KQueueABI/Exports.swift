@@ -2,8 +2,9 @@ import CKQueue
 import CKQueueShims
 import KQueueCore
 
-// The C functions of <sys/event.h>. errno is set here and nowhere else: as a system call does, one that succeeds leaves
-// it alone (C-369), whatever the calls inside it gave.
+// The C functions of <sys/event.h>, whose errno is set here: as a system call does, one that succeeds leaves it alone
+// (C-369), whatever the calls inside it gave. What stands in front of libc's functions sets it in the core: SignalCalls,
+// NextClose, SeparateTables.
 
 @_cdecl("kqueue")
 public func exportedKqueue() -> CInt {

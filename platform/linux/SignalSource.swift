@@ -50,7 +50,7 @@ struct SignalSource: ~Copyable {
     descriptor = own.descriptor
   }
 
-  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  /// - Throws: EMFILE, ENFILE, ENOMEM, ENOTSUP (signalfd4(2) is denied).
   mutating func add(_ knote: LinuxKnoteRef, _ number: CInt, _ notifier: CInt, isWanted: Bool) throws(Errno) {
     try handled.add(number, notifier, isWanted: isWanted)
     let former = wanted
@@ -67,7 +67,7 @@ struct SignalSource: ~Copyable {
   }
 
   /// Has the signalfd tell of what is wanted; makes it where there is none.
-  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  /// - Throws: EMFILE, ENFILE, ENOMEM, ENOTSUP (signalfd4(2) is denied).
   private mutating func tellPending() throws(Errno) {
     if signalfd >= 0 {
       _ = Self.setSignalfd(signalfd, wanted)

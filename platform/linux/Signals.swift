@@ -4,7 +4,7 @@ import KQueueCore
 
 /// SIGNAL knotes and the kernel.
 extension LinuxBackend {
-  /// - Throws: EINVAL (no such signal), EMFILE, ENFILE, ENOMEM.
+  /// - Throws: EINVAL (no such signal), EMFILE, ENFILE, ENOMEM, ENOTSUP (signalfd4(2) is denied).
   mutating func attachSignal(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     guard let number = CInt(exactly: knote.ident), Signals.exists(number) else { throw Errno(EINVAL) }
     guard Signals.canBeSeen(number) else { return .recorded }

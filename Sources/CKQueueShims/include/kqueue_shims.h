@@ -2,8 +2,8 @@
  * What Swift cannot import from libc, for every platform: macros, variadic
  * functions, errno, locks that live in memory of ours.
  *
- * A function that can fail returns a negative errno and leaves errno for the
- * C ABI to set.
+ * A function that says why it failed returns a negative errno.  libc's errno
+ * may be changed by it, so what must keep it saves it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,6 +1,6 @@
 /*
- * Static memory that handlers and children share with the process: all zeroes at first.  The core has what lies in
- * it.  Part of kqueue_shims.h.
+ * Static memory that handlers and children share with the process: all zeroes at first.  The core has the
+ * layout of each member.  Part of kqueue_shims.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -59,8 +59,8 @@ struct kq_children {    /* under the lock of signals */
 };
 
 /*
- * In one piece, and what every process with a kqueue reads or writes comes first: a system gives and copies memory by
- * the page, in each forked child anew, so it is to lie on few of them.
+ * One struct, with what every process with a kqueue touches in front.  The system copies memory by the page in each
+ * forked child, so what is touched is to lie on few pages.
  */
 struct kq_memory {
     uintptr_t registry, copies[3];
@@ -71,11 +71,11 @@ struct kq_memory {
     struct kq_own_numbers own_numbers;
     struct kq_child_counts child_counts;
     struct kq_children children;
-    _Alignas(8) char all_signals[KQ_SIGNAL_BYTES];
+    _Alignas(8) char all_signals[KQ_SIGNAL_BYTES]; /* SignalState, which is no larger than a record */
     uint64_t listeners[KQ_LISTENER_PLACES * 3];
     /* Most descriptors have low numbers. */
     uint64_t own_words[KQ_OWN_PAGE_WORDS];
-    _Alignas(8) char signals[KQ_SIGNALS * KQ_SIGNAL_BYTES];
+    _Alignas(8) char signals[KQ_SIGNALS * KQ_SIGNAL_BYTES]; /* by number, so place 0 is unused */
 
     _Alignas(8) char further_fronts[KQ_SIGNALS * (KQ_FRONTS - 1) * KQ_FRONT_BYTES];
     struct kq_child_place child_places[KQ_CHILD_PAGE_PLACES];

@@ -60,7 +60,8 @@ public struct ChunkedArray<Element: BitwiseCopyable>: ~Copyable {
   public mutating func grow(to index: Int) throws(Errno) -> UnsafeMutablePointer<Element> {
     let place = Self.locate(index)
     guard place.chunk < Self.chunkLimit else { throw Errno(ENOMEM) }
-    // A page that is read before it is written is put in place twice.
+    // A page whose first access is a read costs two faults, one for the zero page and one for the write; so it is
+    // written first.
     let isFresh = chunks == nil
     if isFresh { chunks = try Arena.map(Chunk.self, count: Self.chunkLimit) }
     let chunks = chunks.unsafelyUnwrapped

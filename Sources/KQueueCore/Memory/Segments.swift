@@ -1,8 +1,8 @@
 import CKQueueShims
 import Synchronization
 
-/// Small blocks of memory, cut from segments that are kept until the process ends: after the first, a kqueue is made,
-/// used and dropped without a system call for memory.
+/// Small blocks of memory, cut from segments that are kept until the process ends: as long as a segment has room, a
+/// kqueue is made, used and dropped without a system call for memory.
 ///
 /// Taking a block sets its bits in the head of the segment at once, and giving it back clears them: no lock is taken,
 /// both are async-signal-safe, and a thread that a handler's jump takes out of either loses a block at the most. What
@@ -60,7 +60,7 @@ enum Segments {
   }
 }
 
-/// Where there is memory; C's, as closers in handlers give back.
+/// The addresses of the segments, in C's memory, since a closer in a handler gives blocks back.
 private struct Kept: ~Copyable {
   /// The segment that was mapped last; each leads to the one before.
   let newest: Atomic<UInt>
@@ -95,13 +95,14 @@ struct Segment {
     head = (block - offset).assumingMemoryBound(to: Atomic<UInt>.self)
   }
 
-  /// Where one fits in at any address.
+  /// So many bytes hold a whole segment, wherever they begin.
   static var room: Int { 2 * size }
 
-  /// A new one in memory that nobody uses yet, all zeroes.
+  /// The segment in `room` bytes that are zero and unused; maps nothing.
   static func map(in memory: UnsafeMutableRawPointer) -> Segment {
     let fresh = Segment(of: memory + size - 1)
-    // A page that is read before it is written is put in place twice.
+    // A page whose first access is a read costs two faults, one for the zero page and one for the write; so it is
+    // written first.
     fresh.follow(0)
     return fresh
   }

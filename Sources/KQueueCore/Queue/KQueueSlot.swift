@@ -4,7 +4,8 @@ import Synchronization
 /// The place of a kqueue: its lock, and whether it is there at all.
 ///
 /// Slots are never unmapped, only used again, so a thread that holds a stale pointer to one can still take
-/// its lock and find that the kqueue it meant is gone. All-zero bytes are a free slot.
+/// its lock and find that the kqueue it meant is gone. All-zero bytes are a slot that was never
+/// taken; the one who takes it sets `queue`.
 public struct KQueueSlot<Backend: PlatformBackend & ~Copyable>: ~Copyable, Stackable {
   var lock: kq_lock
   /// Asks the thread that holds the lock to close the kqueue: a closer may be a signal handler and never waits.

@@ -1,6 +1,9 @@
 import Synchronization
 
 /// What is done at the end of a call: the kqueue's descriptor is made readable or not, and a waiter is woken.
+///
+/// Two others wake: `KQueueHandle.retire` all waiters of a kqueue that is closed; and `KQueueRegistry.interrupt`
+/// (NumberClose), where a wait keeps files open, a waiter of a kqueue that watches a number that is closed.
 extension KQueueHandle where Backend: ~Copyable {
   /// Brings the platform up to date, drops the lock, and then wakes a waiter where there is something to deliver.
   @inline(never)

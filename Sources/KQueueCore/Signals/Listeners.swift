@@ -30,7 +30,8 @@ public enum Listeners {
     kq_listener_pages().assumingMemoryBound(to: Atomic<UInt>.self) + Int(number)
   }
 
-  /// Pages up to the last that was made.
+  /// Pages up to the last that anybody tried to make. It grows first, so that who finds the page's address also counts
+  /// it.
   @inline(__always)
   private static var pageCount: UnsafeMutablePointer<Atomic<CInt>> {
     kq_listener_page_count().assumingMemoryBound(to: Atomic<CInt>.self)

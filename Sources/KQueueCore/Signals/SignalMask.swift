@@ -1,6 +1,9 @@
 import CKQueueShims
 
 /// The mask of the calling thread. Async-signal-safe.
+///
+/// The mask that the program's handler runs with is made elsewhere: `SignalFronts.made` has the kernel block what the
+/// program asks for, and ours, which blocks the rest, sets the mask by `SignalHandler.maskAsAsked` before it calls it.
 enum SignalMask {
   /// All signals but those of faults, which the thread that is at fault must have at once.
   private static var all: kq_signal_numbers {

@@ -71,7 +71,7 @@ public enum Signals {
   private static func ownNotifier(_ number: CInt) -> CInt {
     let notifier = SignalRecord.of(number).pointee.notifier.load(ordering: .sequentiallyConsistent) - 1
     if notifier == CInt(KQ_LISTENERS) { return notifier }
-    // A bare system call may have closed it.
+    // A bare system call may have closed it. Where closes are seen, a number that is in use again is not told apart.
     return notifier >= 0 && OwnDescriptors.isStillOwn(notifier) && kq_is_open(notifier) ? notifier : -1
   }
 
@@ -123,9 +123,10 @@ public enum Signals {
 
   private static func end(_ number: CInt, _ mask: kq_signal_numbers) -> CInt {
     let record = SignalRecord.of(number)
-    // Where the kernel would drop what is pending, which the program has not asked for, ours stays in front; it does what
-    // the program's action does. Where the default action would be taken once it is unblocked, what was counted goes: it
-    // was sent while the action was held back, and does not come to it afterwards.
+    // A pending signal that the kernel ignores by default is dropped when the default action is set. The program did not
+    // ask for that, so ours stays in front, which does what the default does. Of other signals, a pending one that this
+    // thread blocks would take the default action once unblocked. Those that were counted were sent while that action was
+    // held back, so they are taken away.
     let isAtDefault = SignalFronts.program(number).handler == kq_default_action()
     let isPending = isAtDefault && SentSignals.pending.contains(number)
     let isIgnored = isIgnoredByDefault(number)

@@ -11,7 +11,8 @@ public enum OwnDescriptors {
     /// The process whose descriptors these are.
     let owner: Atomic<CInt>
     let highestPage: Atomic<CInt>
-    /// The highest number there is less the lowest that is inside, so that 0 says that none is.
+    /// INT_MAX less the lowest number that was ever inside. Kept so because static memory begins as 0, which then says
+    /// none.
     let depth: Atomic<CInt>
     let lost: Atomic<CUnsignedInt>
     let replaced: Atomic<CUnsignedInt>
@@ -226,7 +227,8 @@ public enum OwnDescriptors {
     if former != process && former != 0 { takeAll(closes: false) }
   }
 
-  /// In a forked child. Of a parent that never had a kqueue there is nothing, and to look would take memory.
+  /// In a forked child. Of a parent that never had a kqueue there is nothing, and to read the pages would have the
+  /// system put them in place.
   static func closeAll(ofParent parent: CInt) {
     let owner = state.pointee.owner.load(ordering: .sequentiallyConsistent)
     if owner != 0 { takeAll(closes: owner == parent) }

@@ -1,8 +1,8 @@
 import CKQueue
 import CKQueueShims
 
-/// Sleeps for a moment, for what another thread is about to end. Neither a cancellation point nor ended by a signal of the
-/// caller's. Async-signal-safe.
+/// Sleeps for 50 us, or until a handler ran, for what another thread is about to end; callers look again in either case.
+/// Not a cancellation point, and keeps errno. Async-signal-safe.
 @inline(never)
 func pauseBriefly() {
   let error = kq_errno()
