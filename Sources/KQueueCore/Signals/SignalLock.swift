@@ -5,33 +5,34 @@ import Synchronization
 struct SignalLock: ~Copyable {
   /// What the thread blocked before.
   let before: kq_signal_numbers
-  /// The process.
-  let own: CInt
-  private let blocks: Bool
+  /// The caller's.
+  let process: CInt
+  /// Whether the lock itself holds signals back.
+  private let holdsBack: Bool
 
   /// - Parameter isShielded: the caller holds signals back already.
   @inline(never)
   init(isShielded: Bool = false) {
-    blocks = !isShielded
-    before = blocks ? SignalMask.holdBack() : kq_signal_numbers()
-    own = kq_process()
-    while !Self.take(own) { pauseBriefly() }
+    holdsBack = !isShielded
+    before = holdsBack ? SignalMask.holdBack() : kq_signal_numbers()
+    process = kq_process()
+    while !Self.take(process) { pauseBriefly() }
   }
 
-  private static func take(_ own: CInt) -> Bool {
+  private static func take(_ process: CInt) -> Bool {
     let word = SignalState.shared
-    let free = word.pointee.lockHolder.compareExchange(expected: 0, desired: own, ordering: .sequentiallyConsistent)
+    let free = word.pointee.lockHolder.compareExchange(expected: 0, desired: process, ordering: .sequentiallyConsistent)
     if free.exchanged { return true }
     // Held by a parent's thread when it forked without handlers: no thread of this process.
-    return free.original != own
+    return free.original != process
       && word.pointee.lockHolder.compareExchange(
-        expected: free.original, desired: own, ordering: .sequentiallyConsistent
+        expected: free.original, desired: process, ordering: .sequentiallyConsistent
       ).exchanged
   }
 
   @inline(never)
   func end() {
     SignalState.shared.pointee.lockHolder.store(0, ordering: .sequentiallyConsistent)
-    if blocks { SignalMask.set(before) }
+    if holdsBack { SignalMask.set(before) }
   }
 }

@@ -85,7 +85,7 @@ public enum Signals {
     _ = kq_signals_are_seen()
     _ = kq_is_interposed()
     let lock = SignalLock(isShielded: true)
-    becomeOwner(lock.own)
+    becomeOwner(lock.process)
     SignalState.shared.pointee.noteWatched(number)
     // From here on the program's calls wait for the lock.
     let isFirst = record.pointee.users.add(1, ordering: .sequentiallyConsistent).oldValue == 0

@@ -122,7 +122,7 @@ public enum OwnDescriptors {
 
   /// Likewise each of a range.
   static func lose(from first: CInt, through last: CInt) {
-    let lowest = CInt.max - state.pointee.depth.load(ordering: .sequentiallyConsistent)
+    let lowest = lowestInside
     var number = first < lowest ? lowest : first
     while number <= last && number / pageBits <= state.pointee.highestPage.load(ordering: .sequentiallyConsistent) {
       if let page = page(number / pageBits) {
