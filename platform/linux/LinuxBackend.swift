@@ -48,6 +48,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   public var chainLimit: Int { validates ? 2 : 4 }
 
   public static var closesGoUnseen: Bool { !kq_is_interposed() }
+  public static var replacements: CUnsignedInt { OwnDescriptors.replaced }
 
   public init() throws(Errno) {
     let own = try EpollSet()

@@ -51,6 +51,7 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public let validates: Bool
 
   public static var closesGoUnseen: Bool { !kq_is_interposed() }
+  public static var replacements: CUnsignedInt { OwnDescriptors.replaced }
 
   public init() throws(Errno) {
     let own = try SelfPipe()

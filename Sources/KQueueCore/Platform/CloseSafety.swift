@@ -23,6 +23,9 @@ public protocol CloseSafety: Waiting, ~Copyable {
   /// Whether the kqueue's number names something else by now. Asked where it is not alive.
   var isReplaced: Bool { get }
 
+  /// How often a new descriptor inside a kqueue had the number of one that was closed unseen; it wraps.
+  static var replacements: CUnsignedInt { get }
+
   /// Whether everything inside is open still. Asked where some kqueue lost something, or a call on it failed.
   var isIntact: Bool { get }
 
@@ -69,6 +72,7 @@ extension CloseSafety where Self: ~Copyable {
   public var validates: Bool { Self.closesGoUnseen }
   public var isAlive: Bool { true }
   public var isReplaced: Bool { false }
+  public static var replacements: CUnsignedInt { 0 }
   public var isIntact: Bool { true }
   public var chainLimit: Int { .max }
   public static var waitsKeepFiles: Bool { false }

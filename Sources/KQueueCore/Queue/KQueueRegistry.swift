@@ -114,10 +114,10 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     defer { state.pointee.making.subtract(1, ordering: .acquiringAndReleasing) }
     var mayRepeat = number == nil
     while true {
-      let replaced = OwnDescriptors.replaced
+      let replaced = Backend.replacements
       let handle = KQueueHandle(slot: try takeSlot(), registry: self)
       let (made, former) = try openLocked(handle, copies, number)
-      if mayRepeat && replaced != OwnDescriptors.replaced {
+      if mayRepeat && replaced != Backend.replacements {
         mayRepeat = false
         closeAgain(made)
         if let former, former.slot != handle.slot { former.closeIfNamed(made) }

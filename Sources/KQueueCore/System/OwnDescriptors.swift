@@ -142,7 +142,7 @@ public enum OwnDescriptors {
   public static var lost: CUnsignedInt { state.pointee.lost.load(ordering: .relaxed) }
 
   /// How often one that was lost is known for it since a new one had its number.
-  static var replaced: CUnsignedInt { state.pointee.replaced.load(ordering: .relaxed) }
+  public static var replaced: CUnsignedInt { state.pointee.replaced.load(ordering: .relaxed) }
 
   // MARK: New ones
 
