@@ -22,7 +22,7 @@ add_contract_kernel(era-3.10 3.10 GROUPS C-020 C-021 C-022 C-023 C-024 C-026 C-0
 add_contract_kernel(era-4.14 4.14 GROUPS C-25 C-33)
 add_contract_kernel(era-4.18 4.18 GROUPS C-127 C-140 C-25 C-265 C-268)
 # Descriptors of processes that waitid(2) does not take; no range is closed.
-add_contract_kernel(era-5.4 5.4 GROUPS C-12 C-25 C-271)
+add_contract_kernel(era-5.4 5.4 GROUPS C-12 C-144 C-25 C-271)
 add_contract_kernel(era-5.10 5.10 GROUPS C-020 C-021 C-022 C-023 C-024 C-026 C-027 C-029 C-108 C-271)
 add_contract_kernel(era-5.14 5.14 GROUPS C-270 C-271)
 add_contract_kernel(filter-eperm eperm GROUPS C-020 C-021 C-022 C-023 C-024 C-026 C-027 C-029 C-118 C-127 C-25 C-265 C-272)

@@ -122,7 +122,10 @@ import Testing
   @Test func processDescriptors() throws {
     let queue = try KernelQueue()
     let pid = try spawn("read line; exit 5")
-    defer { pid.reap() }
+    defer {
+      kill(pid.number, SIGKILL)  // where it was not let go
+      pid.reap()
+    }
     let descriptor = CInt(truncatingIfNeeded: syscallPidfdOpen(pid.number))
     try #require(descriptor >= 0)
     defer { close(descriptor) }

@@ -123,7 +123,8 @@ private enum CloseFrom {
       _ = lseek(folder, 0, SEEK_SET)
       closed = closeSome(folder, first)
     }
-    kq_close_descriptor(folder)
+    // Not as one of the library's: a child of vfork(2) has the list of those in common with its parent.
+    _ = NextClose.close(folder)
     return closed == .nothing
   }
 
