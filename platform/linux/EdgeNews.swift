@@ -132,7 +132,7 @@ extension LinuxBackend {
     }
     let isSame = knote.platform.mark == mark && readiness.data > 0
     if isLook && isSame && !knote.platform.isOverdue { return .polled }
-    guard isSame && !isLook && sendingHasEnded(knote) else {
+    guard isSame && !isLook && (sendingHasEnded(knote) || isAcknowledgement(knote, readiness.data)) else {
       knote.platform.past.remove(.marked)
       knote.platform.mark = mark
       return readiness
@@ -155,6 +155,16 @@ extension LinuxBackend {
     }
     if isShut && !isEnding { knote.platform.past.insert(.otherEnd) }
     return isShut
+  }
+
+  /// Whether an edge is the acknowledgement of the own end of TCP, which comes once, also after the state that it makes was
+  /// seen. That shows where nothing was ever read; else it is taken for an arrival, which must not be told late.
+  private func isAcknowledgement(_ knote: LinuxKnoteRef, _ unread: Int) -> Bool {
+    guard knote.platform.past.contains(.otherEnd), !knote.platform.past.contains(.refused),
+      knote.platform.transport(of: knote.descriptor) == .tcp
+    else { return false }
+    knote.platform.past.insert(.refused)
+    return TCPConnection(Socket(knote.descriptor)).tookNothing(unread: unread)
   }
 
   private func isNewlyRefused(_ knote: LinuxKnoteRef) -> Bool {

@@ -14,7 +14,7 @@ struct Past: OptionSet, BitwiseCopyable {
   static var vague: Past { Past(rawValue: 1 << 2) }
   /// An end of the side that the knote is not about was seen.
   static var otherEnd: Past { Past(rawValue: 1 << 3) }
-  /// The other side of a local connection was seen to read no more.
+  /// The other side of a local connection was seen to read no more; of TCP, that an end may have been acknowledged.
   static var refused: Past { Past(rawValue: 1 << 6) }
   /// The mark is no more than the size of the first item: a reader of it takes all.
   static var trusted: Past { Past(rawValue: 1 << 7) }
