@@ -67,7 +67,8 @@ __attribute__((constructor)) static void find_out(void) {
 static __attribute__((noinline)) bool find_out_interposed(int *known, const enum answer *own) {
     if (*own == NOT_KNOWN)
         find_out(); /* another library's constructor runs before ours */
-    int answer = kq_environment_says("KQUEUE_VALIDATE") ? NO : (int)*own; /* for the tests: be as if loaded with dlopen */
+    /* The variable is for the tests: be as if loaded with dlopen. */
+    int answer = kq_environment_says("KQUEUE_VALIDATE") ? NO : (int)*own;
     __atomic_store_n(known, answer, __ATOMIC_RELAXED);
     return answer == YES;
 }

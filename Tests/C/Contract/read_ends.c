@@ -432,7 +432,7 @@ static void reader_hears_nothing_of_the_sending_side(void) {
 }
 
 #if defined __linux__ && defined SYS_getsockopt
-/* The end of a connection that is acknowledged when somebody asks for its state, and the peer that refuses it so far. */
+/* The end of a connection that is acknowledged when somebody asks for its state, and the peer that refuses it. */
 static int unacknowledged = -1, deaf_peer;
 
 static int option_of(int fd, int level, int name, void *value, socklen_t *size) {
