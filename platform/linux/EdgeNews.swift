@@ -132,7 +132,8 @@ extension LinuxBackend {
     }
     let isSame = knote.platform.mark == mark && readiness.data > 0
     if isLook && isSame && !knote.platform.isOverdue { return .polled }
-    guard isSame && !isLook && (sendingHasEnded(knote) || isAcknowledgement(knote, readiness.data)) else {
+    if isSame && !isLook && isAcknowledgement(knote, readiness.data) { return .inactive }
+    guard isSame && !isLook && sendingHasEnded(knote) else {
       knote.platform.past.remove(.marked)
       knote.platform.mark = mark
       return readiness

@@ -10,7 +10,7 @@ extension LinuxBackend {
     guard Signals.canBeSeen(number) else { return .recorded }
     try signals.prepare(knotes, in: main)
     // What came before counts for those who watched then, and not for this one (C-283).
-    let isQuiet = PendingSignals.areNone(besides: number)
+    let isQuiet = PendingSignals.areNoneWatched(or: number)
     if !isQuiet { _ = PendingSignals.collect(own: kq_signal_numbers(), nil) }
     let notifier = try watchSignal(number)
     let count = Signals.count(number)

@@ -96,10 +96,10 @@ struct Segment {
   }
 
   /// So many bytes hold a whole segment, wherever they begin.
-  static var room: Int { 2 * size }
+  static var bytesToPlace: Int { 2 * size }
 
-  /// The segment in `room` bytes that are zero and unused; maps nothing.
-  static func map(in memory: UnsafeMutableRawPointer) -> Segment {
+  /// The segment in `bytesToPlace` bytes that are zero and unused.
+  static func place(in memory: UnsafeMutableRawPointer) -> Segment {
     let fresh = Segment(of: memory + size - 1)
     // A page whose first access is a read costs two faults, one for the zero page and one for the write; so it is
     // written first.
@@ -109,8 +109,8 @@ struct Segment {
 
   /// A new one. What is mapped to have it begin at a multiple of its size is given back.
   static func map() -> Segment? {
-    guard let memory = kq_map(room) else { return nil }
-    let fresh = map(in: memory)
+    guard let memory = kq_map(bytesToPlace) else { return nil }
+    let fresh = place(in: memory)
     let before = UnsafeMutableRawPointer(fresh.head) - memory
     if before > 0 { kq_unmap(memory, before) }
     kq_unmap(memory + before + size, size - before)

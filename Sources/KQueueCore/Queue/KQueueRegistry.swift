@@ -32,7 +32,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
   private static var bytes: Int { tableOffset + DescriptorTable.bytes }
   static var slotsOffset: Int { SlotBlock<Backend>.aligned(MemoryLayout<State>.size) }
   private static var segmentOffset: Int { slotsOffset + SlotBlock<Backend>.bytes }
-  private static var tableOffset: Int { segmentOffset + Segment.room }
+  private static var tableOffset: Int { segmentOffset + Segment.bytesToPlace }
 
   var descriptors: DescriptorTable {
     @inline(__always) get { DescriptorTable(memory: UnsafeMutableRawPointer(state) + Self.tableOffset) }
@@ -46,7 +46,7 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
 
   /// Gives its segment to those who take small blocks, once it is sure that the registry stays.
   public func provideSegment() {
-    Segments.add(Segment.map(in: UnsafeMutableRawPointer(state) + Self.segmentOffset))
+    Segments.add(Segment.place(in: UnsafeMutableRawPointer(state) + Self.segmentOffset))
   }
 
   /// Makes an empty registry this process's: a new one, or one that a fork emptied.
@@ -117,15 +117,12 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
       let replaced = Backend.replacements
       let handle = KQueueHandle(slot: try takeSlot(), registry: self)
       let (made, former) = try openLocked(handle, copies, number)
-      if mayRepeat && replaced != Backend.replacements {
-        mayRepeat = false
-        closeAgain(made)
-        if let former, former.slot != handle.slot { former.closeIfNamed(made) }
-        continue
-      }
+      let repeats = mayRepeat && replaced != Backend.replacements
+      if repeats { closeAgain(made) }
       // Waits for that slot's lock, so not while another's is held.
       if let former, former.slot != handle.slot { former.closeIfNamed(made) }
-      return made
+      if !repeats { return made }
+      mayRepeat = false
     }
   }
 

@@ -19,8 +19,9 @@ public enum PendingSignals {
     SignalState.shared.pointee.looks.load(ordering: .sequentiallyConsistent)
   }
 
-  /// Whether nothing that is watched is pending for the calling thread, nor this.
-  public static func areNone(besides number: CInt) -> Bool {
+  /// Whether the calling thread has pending neither this signal nor any that is watched; false where the system does not
+  /// tell.
+  public static func areNoneWatched(or number: CInt) -> Bool {
     let error = kq_errno()
     defer { kq_set_errno(error) }
     guard let pending = SentSignals.toldPending else { return false }

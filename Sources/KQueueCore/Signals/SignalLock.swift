@@ -3,7 +3,7 @@ import Synchronization
 
 /// The lock of signals: makes other threads wait, and handlers on this one, so that nothing is half done between the two.
 struct SignalLock: ~Copyable {
-  /// What the thread blocked before.
+  /// What the thread blocked before; nothing where the caller holds signals back already.
   let before: kq_signal_numbers
   /// The caller's.
   let process: CInt

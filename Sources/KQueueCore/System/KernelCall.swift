@@ -118,6 +118,7 @@ public func epollPwait2IsMissing() -> Bool {
   KernelCall.epollPwait2.isMissing
 }
 
+/// Whether an errno of it says that it is missing.
 @_cdecl("kq_epoll_pwait2_was_missing")
 public func epollPwait2WasMissing(_ error: CInt) -> Bool {
   KernelCall.epollPwait2.wasMissing(error)

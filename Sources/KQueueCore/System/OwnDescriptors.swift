@@ -141,7 +141,7 @@ public enum OwnDescriptors {
   /// How often one was lost; it wraps.
   public static var lost: CUnsignedInt { state.pointee.lost.load(ordering: .relaxed) }
 
-  /// How often one that was lost is known for it since a new one had its number.
+  /// How often a new descriptor inside had the number of one that was closed unseen; it wraps.
   public static var replaced: CUnsignedInt { state.pointee.replaced.load(ordering: .relaxed) }
 
   // MARK: New ones

@@ -8,7 +8,7 @@ import Synchronization
 enum ProcessMark {
   private static var numbersInDoubt: CInt { 300 }
 
-  /// + 1; 0 is none.
+  /// The timer's number and 1, since static memory begins as 0, which then says none.
   private static var timer: UnsafeMutablePointer<Atomic<CInt>> {
     kq_process_timer().assumingMemoryBound(to: Atomic<CInt>.self)
   }
