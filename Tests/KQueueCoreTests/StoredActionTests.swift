@@ -3,7 +3,7 @@ import Testing
 
 @testable import KQueueCore
 
-/// Actions of signals in memory that threads and handlers share, and how that memory is laid out.
+/// Actions of signals in memory that threads and handlers share.
 @Suite("Stored actions", .serialized) struct StoredActionTests {
   /// Nobody watches it here.
   private let number: CInt = 40
@@ -12,17 +12,6 @@ import Testing
   private func action(_ value: UInt, _ flags: Int = 0) -> kq_action {
     kq_action(
       handler: value, flags: CInt(flags), mask: kq_signal_numbers(low: UInt64(value) << 1, high: UInt64(value)))
-  }
-
-  @Test("What is kept of a signal fits in the memory that C has for it")
-  func fits() {
-    #expect(MemoryLayout<SignalRecord>.size <= SignalRecord.frontOffset)
-    #expect(SignalRecord.frontOffset + MemoryLayout<StoredAction>.stride <= Int(KQ_SIGNAL_BYTES))
-    #expect(MemoryLayout<StoredAction>.stride <= Int(KQ_FRONT_BYTES))
-    #expect(MemoryLayout<SignalState>.size <= Int(KQ_SIGNAL_BYTES))
-    #expect(SignalRecord.frontOffset % MemoryLayout<StoredAction>.alignment == 0)
-    #expect(Int(KQ_SIGNAL_BYTES) % MemoryLayout<StoredAction>.alignment == 0)
-    #expect(Int(KQ_FRONT_BYTES) % MemoryLayout<StoredAction>.alignment == 0)
   }
 
   @Test("What was stored last is read")

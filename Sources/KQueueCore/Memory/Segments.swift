@@ -61,7 +61,7 @@ enum Segments {
 }
 
 /// The addresses of the segments, in C's memory, since a closer in a handler gives blocks back.
-private struct Kept: ~Copyable {
+struct Kept: ~Copyable {
   /// The segment that was mapped last; each leads to the one before.
   let newest: Atomic<UInt>
   /// One that had room when it was looked at last, or 0.

@@ -9,7 +9,7 @@ import Synchronization
 /// forgets what it says. Everything but the looks of `state` and `ends` happens under the lock of signals.
 public enum ChildTable {
   /// A place for a child, as C has it.
-  private struct Place: ~Copyable {
+  struct Place: ~Copyable {
     /// 0 is free.
     let process: Atomic<CInt>
     let state: Atomic<CUnsignedInt>
@@ -17,7 +17,7 @@ public enum ChildTable {
   }
 
   /// What threads and handlers share, as C has it.
-  private struct Counts: ~Copyable {
+  struct Counts: ~Copyable {
     /// Children that run, as far as is known.
     let running: Atomic<CInt>
     /// How often SIGCHLD has told of one, and how many ends were ever found; both wrap.

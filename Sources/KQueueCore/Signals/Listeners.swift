@@ -5,7 +5,7 @@ import Synchronization
 /// cannot stand in several kqueues' sets each has its own. Places are taken and given up without a lock, as handlers read
 /// them. The memory is one that a child inherits: it has to find there what it is to forget.
 public enum Listeners {
-  private struct Listener: ~Copyable {
+  struct Listener: ~Copyable {
     /// + 1; 0 is free.
     let descriptor: Atomic<CInt>
     let low, high: Atomic<UInt64>

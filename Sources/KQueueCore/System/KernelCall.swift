@@ -50,7 +50,7 @@ public enum KernelCall: CUnsignedInt {
 
   // MARK: What is known
 
-  private struct Known: ~Copyable {
+  struct Known: ~Copyable {
     /// A bit for each that is missing, and for each that is there.
     let missing, there: Atomic<CUnsignedInt>
   }

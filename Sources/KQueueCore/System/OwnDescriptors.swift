@@ -7,7 +7,7 @@ import Synchronization
 /// this is async-signal-safe, but for `move` and `duplicate`, which are for calls that take locks: no closures, no ranges.
 public enum OwnDescriptors {
   /// What there is of all of them, as C has it.
-  private struct State: ~Copyable {
+  struct State: ~Copyable {
     /// The process whose descriptors these are.
     let owner: Atomic<CInt>
     let highestPage: Atomic<CInt>
