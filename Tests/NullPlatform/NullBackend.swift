@@ -45,7 +45,6 @@ public struct NullBackend: PlatformBackend, ~Copyable {
 
   public mutating func update(_ knote: KnoteRef<NullKnote>, _ knotes: borrowing Knotes) {}
   public mutating func detach(_ knote: KnoteRef<NullKnote>, _ knotes: borrowing Knotes) {}
-  public mutating func abandon(_ knote: KnoteRef<NullKnote>, _ knotes: borrowing Knotes) {}
   public var watchSets: WatchSets { WatchSets() }
   public static func forget(_ number: CInt, _ watchSets: WatchSets) -> Bool { true }
 
@@ -54,19 +53,11 @@ public struct NullBackend: PlatformBackend, ~Copyable {
     .inactive
   }
 
-  public mutating func gather(
-    _ source: NoSource, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
-  ) -> Int {
-    0
-  }
-
   // MARK: Time
 
   public func now(_ clock: Clock) -> UInt64 {
     kq_clock(clock == .realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC)
   }
-
-  public mutating func prepareTimer(_ clock: Clock) {}
 
   public mutating func arm(_ clock: Clock, _ deadline: UInt64?) -> Bool {
     switch clock {

@@ -6,8 +6,6 @@ import NullShims
 extension NullBackend {
   // MARK: Waking
 
-  public mutating func prepareWake() {}
-
   public func wake() -> Bool {
     null_bell_ring(bell)
     return true
@@ -27,8 +25,6 @@ extension NullBackend {
   }
 
   // MARK: Waiting
-
-  public var isIdle: Bool { true }
 
   public mutating func poll(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<NullReport>) -> CInt {
     var sleeper = NullSleeper(bell, deadlines)

@@ -110,8 +110,6 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
 
   public var seconds: UInt64 { kq_seconds() }
 
-  public mutating func prepareTimer(_ clock: Clock) {}
-
   public mutating func arm(_ clock: Clock, _ deadline: UInt64?) -> Bool {
     switch clock {
     case .monotonic: deadlines.monotonic = deadline ?? 0
@@ -122,8 +120,6 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   }
 
   // MARK: Waking
-
-  public mutating func prepareWake() {}
 
   public func wake() -> Bool {
     pipe.signal()

@@ -24,20 +24,20 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
   /// - Throws: EBADF where the number was closed unseen, ENOENT where it names another file by now.
   mutating func detach(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) throws(Errno)
 
-  /// Ends the watch of a knote whose number was closed after `forget`: the kernel has nothing of it any more.
-  mutating func abandon(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes)
-
   /// What an event for the knote would say now.
   /// - Parameter reported: what `decode` gave in this pass, or nil where the descriptor must be asked.
   mutating func sample(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes, reported: UInt32?) -> Readiness
+
+  // MARK: What only some need
+
+  /// Ends the watch of a knote whose number was closed after `forget`: the kernel has nothing of it any more.
+  mutating func abandon(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes)
 
   /// Writes the happenings that a `.more` announces.
   /// - Returns: how many were written; where as many as fit, it is asked again at once.
   mutating func gather(
     _ source: Source, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int
-
-  // MARK: What only some need
 
   /// A knote is the last of its number from now on.
   mutating func noteSole(_ knote: KnoteRef<KnoteState>)
@@ -119,6 +119,7 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
 }
 
 extension EventSource where Self: ~Copyable {
+  public mutating func abandon(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) {}
   public mutating func noteSole(_ knote: KnoteRef<KnoteState>) {}
   public mutating func repair(_ knotes: borrowing Knotes) {}
   public func isOpen(_ number: CInt) -> Bool { kq_is_open(number) }
@@ -146,6 +147,14 @@ extension EventSource where Self: ~Copyable {
   public static var againSlack: Int { 65 }
   /// A platform that is told of changes samples nothing.
   public static func setFilePollInterval(_ nanoseconds: Int) throws(Errno) { throw Errno(ENOSYS) }
+}
+
+extension EventSource where Self: ~Copyable, Source == NoSource {
+  public mutating func gather(
+    _ source: NoSource, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
+  ) -> Int {
+    switch source {}
+  }
 }
 
 /// For a platform without VNODE.

@@ -8,10 +8,6 @@ public protocol Waiting: KnoteKeeping, ~Copyable {
   /// All that one `wait` needs to know of the kqueue.
   associatedtype Waiter: BitwiseCopyable
 
-  /// Takes what `wake` needs.
-  /// - Throws: EMFILE, ENFILE, ENOMEM.
-  mutating func prepareWake() throws(Errno)
-
   /// Makes one `wait` report `.wake`, and the kqueue's descriptor readable until then. Async-signal-safe.
   /// - Returns: as `arm`.
   func wake() -> Bool
@@ -21,9 +17,6 @@ public protocol Waiting: KnoteKeeping, ~Copyable {
 
   /// Makes every `wait` return, now and from now on: the kqueue is closed. Async-signal-safe.
   mutating func wakeAll()
-
-  /// Whether the system can have anything to report at all.
-  var isIdle: Bool { get }
 
   /// Gets reports that are there now. No cancellation point.
   /// - Returns: how many, or a negative errno.
@@ -51,6 +44,13 @@ public protocol Waiting: KnoteKeeping, ~Copyable {
 
   // MARK: What only some need
 
+  /// Takes what `wake` needs.
+  /// - Throws: EMFILE, ENFILE, ENOMEM.
+  mutating func prepareWake() throws(Errno)
+
+  /// Whether the system has nothing to report of any knote for sure, so that `poll` can be left out.
+  var isIdle: Bool { get }
+
   /// The lock is about to be dropped: waiters have to learn what was changed.
   /// - Parameter isWoken: whether a `wake` was asked for, or is about to be, that no `wait` has reported.
   mutating func flush(_ knotes: borrowing Knotes, isWoken: Bool)
@@ -60,6 +60,8 @@ public protocol Waiting: KnoteKeeping, ~Copyable {
 }
 
 extension Waiting where Self: ~Copyable {
+  public mutating func prepareWake() {}
+  public var isIdle: Bool { false }
   @inline(__always)
   public mutating func flush(_ knotes: borrowing Knotes, isWoken: Bool) {}
   public mutating func leave(_ waiter: Waiter) {}

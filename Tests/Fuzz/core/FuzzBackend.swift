@@ -146,7 +146,6 @@ struct FuzzBackend: PlatformBackend, ~Copyable {
   // MARK: Time
 
   func now(_ clock: Clock) -> UInt64 { fake_now(clock == .realtime) }
-  mutating func prepareTimer(_ clock: Clock) throws(Errno) {}
 
   mutating func arm(_ clock: Clock, _ deadline: UInt64?) -> Bool {
     fake_arm(set, clock == .realtime, deadline ?? 0)
@@ -154,8 +153,6 @@ struct FuzzBackend: PlatformBackend, ~Copyable {
   }
 
   // MARK: Waking and waiting
-
-  mutating func prepareWake() throws(Errno) {}
 
   func wake() -> Bool {
     fake_wake(set)
