@@ -414,6 +414,25 @@ static void writer_hears_of_room_at_the_peers_end(void) {
     }
 }
 
+#if defined __linux__ && defined SYS_getsockopt
+static int option_of(int fd, int level, int name, void *value, socklen_t *size) {
+    return (int)syscall(SYS_getsockopt, fd, level, name, value, size);
+}
+
+/* Whether the kernel counts the bytes that came (Linux 4.1); else an acknowledgement is taken for an arrival. */
+static bool counts_arrivals(int fd) {
+    enum { TO_RECEIVED = 136 }; /* the end of <linux/tcp.h>'s tcpi_bytes_received, which a C library's may not reach */
+    char info[2 * TO_RECEIVED];
+    socklen_t size = sizeof info;
+    return option_of(fd, IPPROTO_TCP, TCP_INFO, info, &size) == 0 && size >= TO_RECEIVED;
+}
+#else
+static bool counts_arrivals(int fd) {
+    (void)fd;
+    return true;
+}
+#endif
+
 static void reader_hears_nothing_of_the_sending_side(void) {
     for (int family = 0; family < FAMILIES; family++) {
         for (int own = 0; own < 2; own++) {
@@ -423,6 +442,8 @@ static void reader_hears_nothing_of_the_sending_side(void) {
             add_read(kq, pair[0], EV_CLEAR);
             expect_first(kq, EVFILT_READ);
             REQUIRE(shutdown(pair[!own], own ? SHUT_WR : SHUT_RD) == 0);
+            if (own && !counts_arrivals(pair[0]))
+                sleep_ms(60); /* the acknowledgement comes with the end */
             require_silent(kq);
             send_bytes(pair[1], pair[0], "more");
             if (own) /* a local peer that refuses can send still */
@@ -435,21 +456,15 @@ static void reader_hears_nothing_of_the_sending_side(void) {
 /* The end of a connection that is acknowledged when somebody asks for its state, and the peer that refuses it. */
 static int unacknowledged = -1, deaf_peer;
 
-static int option_of(int fd, int level, int name, void *value, socklen_t *size) {
-    return (int)syscall(SYS_getsockopt, fd, level, name, value, size);
-}
-
-/* A program for packets that takes none; as <linux/filter.h> has it, which not every C library comes with. */
-static void refuse_packets(int fd) {
-    struct { uint16_t code; uint8_t if_so, if_not; uint32_t value; } nothing = {.code = 6};
-    struct { unsigned short length; void *instructions; } filter = {1, &nothing};
-    REQUIRE(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0);
+/* The peer takes no packet that may have come from so far, or takes them again. */
+static void set_deaf(bool is_deaf) {
+    REQUIRE(setsockopt(deaf_peer, IPPROTO_IP, IP_MINTTL, &(int){is_deaf ? 255 : 0}, sizeof(int)) == 0);
 }
 
 static void await_acknowledgement(int fd) {
     struct tcp_info info = {0};
     socklen_t size = sizeof info;
-    REQUIRE(setsockopt(deaf_peer, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int)) == 0);
+    set_deaf(false);
     for (int i = 0; i < 5000 && info.tcpi_state != TCP_FIN_WAIT2; i++) {
         sleep_ms(1);
         REQUIRE(option_of(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
@@ -468,12 +483,15 @@ int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *res
 static void reader_hears_nothing_of_an_acknowledgement(void) {
     int pair[2], kq = new_kqueue();
     tcp_pair(pair);
+    if (!counts_arrivals(pair[0]))
+        contract_skip("the kernel (before 4.1) does not count the bytes that came");
     send_bytes(pair[1], pair[0], "bytes");
     add_read(kq, pair[0], EV_CLEAR);
     expect_first(kq, EVFILT_READ);
-    refuse_packets(pair[1]);
-    REQUIRE(shutdown(pair[0], SHUT_WR) == 0);
+    REQUIRE(setsockopt(pair[0], IPPROTO_IP, IP_TTL, &(int){64}, sizeof(int)) == 0);
     deaf_peer = pair[1];
+    set_deaf(true);
+    REQUIRE(shutdown(pair[0], SHUT_WR) == 0);
     unacknowledged = pair[0];
     require_silent(kq);
     require_silent(kq);
@@ -484,7 +502,9 @@ static void reader_hears_nothing_of_an_acknowledgement(void) {
     EXPECT(kq, pair[0], EV_ADD | EV_CLEAR, 0, 9);
 }
 #else
-static void reader_hears_nothing_of_an_acknowledgement(void) { SKIP("socket filters are Linux's"); }
+static void reader_hears_nothing_of_an_acknowledgement(void) {
+    contract_skip("TCP_INFO is Linux's");
+}
 #endif
 
 /* As many bytes as before are news where they came since. */
