@@ -169,6 +169,8 @@ static void no_huge_page_for_a_few(void) {
     need_seen_proc();
     if (on_posix() || access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0)
         contract_skip("no huge pages, or nothing that does without");
+    if (on_valgrind())
+        contract_skip("valgrind's own memory is the largest");
     int kq = new_kqueue();
     flags_of_large_memory(2 << 20, flags, sizeof flags);
     if (flags[0] != 0)

@@ -729,6 +729,8 @@ static void watched_against_a_reaper(void) {
 /* ---- Descriptors and memory ---- */
 
 static void exhausted_descriptors(void) {
+    if (on_valgrind())
+        contract_skip("valgrind keeps the hard limit of descriptors");
     int kq = new_kqueue();
     struct served first = serve_child(), second = serve_child();
     bool samples = on_posix() || lacks_descriptors_of_processes();

@@ -160,6 +160,8 @@ static void masks_of_calls_hold_in_handlers(void) {
 static void all_that_are_let_in_have_their_handlers_run(void) {
     sigset_t none;
     need_exact_signals();
+    if (on_valgrind())
+        contract_skip("valgrind runs one handler for a sigsuspend");
     int kq = new_kqueue();
     sigemptyset(&none);
     for (int number = SIGUSR1; number <= SIGUSR2; number += SIGUSR2 - SIGUSR1) {
