@@ -17,6 +17,8 @@ make_root() {
   say "A root of $1"
   logged "root-$1" debootstrap --variant=minbase "$1" "$work/root-$1"
   mkdir -p "$work/root-$1/opt/swift" "$work/root-$1/packages" "$work/root-$1/tmp/autopkgtest"
+  # A mirror may be behind the date.
+  echo 'Acquire::Check-Valid-Until "false";' >"$work/root-$1/etc/apt/apt.conf.d/90behind"
   cp -a "$work/root-$1" "$work/root-fresh-$1"
   for root in "$work/root-$1" "$work/root-fresh-$1"; do mount_in "$root"; done
 }
@@ -38,7 +40,7 @@ lend_compiler() {
   toolchain=$(dirname "$(dirname "$(dirname "$(readlink -f "$(command -v swiftc)")")")")
   mount --bind "$toolchain" "$1/opt/swift"
   mount -o remount,ro,bind "$1/opt/swift"
-  logged compiler in_root "$1" sh -ec 'apt-get update -q -o Acquire::Check-Valid-Until=false
+  logged compiler in_root "$1" sh -ec 'apt-get update -q
     apt-get install -y -q --no-install-recommends libc6-dev g++ libncurses6 libsqlite3-0 libuuid1 zlib1g'
 }
 
@@ -68,7 +70,7 @@ rebuild_users() {
   root=$work/root-$1
   echo "deb-src $mirror $1 main" >"$root/etc/apt/sources.list.d/sources.list"
   echo "127.0.0.1 localhost" >"$root/etc/hosts"
-  logged sources in_root "$root" sh -ec 'apt-get update -q -o Acquire::Check-Valid-Until=false
+  logged sources in_root "$root" sh -ec 'apt-get update -q
     apt-get install -y -q --no-install-recommends make gcc libc6-dev netbase
     mkdir /users && cd /users && apt-get source -q --tar-only libevent libev
     for archive in *.orig.tar.*; do tar -xf "$archive"; done'
@@ -77,7 +79,8 @@ rebuild_users() {
   logged libev in_root "$root" sh -exc 'export CPPFLAGS="$(pkg-config --cflags libkqueue)" LIBS="$(pkg-config --libs libkqueue)"
     cd /users/libev-*/ && ./configure --disable-shared && make && cc -I. -o loop ../loop.c .libs/libev.a $LIBS -lm && ./loop'
   tail -1 "$work/libev.log"
-  # It takes udata for an integer where it does not know the system, which GCC refuses from 14 on.
+  # It takes udata for an integer where it does not know the system, which GCC refuses from 14 on. The test that is left
+  # out reads a clock of which it sets one field of three, and fails by what lies on its stack.
   # shellcheck disable=SC2016
   logged libevent in_root "$root" sh -exc 'export LIBS="$(pkg-config --libs libkqueue)"
     export CPPFLAGS="$(pkg-config --cflags libkqueue) -Wno-error=int-conversion"
@@ -87,7 +90,7 @@ rebuild_users() {
     make check TESTS=
     export EVENT_NOEPOLL=1 EVENT_NOPOLL=1 EVENT_NOSELECT=1
     for test in init eof closed weof time changelist fdleak; do test/test-$test; done
-    test/regress'
+    test/regress :util/monotonic_prc_fallback'
   sed -n 's/^\([0-9]* tests ok.*\)/libevent: \1/p' "$work/libevent.log"
   rm -rf "$root/users"
 }
