@@ -197,6 +197,7 @@ static void a_kqueue_takes_few_pages(void) {
     int fd = readable_eventfd();
     if (on_posix() || sanitized() || on_valgrind())
         contract_skip("what is taken is another's, or there is no such watch");
+    need_descriptors(128);
     watch_as_a_database_does(new_kqueue(), fd);
     long faults = page_faults();
     for (int i = 0; i < KQUEUES; i++)
