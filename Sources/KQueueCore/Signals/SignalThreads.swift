@@ -134,6 +134,8 @@ private struct Lines: ~Copyable {
   @inline(__always)
   private mutating func nextByte() -> UInt8? {
     if place == size {
+      // Swift 6.2 has the closure take all of self, of which the span holds a part.
+      let file = file
       var span = bytes.mutableSpan
       let got = span.withUnsafeMutableBytes { kq_read(file, $0.baseAddress, $0.count) }
       guard got > 0 else { return nil }
