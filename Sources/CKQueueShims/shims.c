@@ -100,7 +100,7 @@ int kq_is_single_threaded(void) {
 }
 
 bool kq_is_open(int descriptor) {
-    return descriptor >= 0 && fcntl(descriptor, F_GETFD) != -1;
+    return descriptor >= 0 && kq_control(descriptor, F_GETFD, 0) >= 0;
 }
 
 void kq_close_descriptor(int descriptor) {

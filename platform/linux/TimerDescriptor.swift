@@ -43,7 +43,7 @@ struct TimerDescriptor: BitwiseCopyable {
     var setting = itimerspec()
     setting.it_value.tv_sec = time_t(truncatingIfNeeded: deadline / 1_000_000_000)
     setting.it_value.tv_nsec = Int(deadline % 1_000_000_000)
-    return timerfd_settime(descriptor, CInt(TFD_TIMER_ABSTIME), &setting, nil) == 0
+    return kq_timer_control(descriptor, &setting) == 0
   }
 
   /// - Returns: whether it could be.

@@ -55,10 +55,22 @@ struct kq_epoll_event {
 
 enum { KQ_FOREVER = -1 };
 
-/* epoll_ctl(2), whose record Swift does not import where it is packed. */
+/*
+ * epoll_ctl(2), whose record Swift does not import where it is packed.  Not libc's: a
+ * program that has an epoll of its own, made of kqueue, may define that name.
+ */
 static inline int kq_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t token) {
     struct epoll_event event = {.events = events, .data.u64 = token};
-    return (int)kq_result(epoll_ctl(set, operation, descriptor, &event));
+    return (int)kq_system_call(SYS_epoll_ctl, set, operation, descriptor, (long)&event, 0, 0);
+}
+
+/* timerfd_settime(2), to a time of the clock.  Of two calls with 32 bits libc knows which the kernel has. */
+static inline int kq_timer_control(int timer, const struct itimerspec *setting) {
+#if UINTPTR_MAX > UINT32_MAX
+    return (int)kq_system_call(SYS_timerfd_settime, timer, TFD_TIMER_ABSTIME, (long)setting, 0, 0, 0);
+#else
+    return (int)kq_result(timerfd_settime(timer, TFD_TIMER_ABSTIME, setting, NULL));
+#endif
 }
 
 /* Events that are there now; no cancellation point. */
