@@ -44,7 +44,7 @@ add_contract_kernel(without.perf_event_open without perf_event_open=13 GROUPS C-
 add_contract_kernel(without.statx without statx=13 GROUPS C-23)
 add_contract_kernel(without.kcmp without kcmp=13 GROUPS C-356)
 add_contract_kernel(without.pidfd_send_signal without pidfd_send_signal=13 GROUPS C-271 C-272)
-add_contract_kernel(without.pidfd_open without pidfd_open=13 GROUPS C-25 C-262)
+add_contract_kernel(without.pidfd_open without pidfd_open=13 GROUPS C-25 C-262 C-270)
 add_contract_kernel(without.close_range without close_range=13 GROUPS C-127)
 add_contract_kernel(without.epoll_pwait2 without epoll_pwait2=13 GROUPS C-020 C-021 C-022 C-023 C-024 C-026 C-027 C-029)
 

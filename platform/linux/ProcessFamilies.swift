@@ -134,7 +134,11 @@ struct ProcessFamilies: ~Copyable {
   // MARK: What is told
 
   /// Writes what happened to knotes; up to a birth, which must be noted before what the child did can be.
-  mutating func gather(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Int {
+  /// - Parameter looks: what knows of the ends of processes without a descriptor.
+  mutating func gather(
+    _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>,
+    _ looks: UnsafeMutablePointer<ProcessLooks>?
+  ) -> Int {
     var written = 0
     while written < buffer.count {
       switch nextNews() {
@@ -143,7 +147,7 @@ struct ProcessFamilies: ~Copyable {
         buffer[written] = .loss
         written += 1
       case .event(let event):
-        noteSuccessor(event, knotes)
+        noteSuccessor(event, knotes, looks)
         guard let knote = knote(of: event.process, knotes), !knote.platform.isSucceeded else { continue }
         buffer[written] = happening(event, knote)
         written += 1
@@ -157,12 +161,17 @@ struct ProcessFamilies: ~Copyable {
 
   /// A birth under the number of a knote's process, which is over then: what is told of the number from now on is
   /// another's (C-270). What a process did before it was watched is gathered before, and so is its own birth.
-  private func noteSuccessor(_ event: ProcessEvent, _ knotes: borrowing Knotes) {
+  private func noteSuccessor(
+    _ event: ProcessEvent, _ knotes: borrowing Knotes, _ looks: UnsafeMutablePointer<ProcessLooks>?
+  ) {
     guard event.kind == .forked && event.time != 0, let knote = knote(of: event.child, knotes) else {
       return
     }
     let watch = knote.platform.watch
-    let isOver = watch >= 0 ? pollNow(watch, EPOLLIN.rawValue) > 0 : !knote.platform.isLookedAt
+    let isOver =
+      watch >= 0
+      ? pollNow(watch, EPOLLIN.rawValue) > 0
+      : !knote.platform.isLookedAt || looks?.pointee.end(of: knote) != nil
     if isOver { knote.platform.isSucceeded = true }
   }
 

@@ -84,7 +84,7 @@ extension LinuxBackend {
   /// What has ended is found out first and told last, behind what it did before (C-349).
   mutating func gatherProcesses(_ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>) -> Int {
     looks?.pointee.beginRound()
-    let told = families?.pointee.gather(knotes, buffer) ?? 0
+    let told = families?.pointee.gather(knotes, buffer, looks) ?? 0
     // Its end is told before it is over.
     if let families, families.pointee.takeToldEnd() { looks?.pointee.hurry(in: 1_000_000) }
     if told > 0 { return told }

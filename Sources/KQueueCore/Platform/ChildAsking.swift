@@ -31,6 +31,14 @@ extension ChildTable {
     kq_child_words().assumingMemoryBound(to: Atomic<UInt64>.self) + Int(number % CUnsignedInt(KQ_CHILD_WORDS))
   }
 
+  /// In a word: no process of the number ran when its end was told, so one that runs is the next of the number.
+  static var gone: UInt64 { 1 << 16 }
+
+  /// In a word: which use of its place it is, so that one which was stored too late to be taken is not the next one.
+  private static func turn(_ number: CUnsignedInt) -> UInt64 {
+    UInt64(truncatingIfNeeded: number / CUnsignedInt(KQ_CHILD_WORDS) & 0x7fff) << 17
+  }
+
   /// Notes what a signal says of a child, if it is the one: a process above, its status below. Async-signal-safe.
   static func hear(_ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>) {
     guard number == SIGCHLD && running != 0 else { return }
@@ -38,11 +46,15 @@ extension ChildTable {
     guard code == CInt(KQ_CLD_EXITED) || code == CInt(KQ_CLD_KILLED) || code == CInt(KQ_CLD_DUMPED) else { return }
     let process = UInt64(truncatingIfNeeded: kq_child_in(info)) << 32
     let status = UInt64(truncatingIfNeeded: waitStatus(info) & 0xffff)
-    word(countTold()).pointee.store(process | status, ordering: .sequentiallyConsistent)
+    var now: CInt = -1
+    let gone = ask(kq_child_in(info), &now) == KQ_CHILD_RUNS ? 0 : Self.gone
+    let number = countTold()
+    word(number).pointee.store(process | turn(number) | gone | status, ordering: .sequentiallyConsistent)
   }
 
   /// Takes what was told by its number; 0 where it was taken.
   static func takeWord(_ number: CUnsignedInt) -> UInt64 {
-    word(number).pointee.exchange(0, ordering: .sequentiallyConsistent)
+    let word = word(number).pointee.exchange(0, ordering: .sequentiallyConsistent)
+    return word & turn(~0) == turn(number) ? word : 0
   }
 }

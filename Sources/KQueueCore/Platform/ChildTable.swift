@@ -180,7 +180,8 @@ public enum ChildTable {
     while shared.pointee.heard != now {
       let word = takeWord(shared.pointee.heard)
       if word != 0 && running > 0 {
-        look(at: CInt(truncatingIfNeeded: word >> 32), from: 0, told: CInt(truncatingIfNeeded: word & 0xffff))
+        let told = CInt(truncatingIfNeeded: word & 0xffff)
+        look(at: CInt(truncatingIfNeeded: word >> 32), from: 0, told: told, wasGone: word & gone != 0)
       }
       shared.pointee.heard &+= 1
     }
@@ -201,13 +202,13 @@ public enum ChildTable {
     return 0
   }
 
-  /// Asks for a process. One that is no child any more had the status that was told, where it is not below 0; one that
-  /// runs is another of the number.
+  /// Asks for a process. One that is no child any more had the status that was told, where it is not below 0. Where one
+  /// runs, another of the number ended: the former where it was gone by then, or one before that, of which a signal was late.
   /// - Parameter first: where its place may be, if it has one alone.
-  private static func look(at process: CInt, from first: CInt, told: CInt) {
+  private static func look(at process: CInt, from first: CInt, told: CInt, wasGone: Bool = false) {
     var status = told
     var state = ask(process, &status)
-    if state == KQ_CHILD_UNKNOWN && status >= 0 { state = KQ_CHILD_ENDED }
+    if state == KQ_CHILD_UNKNOWN && status >= 0 || state == KQ_CHILD_RUNS && wasGone { state = KQ_CHILD_ENDED }
     guard state != KQ_CHILD_RUNS else { return }
     let start = shared.pointee.is_any_shared ? 0 : first
     for number in start..<shared.pointee.in_use where Self.process(number) == process && isRunning(number) {

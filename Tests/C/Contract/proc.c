@@ -872,8 +872,6 @@ static void copy_knows_of_recorded_ends(void) {
 /* What the next process of the number does before the end is collected is not the former's. */
 static void next_of_the_number_is_not_heard(void) {
     posix_lacks("nothing tells of forks and execs");
-    if (lacks_descriptors_of_processes())
-        contract_skip("no descriptors of processes: the next child of a number is taken for the former");
     int kq = new_kqueue(), pair[2];
     struct served child = serve_child();
     if (change_errno(kq, (uintptr_t)child.pid, EVFILT_PROC, EV_ADD, NOTE_EXIT | NOTE_FORK | NOTE_EXEC, 0, NULL) != 0)
