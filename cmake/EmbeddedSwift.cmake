@@ -162,8 +162,9 @@ function(add_embedded_swift_module name)
   add_custom_command(
     OUTPUT ${text}
     COMMAND ${compile} -parse-as-library -emit-assembly -o ${text} ${module_SOURCES}
-    # Attributes of aarch64 that assemblers do not know yet; the notes that loaders read say the same.
-    COMMAND sed -i -e "/[.]aeabi_subsection/d" -e "/[.]aeabi_attribute/d" ${text}
+    # Attributes of aarch64 that assemblers do not know yet; the notes that loaders read say the same. And the extensions
+    # of riscv64, not all of whose names older assemblers know; their own default is the same instructions.
+    COMMAND sed -i -e "/[.]aeabi_subsection/d" -e "/[.]aeabi_attribute/d" -e "/[.]attribute.*rv[0-9]/d" ${text}
     DEPENDS ${module_SOURCES} ${needs} ${headers}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
     COMMENT "Writing the assembly of Swift module ${name}"
