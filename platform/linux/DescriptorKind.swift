@@ -69,14 +69,18 @@ enum AnonymousFile {
   case signals
   /// inotify, fanotify.
   case files
+  case epollSet
   case other
+  /// There is no /proc to tell.
+  case unknown
 
   @inline(never)
   init(_ descriptor: CInt) {
     self = ProcPath("/proc/self/fd/", descriptor).readLink { target in
-      guard let target else { return .other }
+      guard let target else { return .unknown }
       if target.is("anon_inode:[eventfd]") { return .counter }
       if target.is("anon_inode:[signalfd]") { return .signals }
+      if target.is("anon_inode:[eventpoll]") { return .epollSet }
       return target.is("anon_inode:inotify") || target.is("anon_inode:[fanotify]") ? .files : .other
     }
   }

@@ -35,8 +35,17 @@ extension LinuxBackend {
   }
 
   public var isReplaced: Bool {
-    guard let kind = try? DescriptorKind(of: own.descriptor) else { return false }
-    return kind != .other
+    Self.namesNoKQueue(own.descriptor)
+  }
+
+  /// A pidfd, a timerfd and their like are no set either, which /proc alone tells.
+  public static func namesNoKQueue(_ number: CInt) -> Bool {
+    guard let kind = try? DescriptorKind(of: number) else { return false }
+    guard kind == .other else { return true }
+    switch AnonymousFile(number) {
+    case .epollSet, .unknown: return false
+    default: return true
+    }
   }
 
   public var isIntact: Bool {

@@ -96,7 +96,9 @@ extension KQueueHandle where Backend: ~Copyable {
     guard entry.has(EV_ADD), entry.ident <= UInt(CInt.max), let filter = Filter(rawValue: entry.filter),
       filter.watchesDescriptor, let other = registry.find(CInt(truncatingIfNeeded: entry.ident))
     else { return }
-    if !other.closeIfReplaced() && filter != .read { throw Errno(EINVAL) }
+    if other.closeIfReplaced() || filter == .read { return }
+    // Another thread may be about to find out that it was replaced, and hold its lock.
+    if !Backend.namesNoKQueue(CInt(truncatingIfNeeded: entry.ident)) { throw Errno(EINVAL) }
   }
 
   @inline(never)

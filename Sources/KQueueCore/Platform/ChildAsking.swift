@@ -47,9 +47,10 @@ extension ChildTable {
     let process = UInt64(truncatingIfNeeded: kq_child_in(info)) << 32
     let status = UInt64(truncatingIfNeeded: waitStatus(info) & 0xffff)
     var now: CInt = -1
-    let gone = ask(kq_child_in(info), &now) == KQ_CHILD_RUNS ? 0 : Self.gone
-    let number = countTold()
-    word(number).pointee.store(process | turn(number) | gone | status, ordering: .sequentiallyConsistent)
+    let runs = ask(kq_child_in(info), &now).rawValue == KQ_CHILD_RUNS.rawValue
+    let place = countTold()
+    word(place).pointee.store(
+      process | turn(place) | (runs ? 0 : gone) | status, ordering: .sequentiallyConsistent)
   }
 
   /// Takes what was told by its number; 0 where it was taken.

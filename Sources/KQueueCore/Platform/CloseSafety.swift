@@ -23,6 +23,9 @@ public protocol CloseSafety: Waiting, ~Copyable {
   /// Whether the kqueue's number names something else by now. Asked where it is not alive.
   var isReplaced: Bool { get }
 
+  /// Whether a number is open and names what no kqueue can be. Asked without the lock of the kqueue that had the number.
+  static func namesNoKQueue(_ number: CInt) -> Bool
+
   /// How often a new descriptor inside a kqueue had the number of one that was closed unseen; it wraps.
   static var replacements: CUnsignedInt { get }
 
@@ -72,6 +75,7 @@ extension CloseSafety where Self: ~Copyable {
   public var validates: Bool { Self.closesGoUnseen }
   public var isAlive: Bool { true }
   public var isReplaced: Bool { false }
+  public static func namesNoKQueue(_ number: CInt) -> Bool { false }
   public static var replacements: CUnsignedInt { 0 }
   public var isIntact: Bool { true }
   public var chainLimit: Int { .max }

@@ -120,6 +120,9 @@ public protocol EventSource: KnoteKeeping, ~Copyable {
 
 extension EventSource where Self: ~Copyable {
   public mutating func abandon(_ knote: KnoteRef<KnoteState>, _ knotes: borrowing Knotes) {}
+  public mutating func gather(
+    _ source: Source, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
+  ) -> Int { 0 }
   public mutating func noteSole(_ knote: KnoteRef<KnoteState>) {}
   public mutating func repair(_ knotes: borrowing Knotes) {}
   public func isOpen(_ number: CInt) -> Bool { kq_is_open(number) }
@@ -147,14 +150,6 @@ extension EventSource where Self: ~Copyable {
   public static var againSlack: Int { 65 }
   /// A platform that is told of changes samples nothing.
   public static func setFilePollInterval(_ nanoseconds: Int) throws(Errno) { throw Errno(ENOSYS) }
-}
-
-extension EventSource where Self: ~Copyable, Source == NoSource {
-  public mutating func gather(
-    _ source: NoSource, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
-  ) -> Int {
-    switch source {}
-  }
 }
 
 /// For a platform without VNODE.

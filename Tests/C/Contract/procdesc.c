@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "absent.h"
+#include "life.h"
 #include "process.h"
 
 #define EXPECT_END(kq, pidfd, status) \
@@ -282,6 +283,19 @@ static void copy_watches_the_same(void) {
     EXPECT_END(kq, pidfd, 4 << 8);
 }
 
+/* A pidfd that has the number of a kqueue whose close nobody saw is no kqueue. */
+static void number_of_a_kqueue(void) {
+    posix_lacks("there is no EVFILT_PROCDESC");
+    int kq = new_kqueue(), gone = new_kqueue();
+    struct served child = serve_child();
+    int pidfd = opened(child.pid);
+    close_unseen(gone);
+    move_to(pidfd, gone);
+    add_descriptor(kq, gone, NOTE_EXIT);
+    give_order(&child, 'x', 3);
+    EXPECT_END(kq, gone, 3 << 8);
+}
+
 const struct contract_case procdesc_cases[] = {
     {"C-271", "the end is reported, with its status and flags", end_is_reported, 0},
     {"C-271", "an end by a signal, and NOTE_EXITSTATUS", signal_is_reported, 0},
@@ -298,6 +312,7 @@ const struct contract_case procdesc_cases[] = {
     {"C-272", "other descriptors: EINVAL, closed ones: EBADF", other_descriptors, 0},
     {"C-118", "PROCDESC: closing the descriptor deletes the knote", closed, 0},
     {"C-124", "PROCDESC: a number used again", number_used_again, 0},
+    {"C-125", "PROCDESC: the number of a kqueue, closed unseen", number_of_a_kqueue, 0},
     {"C-126", "PROCDESC: a pending event goes with its descriptor", closed_while_pending, 0},
     {"C-140", "PROCDESC: a copied kqueue watches the same", copy_watches_the_same, 0},
     {NULL, NULL, NULL, 0},
