@@ -59,7 +59,10 @@ static inline long kq_read(int descriptor, void *bytes, size_t count) {
 #endif
 }
 
-/* fcntl(2).  Not libc's on Linux: a program may stand in front of that, with a lock that it holds as it calls kqueue(). */
+/*
+ * fcntl(2).  Not libc's on Linux: a program may stand in front of that, with a lock that
+ * it holds as it calls kqueue().
+ */
 static inline int kq_control(int descriptor, int operation, long argument) {
 #ifdef SYS_fcntl64
     return (int)kq_system_call(SYS_fcntl64, descriptor, operation, argument, 0, 0, 0);
