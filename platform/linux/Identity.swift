@@ -40,10 +40,9 @@ extension LinuxBackend {
 
   /// A pidfd, a timerfd and their like are no set either, which /proc alone tells.
   public static func namesNoKQueue(_ number: CInt) -> Bool {
-    guard let kind = try? DescriptorKind(of: number) else { return false }
-    guard kind == .other else { return true }
     switch AnonymousFile(number) {
-    case .epollSet, .unknown: return false
+    case .epollSet: return false
+    case .unknown: return ((try? DescriptorKind(of: number)) ?? .other) != .other
     default: return true
     }
   }

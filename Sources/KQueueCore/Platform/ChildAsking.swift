@@ -36,8 +36,9 @@ extension ChildTable {
 
   /// In a word: which use of its place it is, so that one which was stored too late to be taken is not the next one.
   private static func turn(_ number: CUnsignedInt) -> UInt64 {
-    UInt64(truncatingIfNeeded: number / CUnsignedInt(KQ_CHILD_WORDS) & 0x7fff) << 17
+    UInt64(truncatingIfNeeded: number / CUnsignedInt(KQ_CHILD_WORDS)) << 17 & turnBits
   }
+  private static var turnBits: UInt64 { 0x7fff << 17 }
 
   /// Notes what a signal says of a child, if it is the one: a process above, its status below. Async-signal-safe.
   static func hear(_ number: CInt, _ info: UnsafeMutablePointer<siginfo_t>) {
@@ -53,9 +54,13 @@ extension ChildTable {
       process | turn(place) | (runs ? 0 : gone) | status, ordering: .sequentiallyConsistent)
   }
 
-  /// Takes what was told by its number; 0 where it was taken.
+  /// Takes what was told by its number, under the lock of signals; 0 where it was taken, or its place is a later one's
+  /// already, which a handler stores meanwhile and which is left for its own turn.
   static func takeWord(_ number: CUnsignedInt) -> UInt64 {
-    let word = word(number).pointee.exchange(0, ordering: .sequentiallyConsistent)
-    return word & turn(~0) == turn(number) ? word : 0
+    let place = word(number)
+    let told = place.pointee.load(ordering: .sequentiallyConsistent)
+    guard told & turnBits == turn(number) else { return 0 }
+    let swap = place.pointee.compareExchange(expected: told, desired: 0, ordering: .sequentiallyConsistent)
+    return swap.exchanged ? told : 0
   }
 }
