@@ -115,6 +115,19 @@ import Testing
     _ = try queue.kevent([.signal(UInt(SIGWINCH), .delete)], room: 0)
   }
 
+  @Test("C-125: a number names no kqueue where it is open and no pipe's reading end")
+  func numbers() throws {
+    let pipe = try Pair.pipe()
+    let file = open("/dev/null", O_RDONLY | O_CLOEXEC)
+    let socket = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    #expect(POSIXBackend.namesNoKQueue(file))
+    #expect(POSIXBackend.namesNoKQueue(socket))
+    #expect(POSIXBackend.namesNoKQueue(pipe.writing))
+    #expect(!POSIXBackend.namesNoKQueue(pipe.reading))
+    #expect(!POSIXBackend.namesNoKQueue(CInt.max), "what is closed is nothing")
+    for number in [file, socket] { close(number) }
+  }
+
   @Test("NOTE_FILE_POLL_INTERVAL is the platform's")
   func interval() throws {
     try POSIXBackend.setFilePollInterval(250_000_000)

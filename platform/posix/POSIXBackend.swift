@@ -87,6 +87,11 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public var isAlive: Bool { pipe.isAlive }
   public var isReplaced: Bool { !pipe.isAlive }
   public var isIntact: Bool { pipe.isIntact }
+  /// A pipe's reading end could be a kqueue's; which it is, the kqueue alone tells, by the file that it made.
+  public static func namesNoKQueue(_ number: CInt) -> Bool {
+    let kind = kq_posix_kind(number)
+    return kind >= 0 && kind != KQ_POSIX_PIPE_READ.rawValue
+  }
 
   /// poll(2) is given numbers anew each time, so there is nothing that a close would leave behind but those who
   /// sleep.
