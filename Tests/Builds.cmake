@@ -38,7 +38,7 @@ function(add_other_contract name)
   foreach(group IN LISTS contract_GROUPS)
     add_test(NAME ${prefix}.${group} COMMAND ${run} ${${name}_consumer}/contract ${group})
     set_tests_properties(${prefix}.${group} PROPERTIES LABELS "contract;${name}"
-      FIXTURES_REQUIRED ${name}_built TIMEOUT 300 ENVIRONMENT "${environment}")
+      FIXTURES_REQUIRED ${name}_built TIMEOUT 600 ENVIRONMENT "${environment}")
   endforeach()
 endfunction()
 
