@@ -17,7 +17,7 @@ failures=0
 
 # Runs kq with the arguments; its output is left in the files, its exit status in $status.
 run() {
-    timeout 10 "$kq" "$@" >"$out" 2>"$err" </dev/null
+    timeout 60 "$kq" "$@" >"$out" 2>"$err" </dev/null
     status=$?
 }
 
@@ -41,6 +41,28 @@ says() {
 # lines COUNT PATTERN
 lines() {
     [ "$(grep -c -e "$2" "$out")" -eq "$1" ] || fail "not $1 lines like '$2'"
+}
+
+# await WHAT COMMAND...: waits until the command succeeds.
+await() {
+    what=$1
+    shift
+    looks=0
+    until "$@"; do
+        looks=$((looks + 1))
+        [ $looks -le 300 ] || { fail "$what"; return; }
+        sleep 0.1
+    done
+}
+
+# told COUNT PATTERN: whether so many lines match by now.
+told() {
+    [ "$(grep -c -e "$2" "$out")" -ge "$1" ]
+}
+
+# hear PATTERN [COUNT]: waits until so many lines match (1).
+hear() {
+    await "never heard ${2:-1} like '$1'" told "${2:-1}" "$1"
 }
 
 silent() {
@@ -133,7 +155,7 @@ watch_timer() {
 }
 
 watch_read() {
-    printf 'hello' | timeout 10 "$kq" watch read - >"$out" 2>"$err"
+    printf 'hello' | timeout 60 "$kq" watch read - >"$out" 2>"$err"
     status=$?
     exits 0 'watch read -'
     says 'pipe 0 can be read: 5 bytes'
@@ -144,7 +166,7 @@ watch_read() {
     exits 0 'watch read FILE'
     says 'file [0-9]* can be read: 6 bytes'
 
-    timeout 10 "$kq" watch read - >"$out" 2>"$err" <&-
+    timeout 60 "$kq" watch read - >"$out" 2>"$err" <&-
     status=$?
     exits 1 'watch read - without standard input'
     says 'standard input: ' "$err"
@@ -163,11 +185,10 @@ watch_read() {
 # A file that grows while it is watched.
 watch_growth() {
     : >"$folder/log"
-    timeout 10 "$kq" watch read "$folder/log" --count 2 >"$out" 2>"$err" &
+    timeout 60 "$kq" watch read "$folder/log" --count 2 >"$out" 2>"$err" &
     watcher=$!
-    sleep 0.3
     printf 'first' >>"$folder/log"
-    sleep 0.3
+    hear 'file [0-9]* can be read: 5 bytes'
     printf 'second' >>"$folder/log"
     wait "$watcher"
     status=$?
@@ -176,16 +197,16 @@ watch_growth() {
     says 'file [0-9]* can be read: 6 bytes'
 }
 
-# watching ARGUMENT...: kq watch in the background.
+# watching ARGUMENT...: kq watch in the background. Of several things it says that it watches them.
 watching() {
+    : >"$out"
     "$kq" watch "$@" >"$out" 2>"$err" </dev/null &
     watcher=$!
-    sleep 0.3
 }
 
 # ended WHAT: the watcher has ended by itself, and well.
 ended() {
-    (sleep 10; kill "$watcher") 2>/dev/null &
+    (sleep 60; kill "$watcher") 2>/dev/null &
     killer=$!
     wait "$watcher"
     status=$?
@@ -193,28 +214,44 @@ ended() {
     exits 0 "$1"
 }
 
+# Writes to a file; whether it was told that it grew.
+grown() {
+    printf 'more' >>"$1"
+    told 1 'file [0-9]* was written to'
+}
+
+# Changes a file's mode; whether that was told.
+changed() {
+    if [ -x "$1" ]; then chmod 600 "$1"; else chmod 700 "$1"; fi
+    told 1 'file [0-9]* .*has other attributes'
+}
+
 watch_file() {
     : >"$folder/watched"
     watching file "$folder/watched"
-    printf 'more' >>"$folder/watched"
-    sleep 0.3
-    chmod 600 "$folder/watched"
-    sleep 0.3
+    await 'file never grew' grown "$folder/watched"
+    await 'file never had other attributes' changed "$folder/watched"
     rm "$folder/watched"
     ended 'watch file'
-    says 'file [0-9]* was written to, grew$'
-    says 'file [0-9]* has other attributes$'
-    says 'file [0-9]* was deleted$'
+    # What is sampled may be told in one line.
+    says 'file [0-9]* was written to, grew'
+    says 'file [0-9]* .*has other attributes'
+    says 'file [0-9]* .*was deleted$'
 }
 
 watch_process() {
-    sleep 1 &
-    watching process $!
+    # Subshells that wait for a line: they run no other program, which would be told as well.
+    mkfifo "$folder/order"
+    (read -r line <"$folder/order"; exit 0) &
+    watching process $! timer 3600000 -n 1
+    hear '^process [0-9]* is '
+    echo go >"$folder/order"
     ended 'watch process'
     says 'process [0-9]* exited with status 0$'
-    sleep 60 &
+    (read -r line <"$folder/order") &
     victim=$!
-    watching process $victim
+    watching process $victim timer 3600000 -n 1
+    hear '^process [0-9]* is '
     kill -9 $victim
     ended 'watch process, killed'
     says 'process [0-9]* was killed by signal 9 (KILL)'
@@ -231,9 +268,10 @@ refuse_process() {
 }
 
 watch_signal() {
-    watching signal USR1 --count 2
+    watching signal USR1 timer 3600000 --count 2
+    hear '^signal [0-9]* is USR1$'
     kill -USR1 "$watcher"
-    sleep 0.3
+    hear 'has come once$'
     kill -USR1 "$watcher"
     ended 'watch signal'
     lines 2 'signal [0-9]* (USR1) has come once$'
@@ -247,19 +285,21 @@ watch_several() {
     printf 'hello' >"$folder/several"
     : >"$folder/log"
     # The whole input, and its end, belong to one of three.
-    { printf 'hello'; } | timeout 10 "$kq" watch read - timer 100 file "$folder/log" -n 6 >"$out" 2>"$err" &
+    : >"$out"
+    { printf 'hello'; } | timeout 60 "$kq" watch read - timer 100 file "$folder/log" >"$out" 2>"$err" &
     watcher=$!
-    sleep 0.3
-    printf 'x' >>"$folder/log"
-    wait "$watcher"
-    status=$?
-    exits 0 'watch of three'
+    hear "^file [0-9]* is $folder/log\$"
     says '^pipe 0 is -$'
     says '^timer 2 is every 100 ms$'
-    says "^file [0-9]* is $folder/log\$"
+    hear 'pipe 0 is at its end'
     says 'pipe 0 can be read: 5 bytes'
-    says 'timer 2 has expired'
-    says 'file [0-9]* was written to'
+    await 'log never grew' grown "$folder/log"
+    expired=$(grep -c 'timer 2 has expired' "$out")
+    hear 'timer 2 has expired' $((expired + 1))
+    kill "$watcher"
+    wait "$watcher"
+    status=$?
+    exits 143 'watch of three, ended'
 
     run watch timer 20 timer 30 -n 5
     exits 0 'watch of two timers'
@@ -279,7 +319,7 @@ watch_several() {
 }
 
 watch_json() {
-    printf 'hello' | timeout 10 "$kq" watch read - timer 20 --format json -n 4 >"$out" 2>"$err"
+    printf 'hello' | timeout 60 "$kq" watch read - timer 20 --format json -n 4 >"$out" 2>"$err"
     status=$?
     exits 0 'watch --format json'
     says '^{"time":[0-9.]*,"source":"pipe","what":"-","ident":0,"filter":"EVFILT_READ",.*"data":5,"text":"pipe 0 can be read: 5 bytes.*"}$'
@@ -288,6 +328,7 @@ watch_json() {
     odd=$folder/'quote " and \ back'
     : >"$odd"
     watching file "$odd" --format json
+    await 'odd never had other attributes' changed "$odd"
     rm "$odd"
     ended 'watch --format json of a file with an odd name'
     says '"notes":\["NOTE_DELETE"'
@@ -299,14 +340,14 @@ for line in sys.stdin: assert json.loads(line)["what"].endswith("quote \" and \\
 # Who reads the output has gone, or cannot be written to: nobody is left to tell, so the watch ends.
 watch_unheard() {
     for format in words json; do
-        (trap '' PIPE; timeout 10 "$kq" watch timer 20 --format $format 2>"$err"; echo $? >"$folder/status") | head -n 1 >"$out"
+        (trap '' PIPE; timeout 60 "$kq" watch timer 20 --format $format 2>"$err"; echo $? >"$folder/status") | head -n 1 >"$out"
         status=$(cat "$folder/status")
         exits 1 "watch, $format, into a pipe without a reader"
         lines 1 'timer 1 has expired'
         says 'writing the output: Broken pipe' "$err"
     done
     : >"$out"
-    timeout 10 "$kq" watch timer 20 2>"$err" >&-
+    timeout 60 "$kq" watch timer 20 2>"$err" >&-
     status=$?
     exits 1 'watch without standard output'
     says 'writing the output: ' "$err"
@@ -323,18 +364,19 @@ show_info() {
     says '^  descriptors  *[0-9]'
 }
 
-# running ARGUMENT...: kq run in the background; what the command says goes to the file.
+# running ARGUMENT...: kq run in the background; what the command says goes to the file. The files are watched before it runs.
 running() {
-    timeout -k 3 20 "$kq" run "$@" >"$out" 2>"$err" </dev/null &
+    : >"$out"
+    timeout -k 3 60 "$kq" run "$@" >"$out" 2>"$err" </dev/null &
     runner=$!
-    sleep 0.5
 }
 
 run_command() {
     echo one >"$folder/input"
     running "$folder/input" -n 3 -- cat "$folder/input"
+    hear '^one$'
     echo two >"$folder/input"
-    sleep 0.5
+    hear '^two$'
     # As editors save: another file takes the name.
     echo three >"$folder/other"
     mv "$folder/other" "$folder/input"
@@ -347,6 +389,7 @@ run_command() {
 
     # A change while it runs is kept.
     running "$folder/input" -n 2 -- sh -c 'echo begins; sleep 1; echo ends'
+    hear begins
     echo four >"$folder/input"
     wait "$runner"
     status=$?
@@ -354,7 +397,7 @@ run_command() {
     lines 2 begins
     lines 2 ends
 
-    echo "$folder/input" | timeout 10 "$kq" run -n 1 -- sh -c 'exit 3' >"$out" 2>"$err"
+    echo "$folder/input" | timeout 60 "$kq" run -n 1 -- sh -c 'exit 3' >"$out" 2>"$err"
     status=$?
     exits 3 'run with files from standard input'
     run run "$folder/input" -- "$folder/no-such-program"
@@ -367,9 +410,9 @@ run_command() {
 # With --restart the command ends when a file changes, with what it started; kq ends it when it is ended itself.
 run_restart() {
     running --restart "$folder/input" -n 2 -- sh -c 'echo begins; sleep 60 & wait'
+    hear begins
     echo five >"$folder/input"
-    sleep 0.5
-    lines 2 begins
+    hear begins 2
     kill "$(pgrep -P "$runner")" 2>/dev/null || kill "$runner"
     wait "$runner"
     status=$?
@@ -380,9 +423,9 @@ run_restart() {
 run_deaf() {
     running --restart "$folder/input" -n 2 -- \
         sh -c 'trap "" TERM; echo begins; for second in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1; done'
+    hear begins
     echo six >"$folder/input"
-    sleep 6
-    lines 2 begins
+    hear begins 2
     says 'sh has not ended' "$err"
     kill "$(pgrep -P "$runner")"
     wait "$runner"
@@ -391,6 +434,8 @@ run_deaf() {
 
     # shellcheck disable=SC2016 # expanded there
     running --restart "$folder/input" -n 2 -- sh -c 'echo begins; [ -f "$0" ] || { : >"$0"; kill -STOP $$; }' "$folder/stopped"
+    hear begins
+    await 'never stopped' [ -f "$folder/stopped" ]
     echo seven >"$folder/input"
     wait "$runner"
     status=$?
@@ -400,11 +445,11 @@ run_deaf() {
 
 # nohup, and a shell that runs something in the background, have signals ignored: they stay so.
 run_ignoring() {
+    : >"$out"
     (trap '' HUP; exec "$kq" run "$folder/input" -n 2 -- echo runs >"$out" 2>"$err" </dev/null) &
     runner=$!
-    sleep 0.5
+    hear runs
     kill -HUP "$runner"
-    sleep 0.3
     echo eight >"$folder/input"
     wait "$runner"
     status=$?
