@@ -112,6 +112,11 @@ public struct LinuxKnote: BitwiseCopyable {
 
   /// What the descriptor is; asked for when first needed.
   mutating func kind(of descriptor: CInt) -> DescriptorKind {
+    kindIfKnown == .unknown ? askedKind(of: descriptor) : kindIfKnown
+  }
+
+  @inline(never)
+  private mutating func askedKind(of descriptor: CInt) -> DescriptorKind {
     (try? findKind(of: descriptor)) ?? .other
   }
 

@@ -47,8 +47,8 @@ struct Socket: BitwiseCopyable {
   var protocolNumber: CInt { option(SO_PROTOCOL) }
 
   var transport: Transport {
-    if isLocal { return .local }
-    return protocolNumber == Self.tcp ? .tcp : .other
+    if protocolNumber == Self.tcp { return .tcp }
+    return isLocal ? .local : .other
   }
 
   var isUDP: Bool {

@@ -17,7 +17,7 @@ extension LinuxBackend {
 
   private mutating func attachCondition(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     if knote.descriptor == own.descriptor { throw Errno(EINVAL) }  // in itself (C-106)
-    if knote.kind == .write { try refuseBrokenPipe(knote.descriptor) }
+    if knote.kind == .write { try refuseBrokenPipe(knote) }
     do throws(Errno) {
       try enter(knote, knotes)
       watched += 1
@@ -212,12 +212,11 @@ extension LinuxBackend {
     }
   }
 
-  /// WRITE on a pipe that nobody reads any more is refused (C-201).
-  private func refuseBrokenPipe(_ descriptor: CInt) throws(Errno) {
-    let bits = try Errno.check(pollNow(descriptor, EPOLLOUT.rawValue))
-    if UInt32(bits) & EPOLLERR.rawValue != 0 && (try? DescriptorKind(of: descriptor)) == .pipeWrite {
-      throw Errno(EPIPE)
-    }
+  /// WRITE on a pipe that nobody reads any more is refused (C-201). What the descriptor is, its first event needs as well.
+  private func refuseBrokenPipe(_ knote: LinuxKnoteRef) throws(Errno) {
+    guard knote.platform.kind(of: knote.descriptor) == .pipeWrite else { return }
+    let bits = try Errno.check(pollNow(knote.descriptor, EPOLLOUT.rawValue))
+    if UInt32(bits) & EPOLLERR.rawValue != 0 { throw Errno(EPIPE) }
   }
 
   /// What epoll refuses: files and directories, which inotify watches, and devices that are always ready.

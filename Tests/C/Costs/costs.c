@@ -8,7 +8,9 @@
  */
 #include <sys/event.h>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,6 +195,29 @@ static void latch(long rounds) {
     }
 }
 
+/* Both ends of a connection by TCP. */
+static void connect_by_tcp(int ends[2]) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    require(bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 1) == 0 &&
+                getsockname(listener, (struct sockaddr *)&address, &size) == 0, "a listener");
+    ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+    require(connect(ends[0], (struct sockaddr *)&address, size) == 0, "connect");
+    ends[1] = accept(listener, NULL, NULL);
+    require(ends[1] != -1 && close(listener) == 0, "accept");
+}
+
+/* A loop that asks each time whether it may write, as some web proxies do. */
+static void room(long rounds) {
+    int kq = kqueue(), ends[2];
+    connect_by_tcp(ends);
+    for (long i = 0; i < rounds; i++) {
+        change(kq, (uintptr_t)ends[0], EVFILT_WRITE, EV_ADD | EV_ONESHOT, 0, 0);
+        collect(kq, 1);
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(long rounds);
@@ -200,6 +225,7 @@ static const struct {
     {"ready", ready},   {"declined", declined},         {"edge", edge},       {"user", user},
     {"timer", timer},   {"registration", registration}, {"closing", closing}, {"bystander", bystander},
     {"creation", creation}, {"pipes", pipes}, {"signals", signals},       {"files", files},     {"latch", latch},
+    {"room", room},
 };
 
 int main(int count, char **arguments) {
