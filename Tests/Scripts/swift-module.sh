@@ -102,8 +102,9 @@ SWIFT
     build -wmo Throughput.swift main.swift $(pkg-config --cflags --libs libkqueue-swift)
     LD_LIBRARY_PATH=$STAGE_LIB timeout 60 ./program >ratios
     cat ratios
-    # Over a loop by hand with the C function, for events that cost nothing but the call.
-    awk '$2 > 1.15 { exit 1 }' ratios || fail "more than 1.15 of what a loop by hand takes"
+    # Over a loop by hand with the C function, for events that cost nothing but the call: 1.03 to 1.15 where the machine does
+    # nothing else. Memory or a thread for each event would take many times that.
+    awk '$2 > 1.5 { exit 1 }' ratios || fail "more than 1.5 of what a loop by hand takes"
     ;;
   static) archive ;;
   static-stdlib) archive -static-stdlib ;;

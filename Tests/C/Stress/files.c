@@ -7,7 +7,8 @@
 
 #include <sys/stat.h>
 
-enum { FILES_MAX = 24 };
+/* A sample is older than its event by as many modes at most as are given between two events. */
+enum { FILES_MAX = 24, MODES = 0777 + 1, MODES_BETWEEN_EVENTS = MODES / 2 - 1 };
 static const unsigned watched_notes = NOTE_WRITE | NOTE_EXTEND | NOTE_ATTRIB;
 
 struct file {
@@ -16,7 +17,8 @@ struct file {
     unsigned untold; /* done, and no event has said so */
     unsigned done;   /* since the beginning */
     unsigned told;   /* events */
-    unsigned modes;  /* given so far: each differs from the one before, or a sample shows nothing */
+    unsigned modes;  /* given so far: none is given twice between two samples, which would show nothing */
+    unsigned modes_when_told;
 };
 
 static int open_nameless(void) {
@@ -34,6 +36,7 @@ static void open_file(struct source *source, struct random *random) {
     struct file *file = (struct file *)source;
     file->mode = modes[random_below(random, 3)];
     file->fd = open_nameless();
+    file->modes = file->modes_when_told = 0600; /* as it is made */
     source->ident = (uintptr_t)file->fd;
     source->late = on_posix(); /* sampled */
     SOURCE_CHANGE(source, source->kq, EVFILT_VNODE, EV_ADD | file->mode, watched_notes, 0);
@@ -42,7 +45,8 @@ static void open_file(struct source *source, struct random *random) {
 /* Books before doing, and under the lock, so that no event of it can be booked before. */
 static void change_file(struct file *file, struct random *random) {
     pthread_mutex_lock(&file->source.lock);
-    bool append = random_chance(random, 60);
+    bool may_append_alone = file->modes - file->modes_when_told >= MODES_BETWEEN_EVENTS;
+    bool append = random_chance(random, 60) || may_append_alone;
     unsigned notes = append ? NOTE_WRITE | NOTE_EXTEND : NOTE_ATTRIB;
     if (!(file->mode & EV_ONESHOT) || file->told == 0) {
         file->untold |= notes;
@@ -51,7 +55,7 @@ static void change_file(struct file *file, struct random *random) {
     if (append)
         REQUIRE_EQ(write(file->fd, "line\n", 5), 5);
     else
-        REQUIRE_EQ(fchmod(file->fd, 0600 | (++file->modes & 077)), 0);
+        REQUIRE_EQ(fchmod(file->fd, ++file->modes % MODES), 0);
     pthread_mutex_unlock(&file->source.lock);
 }
 
@@ -69,6 +73,7 @@ static void told_file(struct source *source, const struct kevent *event, const s
     if (event->fflags == 0 || (event->fflags & ~file->done && !on_posix())) /* a sample shows less and more */
         FAIL("file %d: told of 0x%x; what was done is 0x%x", file->fd, event->fflags, file->done);
     file->untold &= ~event->fflags;
+    file->modes_when_told = file->modes;
     if (++file->told > 1 && file->mode & EV_ONESHOT)
         FAIL("file %d, EV_ONESHOT: told %u times", file->fd, file->told);
     if (file->mode & EV_ONESHOT)
