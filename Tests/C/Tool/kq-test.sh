@@ -375,7 +375,7 @@ run_command() {
     echo one >"$folder/input"
     running "$folder/input" -n 3 -- cat "$folder/input"
     hear '^one$'
-    echo two >"$folder/input"
+    echo two >>"$folder/input" # in one step: one that cuts the file first could take two runs
     hear '^two$'
     # As editors save: another file takes the name.
     echo three >"$folder/other"
