@@ -115,6 +115,7 @@ public struct LinuxKnote: BitwiseCopyable {
     kindIfKnown == .unknown ? askedKind(of: descriptor) : kindIfKnown
   }
 
+  /// Apart, so that a call for a kind that is known stays small.
   @inline(never)
   private mutating func askedKind(of descriptor: CInt) -> DescriptorKind {
     (try? findKind(of: descriptor)) ?? .other

@@ -85,7 +85,8 @@ extension LinuxBackend {
       return readiness
     }
     // A close by a raw system call, which nobody sees, leaves a report of the file that was there, or a condition of
-    // the one that is there now (C-119, C-123, C-126). The end of a watch finds that out, too.
+    // the one that is there now (C-119, C-123, C-126). An event under EV_ONESHOT ends the watch, and the core drops the
+    // event where that fails: the number names another file.
     let endsNow = readiness.isActive && knote.has(EV_ONESHOT)
     if !endsNow && !isSameFile(knote) { return .gone }
     let isReportedAnew = followUp(knote, wasReported: reported != nil, isActive: readiness.isActive)

@@ -47,6 +47,7 @@ struct Socket: BitwiseCopyable {
   var protocolNumber: CInt { option(SO_PROTOCOL) }
 
   var transport: Transport {
+    // TCP first: servers have mostly that, and it then takes one call.
     if protocolNumber == Self.tcp { return .tcp }
     return isLocal ? .local : .other
   }

@@ -212,7 +212,8 @@ extension LinuxBackend {
     }
   }
 
-  /// WRITE on a pipe that nobody reads any more is refused (C-201). What the descriptor is, its first event needs as well.
+  /// WRITE on a pipe that nobody reads any more is refused (C-201). The knote keeps what its descriptor is, which the first event
+  /// needs as well.
   private func refuseBrokenPipe(_ knote: LinuxKnoteRef) throws(Errno) {
     guard knote.platform.kind(of: knote.descriptor) == .pipeWrite else { return }
     let bits = try Errno.check(pollNow(knote.descriptor, EPOLLOUT.rawValue))

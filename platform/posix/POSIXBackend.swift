@@ -87,7 +87,9 @@ public struct POSIXBackend: PlatformBackend, ~Copyable {
   public var isAlive: Bool { pipe.isAlive }
   public var isReplaced: Bool { !pipe.isAlive }
   public var isIntact: Bool { pipe.isIntact }
-  /// A pipe's reading end could be a kqueue's; which it is, the kqueue alone tells, by the file that it made.
+
+  /// A kqueue's number is a pipe's reading end. Whether such an end is a certain kqueue's only that kqueue can tell, which
+  /// has the identity of its pipe.
   public static func namesNoKQueue(_ number: CInt) -> Bool {
     let kind = kq_posix_kind(number)
     return kind >= 0 && kind != KQ_POSIX_PIPE_READ.rawValue

@@ -7,7 +7,8 @@
 
 #include <sys/stat.h>
 
-/* A sample is older than its event by as many modes at most as are given between two events. */
+/* A mode that comes again between two samples shows in neither.  A sample is older than its event, at most by the modes
+   that are given between two events, so twice as many are fewer than there are. */
 enum { FILES_MAX = 24, MODES = 0777 + 1, MODES_BETWEEN_EVENTS = MODES / 2 - 1 };
 static const unsigned watched_notes = NOTE_WRITE | NOTE_EXTEND | NOTE_ATTRIB;
 
@@ -18,7 +19,7 @@ struct file {
     unsigned done;   /* since the beginning */
     unsigned told;   /* events */
     unsigned modes;  /* given so far: none is given twice between two samples, which would show nothing */
-    unsigned modes_when_told;
+    unsigned modes_when_told; /* how many were given when the last event came */
 };
 
 static int open_nameless(void) {
@@ -45,8 +46,8 @@ static void open_file(struct source *source, struct random *random) {
 /* Books before doing, and under the lock, so that no event of it can be booked before. */
 static void change_file(struct file *file, struct random *random) {
     pthread_mutex_lock(&file->source.lock);
-    bool may_append_alone = file->modes - file->modes_when_told >= MODES_BETWEEN_EVENTS;
-    bool append = random_chance(random, 60) || may_append_alone;
+    bool has_mode_left = file->modes - file->modes_when_told < MODES_BETWEEN_EVENTS;
+    bool append = random_chance(random, 60) || !has_mode_left;
     unsigned notes = append ? NOTE_WRITE | NOTE_EXTEND : NOTE_ATTRIB;
     if (!(file->mode & EV_ONESHOT) || file->told == 0) {
         file->untold |= notes;
