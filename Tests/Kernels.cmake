@@ -51,10 +51,12 @@ add_contract_kernel(without.epoll_pwait2 without epoll_pwait2=13 GROUPS C-020 C-
 # Nothing is reported by valgrind, and no call is made that it complains of. It has its messages among the cases' own.
 find_program(KQUEUE_VALGRIND valgrind DOC "valgrind, whose memcheck runs a part of the contract")
 if(KQUEUE_VALGRIND)
-  add_test(NAME contract.valgrind COMMAND ${KQUEUE_VALGRIND} --quiet --trace-children=yes --leak-check=no --vgdb=no
-    --error-exitcode=99 ${consumer}/contract C-02 C-115 C-17 C-25)
-  set_tests_properties(contract.valgrind PROPERTIES LABELS "contract;kernels" FIXTURES_REQUIRED consumer_built
-    FAIL_REGULAR_EXPRESSION "(==|--|\\*\\*)[0-9]+(==|--|\\*\\*) " ENVIRONMENT KQUEUE_TEST_SLOWNESS=20 TIMEOUT 600)
+  foreach(group C-02 C-115 C-17 C-25)
+    add_test(NAME contract.valgrind.${group} COMMAND ${KQUEUE_VALGRIND} --quiet --trace-children=yes --leak-check=no
+      --vgdb=no --error-exitcode=99 ${consumer}/contract ${group})
+    set_tests_properties(contract.valgrind.${group} PROPERTIES LABELS "contract;kernels" FIXTURES_REQUIRED consumer_built
+      FAIL_REGULAR_EXPRESSION "(==|--|\\*\\*)[0-9]+(==|--|\\*\\*) " ENVIRONMENT KQUEUE_TEST_SLOWNESS=20 TIMEOUT 900)
+  endforeach()
 else()
   add_skipped_test(contract.valgrind contract "no valgrind")
 endif()

@@ -65,10 +65,14 @@ static void take(const struct ends *ends) {
     BENCH_REQUIRE(read(ends->read, &room, sizeof room) == (ssize_t)ends->size);
 }
 
-static void add_to_kqueue(const struct ends *ends) {
+static void change(const struct ends *ends, int filter, int flags) {
     struct kevent change;
-    EV_SET(&change, ends->read, EVFILT_READ, EV_ADD | ends->how, 0, 0, NULL);
+    EV_SET(&change, ends->read, filter, flags, 0, 0, NULL);
     BENCH_REQUIRE(kevent(ends->queue, &change, 1, NULL, 0, NULL) == 0);
+}
+
+static void add_to_kqueue(const struct ends *ends) {
+    change(ends, EVFILT_READ, EV_ADD | (int)ends->how);
 }
 
 static void round_kqueue(void *argument) {
@@ -110,6 +114,53 @@ static double time_epoll(struct ends ends, unsigned how) {
     return bench_measure(round_epoll, &ends);
 }
 
+/* ---- A request that is answered once there is room ---- */
+
+static void exchange(int from, int to) {
+    char byte = 'x';
+    BENCH_REQUIRE(write(from, &byte, 1) == 1 && read(to, &byte, 1) == 1);
+}
+
+static void answer_kqueue_round(void *argument) {
+    const struct ends *ends = argument;
+    struct kevent event;
+    put(ends);
+    BENCH_REQUIRE(kevent(ends->queue, NULL, 0, &event, 1, NULL) == 1);
+    take(ends);
+    change(ends, EVFILT_WRITE, EV_ADD);
+    BENCH_REQUIRE(kevent(ends->queue, NULL, 0, &event, 1, NULL) == 1);
+    exchange(ends->read, ends->written);
+    change(ends, EVFILT_WRITE, EV_DELETE);
+}
+
+static void answer_epoll_round(void *argument) {
+    struct ends *ends = argument;
+    struct epoll_event event;
+    put(ends);
+    BENCH_REQUIRE(epoll_wait(ends->queue, &event, 1, -1) == 1);
+    take(ends);
+    ends->how = EPOLLOUT;
+    enter_in_epoll(ends, EPOLL_CTL_MOD);
+    BENCH_REQUIRE(epoll_wait(ends->queue, &event, 1, -1) == 1);
+    exchange(ends->read, ends->written);
+    ends->how = 0;
+    enter_in_epoll(ends, EPOLL_CTL_MOD);
+}
+
+static double answer_kqueue(void) {
+    struct ends ends = open_stream();
+    ends.queue = kqueue();
+    change(&ends, EVFILT_READ, EV_ADD);
+    return bench_measure(answer_kqueue_round, &ends);
+}
+
+static double answer_epoll(void) {
+    struct ends ends = open_stream();
+    ends.queue = epoll_create1(EPOLL_CLOEXEC);
+    enter_in_epoll(&ends, EPOLL_CTL_ADD);
+    return bench_measure(answer_epoll_round, &ends);
+}
+
 #define SIDES(name, open, flag, bit) \
     static double name##_kqueue(void) { return time_kqueue(open(), flag); } \
     static double name##_epoll(void) { return time_epoll(open(), bit); }
@@ -128,6 +179,7 @@ const struct bench kind_benches[] = {
     {"kind-stream", "1 byte by a local stream", "ns", stream_kqueue, stream_epoll, 0},
     {"kind-stream-clear", "1 byte, local stream, EV_CLEAR", "ns", stream_clear_kqueue, stream_clear_epoll, 0},
     {"kind-stream-once", "1 byte, local stream, EV_ONESHOT", "ns", stream_once_kqueue, stream_once_epoll, 0},
+    {"kind-answer", "1 byte, answered under WRITE", "ns", answer_kqueue, answer_epoll, 0},
     {"kind-datagram", "1 local datagram", "ns", datagram_kqueue, datagram_epoll, 0},
     {"kind-udp", "1 datagram by UDP", "ns", udp_kqueue, udp_epoll, 0},
     {"kind-udp-clear", "1 datagram by UDP, EV_CLEAR", "ns", udp_clear_kqueue, udp_clear_epoll, 0},

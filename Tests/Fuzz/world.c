@@ -373,6 +373,8 @@ static void shut_down(int slot, int how) {
     model_perhaps(index, EVFILT_READ), model_perhaps(object->peer, EVFILT_READ); /* what is over may be told again */
     if (had_read && how != SHUT_WR)
         model_perhaps(index, EVFILT_WRITE); /* an edge that looks like room, and nothing new explains it */
+    if (had_written && how != SHUT_RD)
+        model_perhaps(object->peer, EVFILT_WRITE); /* likewise */
     if (how != SHUT_WR && !had_read) {
         object->read_over = peer->write_over = true;
         model_ended(index, EVFILT_READ);

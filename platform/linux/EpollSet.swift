@@ -67,13 +67,9 @@ struct EpollSet: BitwiseCopyable {
   }
 
   /// Enters a knote; see `add`.
+  @inline(never)
   func add(_ knote: LinuxKnoteRef) throws(Errno) {
     try add(knote.descriptor, knote.epollEvents, EpollToken.knote(knote.token))
-  }
-
-  /// Updates a knote's entry to the knote's present flags; see `modify`.
-  func modify(_ knote: LinuxKnoteRef) throws(Errno) {
-    try modify(knote.descriptor, knote.epollEvents, EpollToken.knote(knote.token))
   }
 
   /// - Throws: EBADF, ENOENT.
@@ -114,7 +110,8 @@ struct EpollSet: BitwiseCopyable {
   }
 }
 
-/// The 64 bits of an epoll entry: a knote, or with the top bit set a source of the backend's own.
+/// The 64 bits of an epoll entry: a knote, or with the top bit set a source of the backend's own, or two knotes by one of
+/// them. A knote's index and generation have 31 bits each.
 enum EpollToken {
   static func knote(_ token: KnoteToken) -> UInt64 {
     UInt64(token.generation) << 32 | UInt64(token.index)
@@ -122,8 +119,47 @@ enum EpollToken {
 
   static let own: UInt32 = 1 << 31
 
+  static let shared: UInt32 = 1 << 31
+
   static func source(_ source: EpollSource) -> UInt64 {
     UInt64(own) << 32 | UInt64(source.rawValue)
+  }
+
+  static func pair(_ token: KnoteToken) -> UInt64 {
+    knote(token) | UInt64(own) << 32 | UInt64(shared)
+  }
+}
+
+/// What a report leads to beside one knote: a source of the backend's own, or two knotes in one entry.
+public struct ReportSource: BitwiseCopyable, Equatable {
+  /// The halves of the entry's 64 bits.
+  private let low: UInt32
+  private let high: UInt32
+  /// What was reported.
+  let bits: UInt32
+
+  @inline(__always)
+  init(_ low: UInt32, _ high: UInt32, bits: UInt32) {
+    (self.low, self.high, self.bits) = (low, high, bits)
+  }
+
+  @inline(__always)
+  init(_ source: EpollSource) {
+    self.init(source.rawValue, EpollToken.own, bits: 0)
+  }
+
+  /// nil of two knotes.
+  @inline(__always)
+  var own: EpollSource? {
+    if low & EpollToken.shared != 0 { return nil }
+    if low > EpollSource.probe.rawValue { bug("an unknown entry in the epoll set") }
+    // Its values are 0, 1, 2, ...: so many that looking one up is a call.
+    return unsafeBitCast(UInt8(truncatingIfNeeded: low), to: EpollSource.self)
+  }
+
+  /// The one that two knotes are known by.
+  var knote: KnoteToken {
+    KnoteToken(index: low & ~EpollToken.shared, generation: high & ~EpollToken.own)
   }
 }
 

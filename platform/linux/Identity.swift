@@ -11,7 +11,7 @@ extension LinuxBackend {
   mutating func isSameFile(_ knote: LinuxKnoteRef) -> Bool {
     let descriptor = knote.descriptor
     switch knote.platform.place {
-    case .main, .firstSide, .secondSide, .thirdSide: return set(of: knote).unsafelyUnwrapped.holds(descriptor)
+    case .main, .shared, .firstSide, .secondSide, .thirdSide: return set(of: knote).unsafelyUnwrapped.holds(descriptor)
     case .file: return files.isSame(knote)
     case .always: return Self.mayBeSame(shortIdentity(descriptor), knote.platform.watch)
     case .facility, .child, .lookedAt: return kq_is_open(descriptor)

@@ -5,7 +5,7 @@ import KQueueCore
 /// Linux: an epoll set whose descriptor is the kqueue's, and what its facilities need beside it.
 public struct LinuxBackend: PlatformBackend, ~Copyable {
   public typealias KnoteState = LinuxKnote
-  public typealias Source = EpollSource
+  public typealias Source = ReportSource
   public typealias RawEvent = EpollReport
   public typealias Waiter = CInt
 
@@ -14,7 +14,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
       .union(FilterSet(.vnode)).union(FilterSet(.fs)).union(FilterSet(.proc)).union(FilterSet(.procdesc))
       .union(FilterSet(.signal))
   }
-  public static var processSource: EpollSource? { .processes }
+  public static var processSource: ReportSource? { ReportSource(.processes) }
 
   /// The kqueue's own descriptor, which the program names, closes and has reused when it likes; where closes may go
   /// unseen, a set of its own that holds `main` alone, so that `main` can be made anew and outer pollers keep the
@@ -193,24 +193,26 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   }
 
   @inline(__always)
-  public static func decode(_ event: EpollReport) -> Report<EpollSource> {
+  public static func decode(_ event: EpollReport) -> Report<ReportSource> {
     let token = unsafeBitCast(event.event.token, to: UInt64.self)
     let (low, high) = (UInt32(truncatingIfNeeded: token), UInt32(truncatingIfNeeded: token >> 32))
     if high & EpollToken.own == 0 { return .knote(KnoteToken(index: low, generation: high), event.event.events) }
-    guard let source = EpollSource(rawValue: low) else { bug("an unknown entry in the epoll set") }
-    switch source {
+    let source = ReportSource(low, high, bits: event.event.events)
+    switch source.own {
     case .wake: return .wake
     case .monotonicTimer: return .timer(.monotonic)
     case .realtimeTimer: return .timer(.realtime)
     case .probe: return .nothing
-    case .files, .processes, .signals, .handled, .mounts, .firstSide, .secondSide, .thirdSide: return .more(source)
+    case .files, .processes, .signals, .handled, .mounts, .firstSide, .secondSide, .thirdSide, nil: return .more(source)
     }
   }
 
+  @inline(never)
   public mutating func gather(
-    _ source: EpollSource, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
+    _ source: ReportSource, _ knotes: borrowing Knotes, _ buffer: UnsafeMutableBufferPointer<Happening>
   ) -> Int {
-    switch source {
+    switch source.own {
+    case nil: gatherShared(source, knotes, buffer)
     case .files: files.gather(knotes, buffer)
     case .mounts: mounts.gather(knotes, buffer)
     case .processes: gatherProcesses(knotes, buffer)
@@ -223,9 +225,9 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     }
   }
 
-  public static func reportsAgain(_ source: EpollSource) -> Bool {
-    switch source {
-    case .firstSide, .secondSide, .thirdSide: true
+  public static func reportsAgain(_ source: ReportSource) -> Bool {
+    switch source.own {
+    case .firstSide, .secondSide, .thirdSide, nil: true
     default: false
     }
   }

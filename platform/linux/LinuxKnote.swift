@@ -8,10 +8,12 @@ public struct LinuxKnote: BitwiseCopyable {
   ///
   /// Each knote has an epoll entry of its own, with its own mode: an edge of one filter can then not be
   /// taken for one of another's, and a level one is not held up by an edge one. A set has one entry for each
-  /// number, so further knotes of a descriptor stand in sets of their own, nested in the first.
+  /// number, so further knotes of a descriptor stand in sets of their own, nested in the first, but for two level ones.
   enum Place: UInt8 {
     case none
     case main
+    /// In the main set, in one entry with a sibling; see `SharedEntries.swift`.
+    case shared
     case firstSide
     case secondSide
     case thirdSide
@@ -36,7 +38,7 @@ public struct LinuxKnote: BitwiseCopyable {
     }
 
     var isInSet: Bool {
-      self == .main || side != nil
+      self == .main || self == .shared || side != nil
     }
   }
 
@@ -106,13 +108,25 @@ public struct LinuxKnote: BitwiseCopyable {
   }
 
   var place: Place {
-    @inline(__always) get { Place(rawValue: placeValue).unsafelyUnwrapped }
+    // Its values are 0, 1, 2, ...: so many that looking one up is a call.
+    @inline(__always) get { unsafeBitCast(placeValue, to: Place.self) }
     set { placeValue = newValue.rawValue }
   }
 
   /// What the descriptor is; asked for when first needed.
   mutating func kind(of descriptor: CInt) -> DescriptorKind {
     kindIfKnown == .unknown ? askedKind(of: descriptor) : kindIfKnown
+  }
+
+  /// Takes over what is known of the descriptor from a knote that stands in the same entry.
+  mutating func learn(from sibling: LinuxKnote) {
+    kindIfKnown = sibling.kindIfKnown
+    past.formUnion(sibling.past.intersection(.protocolBits))
+  }
+
+  mutating func forgetKind() {
+    kindIfKnown = .unknown
+    past.subtract(.protocolBits)
   }
 
   /// Apart, so that a call for a kind that is known stays small.
@@ -141,7 +155,7 @@ extension KnoteRef<LinuxKnote> {
     switch platform.place {
     case .none, .always: false
     case .file: kind == .vnode
-    case .main, .firstSide, .secondSide, .thirdSide, .facility, .child, .lookedAt: true
+    case .main, .shared, .firstSide, .secondSide, .thirdSide, .facility, .child, .lookedAt: true
     }
   }
 

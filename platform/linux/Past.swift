@@ -20,6 +20,7 @@ struct Past: OptionSet, BitwiseCopyable {
   static var trusted: Past { Past(rawValue: 1 << 7) }
   /// A `Transport`, or what an anonymous descriptor is.
   static var protocolShift: UInt8 { 4 }
+  static var protocolBits: Past { Past(rawValue: 3 << protocolShift) }
 }
 
 extension LinuxKnote {
@@ -40,8 +41,9 @@ extension LinuxKnote {
     set { happened = happened & 0xff | UInt16(newValue) << 8 }
   }
 
-  /// Nothing is remembered of what was told, but a streak that goes on.
+  /// Nothing is remembered of what was told, but a streak that goes on; of a level knote nothing is.
   mutating func forgetTold(streak: UInt8 = 0) {
+    if place == .shared { return }
     past.subtract(Past.marked.union(.vague).union(.otherEnd).union(.refused).union(.trusted))
     self.streak = streak
     mark = 0
@@ -66,7 +68,7 @@ extension LinuxKnote {
   /// An anonymous descriptor of which one read takes all, or none takes anything. Sockets alone have a protocol.
   var isWhole: Bool {
     get { past.rawValue >> Past.protocolShift & 3 != 0 }
-    set { if newValue { past.insert(Past(rawValue: 3 << Past.protocolShift)) } }
+    set { if newValue { past.insert(.protocolBits) } }
   }
 
   /// The protocol of a socket; asked for when first needed.

@@ -7,6 +7,7 @@ extension LinuxBackend {
   public func origin(of stale: KnoteToken) -> StaleOrigin {
     let token = EpollToken.knote(stale)
     var origin = main.origin(of: token)
+    if case .nowhere = origin { origin = main.origin(of: EpollToken.pair(stale)) }
     sides.visit { _, set in
       if case .nowhere = origin { origin = set.origin(of: token) }
     }
@@ -49,8 +50,8 @@ extension LinuxBackend {
     enterOwn()
     var place: UInt32 = 0
     while let knote = knotes.next(&place) {
-      try reenter(moving: knote)
-      leaveIfReplaced(knote, oldMain, oldSides)
+      try reenter(moving: knote, knotes)
+      leaveIfReplaced(knote, knotes, oldMain, oldSides)
     }
     if !isIntact { throw Errno(ENOMEM) }
   }
@@ -66,11 +67,11 @@ extension LinuxBackend {
     signals.enter(main)
   }
 
-  private mutating func reenter(moving knote: LinuxKnoteRef) throws(Errno) {
+  private mutating func reenter(moving knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
     if knote.kind == .proc { return try enterProcess(knote) }
     guard knote.platform.place.isInSet else { return }
     do throws(Errno) {
-      try enterInPlace(knote)
+      try put(knote, in: open(knote.platform.place), knotes)
     } catch {
       // Closed, or another file's that cannot be polled: its next sample or change finds that out.
       guard error.code == EBADF || error.code == EPERM else { throw error }
@@ -79,18 +80,16 @@ extension LinuxBackend {
 
   /// Where closes go unseen the number may have become another file's just before it was entered: what the old set does
   /// not have is not what was registered.
-  private mutating func leaveIfReplaced(_ knote: LinuxKnoteRef, _ oldMain: EpollSet, _ oldSides: SideSets) {
-    let place = knote.platform.place
-    guard place.isInSet, let old = place == .main ? oldMain : place.side.flatMap({ oldSides[$0] }),
-      !old.holds(knote.descriptor)
-    else { return }
+  private mutating func leaveIfReplaced(
+    _ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, _ oldMain: EpollSet, _ oldSides: SideSets
+  ) {
+    guard knote.platform.place.isInSet else { return }
+    let old = knote.platform.place.side.flatMap { oldSides[$0] } ?? oldMain
+    if old.holds(knote.descriptor) { return }
     try? set(of: knote)?.remove(knote.descriptor)
+    forsake(knote, knotes)
     knote.platform.place = .none
     watched -= 1
-  }
-
-  private mutating func enterInPlace(_ knote: LinuxKnoteRef) throws(Errno) {
-    try open(knote.platform.place).add(knote)
   }
 
   /// Takes off a new set what it calls news because it is new. An entry that reports once is armed anew.
@@ -104,7 +103,7 @@ extension LinuxBackend {
       guard case .knote(let token, _) = Self.decode(buffer[place]), let knote = knotes.find(token),
         knote.has(EV_ONESHOT | EV_DISPATCH), knote.platform.place.isInSet
       else { continue }
-      try? set.modify(knote)
+      try? renew(knote, knotes)
     }
   }
 
@@ -143,6 +142,6 @@ extension LinuxBackend {
 
   public mutating func reenterNested(_ knote: LinuxKnoteRef) {
     guard knote.platform.place.isInSet else { return }
-    try? enterInPlace(knote)
+    try? set(of: knote)?.add(knote)
   }
 }

@@ -10,7 +10,7 @@ extension LinuxBackend {
     if bytes > 0 && !isSuspicious(knote, bytes) { return Readiness(data: bytes) }
     if knote.has(EV_ONESHOT), let bytes = plainBytesOnce(knote, reported) { return Readiness(data: bytes) }
     if let bytes = plainBytesOfPipe(knote, reported), !isSuspicious(knote, bytes) { return Readiness(data: bytes) }
-    return sampleClosely(knote, reported)
+    return sampleClosely(knote, knotes, reported)
   }
 
   /// A knote that goes with its first event: to find out what its descriptor is would be for nothing, and whether the
@@ -65,7 +65,9 @@ extension LinuxBackend {
   }
 
   @inline(never)
-  private mutating func sampleClosely(_ knote: LinuxKnoteRef, _ reported: UInt32?) -> Readiness {
+  private mutating func sampleClosely(
+    _ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, _ reported: UInt32?
+  ) -> Readiness {
     if validates && knote.platform.place != .always && !isSameFile(knote) { return .gone }
     switch knote.platform.place {
     case .file, .always:
@@ -73,7 +75,7 @@ extension LinuxBackend {
       if !isSameFile(knote) { return .gone }
       return knote.kind == .empty ? sampleEmpty(knote) : sampleUnpollable(knote)
     case .none, .facility, .child, .lookedAt: return .gone
-    case .main, .firstSide, .secondSide, .thirdSide: break
+    case .main, .shared, .firstSide, .secondSide, .thirdSide: break
     }
     guard let bits = reported ?? polled(knote) else { return .gone }
     var readiness = sampleCondition(knote, bits)
@@ -89,7 +91,7 @@ extension LinuxBackend {
     // event where that fails: the number names another file.
     let endsNow = readiness.isActive && knote.has(EV_ONESHOT)
     if !endsNow && !isSameFile(knote) { return .gone }
-    let isReportedAnew = followUp(knote, wasReported: reported != nil, isActive: readiness.isActive)
+    let isReportedAnew = followUp(knote, knotes, wasReported: reported != nil, isActive: readiness.isActive)
     return isReportedAnew ? readiness.thenReportedAnew : readiness
   }
 
@@ -109,10 +111,12 @@ extension LinuxBackend {
 
   /// Keeps an entry from reporting for ever what is not to be delivered, and undoes that when it is.
   /// - Returns: whether it reports that once more for it.
-  private mutating func followUp(_ knote: LinuxKnoteRef, wasReported: Bool, isActive: Bool) -> Bool {
+  private mutating func followUp(
+    _ knote: LinuxKnoteRef, _ knotes: borrowing Knotes, wasReported: Bool, isActive: Bool
+  ) -> Bool {
     let isLevel = !knote.has(EV_CLEAR | EV_ONESHOT | EV_DISPATCH)
     if isActive {
-      if knote.platform.isMuted && isLevel { setMuted(false, knote) }
+      if knote.platform.isMuted && isLevel { setMuted(false, knote, knotes) }
       return false
     }
     // An entry that reports once did so, now or in an earlier pass; one by edges needs nothing.
@@ -120,7 +124,7 @@ extension LinuxBackend {
     guard !knote.platform.isMuted && (reportsOnce || wasReported && isLevel) else { return false }
     // Gone in the meantime, taken by another thread or process: the kernel will be quiet by itself.
     if isLevel, let bits = polled(knote), bits == 0 { return false }
-    setMuted(true, knote)
+    setMuted(true, knote, knotes)
     return true
   }
 }

@@ -56,7 +56,7 @@ extension LinuxBackend {
     return notes == 0 ? nil : Happening(knote.token, bits: notes)
   }
 
-  public func source(of filter: Filter) -> EpollSource? {
-    filter == .vnode && files.descriptor >= 0 ? .files : nil
+  public func source(of filter: Filter) -> ReportSource? {
+    filter == .vnode && files.descriptor >= 0 ? ReportSource(.files) : nil
   }
 }

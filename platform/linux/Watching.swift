@@ -17,9 +17,9 @@ extension LinuxBackend {
 
   private mutating func attachCondition(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) -> Backing {
     if knote.descriptor == own.descriptor { throw Errno(EINVAL) }  // in itself (C-106)
-    if knote.kind == .write { try refuseBrokenPipe(knote) }
     do throws(Errno) {
-      try enter(knote, knotes)
+      let isShared = knote.link != .none ? try share(knote, knotes) : false
+      if !isShared { try enterAlone(knote, knotes) }
       watched += 1
       noteListener(knote)
       return .kernel
@@ -28,6 +28,11 @@ extension LinuxBackend {
     }
     try attachUnpollable(knote, knotes)
     return .recorded
+  }
+
+  private mutating func enterAlone(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
+    if knote.kind == .write { try refuseBrokenPipe(knote) }
+    try enter(knote, knotes)
   }
 
   /// A listener that is shut down looks as a socket that never listened (C-362), so those that a kqueue begins with are
@@ -51,13 +56,12 @@ extension LinuxBackend {
     if knote.platform.place.isInSet { knote.platform.forgetTold() }
     if knote.platform.place == .none { return try refuseGone(knote.descriptor) }
     if knote.platform.place == .file { return try files.update(knote, knotes) }
-    guard let set = set(of: knote) else {
+    guard knote.platform.place.isInSet else {
       knote.platform.toldMark = 0
       if !isSameFile(knote) { try refuseGone(knote.descriptor) }
       return
     }
-    knote.platform.isMuted = false
-    try set.modify(knote)
+    try mute(false, knote, knotes)
   }
 
   public mutating func occurrence(_ knote: LinuxKnoteRef, reported: UInt32) -> Happening? {
@@ -77,6 +81,9 @@ extension LinuxBackend {
     case .main, .firstSide, .secondSide, .thirdSide:
       watched -= 1
       try set?.remove(knote.descriptor)
+    case .shared:
+      watched -= 1
+      try leave(knote, knotes)
     case .file: try detachFile(knote, knotes)
     case .always where isSame: break
     case .facility, .child, .lookedAt: try requireOpen(knote.descriptor)
@@ -86,7 +93,9 @@ extension LinuxBackend {
 
   public mutating func abandon(_ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
     switch knote.platform.place {
-    case .main, .firstSide, .secondSide, .thirdSide: watched -= 1
+    case .main, .shared, .firstSide, .secondSide, .thirdSide:
+      watched -= 1
+      forsake(knote, knotes)
     case .file: abandonFile(knote, knotes)
     case .always, .facility, .child, .lookedAt, .none: break
     }
@@ -126,16 +135,21 @@ extension LinuxBackend {
   }
 
   /// Makes an entry report changes only, or by level again.
-  mutating func setMuted(_ muted: Bool, _ knote: LinuxKnoteRef) {
+  mutating func setMuted(_ muted: Bool, _ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) {
+    try? mute(muted, knote, knotes)
+  }
+
+  private func mute(_ muted: Bool, _ knote: LinuxKnoteRef, _ knotes: borrowing Knotes) throws(Errno) {
     knote.platform.isMuted = muted
-    try? set(of: knote)?.modify(knote)
+    if knote.platform.place == .shared { knotes[knote.platform.sibling].platform.isMuted = muted }
+    try renew(knote, knotes)
   }
 
   /// The set that a knote's entry stands in.
   @inline(__always)
   func set(of knote: LinuxKnoteRef) -> EpollSet? {
     let place = knote.platform.place
-    if place == .main { return main }
+    if place == .main || place == .shared { return main }
     return place.side.flatMap { sides[$0] }
   }
 
@@ -146,21 +160,10 @@ extension LinuxBackend {
     knote.platform.place = place
     kq_order_stores()
     do throws(Errno) {
-      try put(knote, in: set)
+      try put(knote, in: set, knotes)
     } catch {
       knote.platform.place = .none
       throw error
-    }
-  }
-
-  /// Makes the entry of a knote.
-  private func put(_ knote: LinuxKnoteRef, in set: EpollSet) throws(Errno) {
-    do throws(Errno) {
-      try set.add(knote)
-    } catch {
-      guard error.code == EEXIST else { throw error }
-      // Left by a close that nobody saw, of a file that is back under its number: taken over.
-      try set.modify(knote)
     }
   }
 
@@ -168,9 +171,11 @@ extension LinuxBackend {
   public mutating func repair(_ knotes: borrowing Knotes) {
     watched = 0
     var place: UInt32 = 0
+    while let knote = knotes.next(&place) { mend(knote, knotes) }
+    place = 0
     while let knote = knotes.next(&place) {
       if knote.isWatched { watched += 1 }
-      if let set = set(of: knote) { try? put(knote, in: set) }
+      if let set = set(of: knote) { try? put(knote, in: set, knotes) }
     }
   }
 
@@ -188,7 +193,8 @@ extension LinuxBackend {
       taken |= 1 << UInt32(sibling.platform.place.rawValue)
       link = sibling.link
     }
-    if taken & 1 << UInt32(LinuxKnote.Place.main.rawValue) == 0 { return .main }
+    let inMain: UInt32 = 1 << UInt32(LinuxKnote.Place.main.rawValue) | 1 << UInt32(LinuxKnote.Place.shared.rawValue)
+    if taken & inMain == 0 { return .main }
     for place in 0..<SideSets.limit where taken & 1 << UInt32(LinuxKnote.Place.side(place).rawValue) == 0 {
       return .side(place)
     }

@@ -137,6 +137,7 @@ extension KQueue where Backend: ~Copyable {
 
   /// Records a happening that the platform tells.
   /// - Returns: whether its knote exists still.
+  @inline(never)
   @discardableResult
   mutating func note(_ happening: Happening) -> Bool {
     if happening.isLoss {

@@ -90,7 +90,8 @@ extension KQueue where Backend: ~Copyable {
     return isAnyNew
   }
 
-  /// Delivers a knote, unless this call did: the next call hears of that one again, or finds it queued.
+  /// Delivers a knote, unless this call did: the next call hears of that one again, or finds it queued. A level knote that
+  /// is muted, as one that shares its entry may be, is not reported again.
   /// - Returns: whether it is new in this call.
   @inline(never)
   private mutating func deliverNew(
@@ -101,7 +102,7 @@ extension KQueue where Backend: ~Copyable {
       samples.remove(knote, knotes)
       knote.occurrence = UInt64(pass) << 32
       deliverSingly(knote, reported, to: events, &delivered)
-    } else if isNew || knote.has(EV_CLEAR) {
+    } else if isNew || knote.has(EV_CLEAR) || !backend.reportsByLevel(knote) {
       queue(knote, reported)
     }
     return isNew

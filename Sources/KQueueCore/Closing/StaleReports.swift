@@ -22,6 +22,7 @@ struct StaleReports: BitwiseCopyable {
   /// - Parameters:
   ///   - pass: the pass that it was found in.
   ///   - asked: the last pass before the report was asked for; nil: of the same time as one that is known.
+  @inline(never)
   mutating func note(_ token: KnoteToken, in pass: UInt32, asked: UInt32? = nil) {
     for place in 0..<Self.room where sightings[place].token == token {
       guard let asked else { return }

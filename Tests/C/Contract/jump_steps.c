@@ -105,6 +105,16 @@ static void prepare_conditions(int kq) {
     add_change((uintptr_t)both[0], EVFILT_READ, EV_DELETE, 0, 0);
 }
 
+static void prepare_siblings(int kq) {
+    add_read(kq, both[0], 0);
+    begin_changes();
+    add_change((uintptr_t)both[0], EVFILT_WRITE, EV_ADD, 0, 0);
+    add_change((uintptr_t)both[0], EVFILT_READ, EV_DISABLE, 0, 0);
+    add_change((uintptr_t)both[0], EVFILT_READ, EV_DELETE, 0, 0);
+    add_change((uintptr_t)both[0], EVFILT_READ, EV_ADD, 0, 0);
+    add_change((uintptr_t)both[0], EVFILT_READ, EV_DELETE, 0, 0);
+}
+
 static void prepare_others(int kq) {
     change(kq, SIGUSR2, EVFILT_SIGNAL, EV_ADD, 0, 0, NULL);
     begin_changes();
@@ -342,6 +352,10 @@ static void changes_of_conditions(void) {
     leave_everywhere(prepare_conditions, apply);
 }
 
+static void changes_of_siblings(void) {
+    leave_everywhere(prepare_siblings, apply);
+}
+
 static void changes_of_others(void) {
     leave_as_another(prepare_others, apply);
 }
@@ -367,6 +381,10 @@ static void mended_conditions(void) {
     leave_twice(prepare_conditions, apply);
 }
 
+static void mended_siblings(void) {
+    leave_twice(prepare_siblings, apply);
+}
+
 static void mended_collections(void) {
     leave_twice(prepare_events, collect_events);
 }
@@ -380,12 +398,14 @@ static void no_trap(void) {
 #define changes_of_timers no_trap
 #define changes_of_users no_trap
 #define changes_of_conditions no_trap
+#define changes_of_siblings no_trap
 #define changes_of_others no_trap
 #define changes_by_another no_trap
 #define collections_by_another no_trap
 #define collections no_trap
 #define mended_changes no_trap
 #define mended_conditions no_trap
+#define mended_siblings no_trap
 #define mended_collections no_trap
 
 #endif
@@ -394,12 +414,14 @@ const struct contract_case jump_step_cases[] = {
     {"C-028", "a jump from anywhere in a change of timers", changes_of_timers, 120},
     {"C-028", "a jump from anywhere in a change of USER knotes", changes_of_users, 120},
     {"C-028", "a jump from anywhere in a change of conditions", changes_of_conditions, 120},
+    {"C-028", "a jump from anywhere in a change of READ beside WRITE", changes_of_siblings, 120},
     {"C-028", "a jump from anywhere in a change of files, processes and signals", changes_of_others, 120},
     {"C-028", "a jump from anywhere in a change, by a signal", changes_by_another, 120},
     {"C-028", "a jump from anywhere in a collection, by a signal", collections_by_another, 120},
     {"C-028", "a jump from anywhere in a collection", collections, 120},
     {"C-028", "a jump from anywhere in the call that mends a change of timers", mended_changes, 120},
     {"C-028", "a jump from anywhere in the call that mends a change of conditions", mended_conditions, 120},
+    {"C-028", "a jump from anywhere in the call that mends READ beside WRITE", mended_siblings, 120},
     {"C-028", "a jump from anywhere in the call that mends a collection", mended_collections, 120},
     {NULL, NULL, NULL, 0},
 };

@@ -218,6 +218,18 @@ static void room(long rounds) {
     }
 }
 
+/* A server that reads a request, and has an answer written once there is room. */
+static void answer(long rounds) {
+    int kq = kqueue(), ends[2];
+    connect_by_tcp(ends);
+    change(kq, (uintptr_t)ends[0], EVFILT_READ, EV_ADD, 0, 0);
+    for (long i = 0; i < rounds; i++) {
+        change(kq, (uintptr_t)ends[0], EVFILT_WRITE, EV_ADD, 0, 0);
+        collect(kq, 1);
+        change(kq, (uintptr_t)ends[0], EVFILT_WRITE, EV_DELETE, 0, 0);
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(long rounds);
@@ -225,7 +237,7 @@ static const struct {
     {"ready", ready},   {"declined", declined},         {"edge", edge},       {"user", user},
     {"timer", timer},   {"registration", registration}, {"closing", closing}, {"bystander", bystander},
     {"creation", creation}, {"pipes", pipes}, {"signals", signals},       {"files", files},     {"latch", latch},
-    {"room", room},
+    {"room", room},   {"answer", answer},
 };
 
 int main(int count, char **arguments) {
