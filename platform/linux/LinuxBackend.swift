@@ -262,7 +262,8 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   /// - Throws: EMFILE, ENFILE, ENOMEM.
   @inline(__always)
   mutating func open(_ place: LinuxKnote.Place) throws(Errno) -> EpollSet {
-    place == .main ? main : try openSide(place.side.unsafelyUnwrapped)
+    guard let side = place.side else { return main }
+    return try openSide(side)
   }
 
   @inline(never)

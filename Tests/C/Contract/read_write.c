@@ -240,6 +240,24 @@ static void two_level_knotes_take_turns(void) {
     }
 }
 
+/* What the second descriptor reports takes room and is nothing to deliver, so that the call asks what else there is. */
+static void a_call_that_asks_twice_keeps_write(void) {
+    for (int mix = 0; mix < 2; mix++) {
+        int pair[2], other[2], kq = new_kqueue();
+        unix_pair(pair);
+        unix_pair(other);
+        add_in_order(kq, pair[0], mix, NOTE_LOWAT);
+        change(kq, (uintptr_t)other[0], EVFILT_READ, EV_ADD, NOTE_LOWAT, 100, NULL);
+        put(pair[1], "1");
+        for (int i = 0; i < 8; i++) {
+            struct kevent events[2];
+            put(other[1], "1");
+            REQUIRE_EQ(collect(kq, events, 2, 5000), 1);
+            REQUIRE_EQ(events[0].filter, EVFILT_WRITE);
+        }
+    }
+}
+
 /* READ of a socket that never was connected has nothing to tell, though Linux reports a hang-up. */
 static void nothing_to_read_lets_write_sleep(void) {
     for (int mix = 0; mix < 2; mix++) {
@@ -323,6 +341,7 @@ const struct contract_case read_write_cases[] = {
     {"C-182", "the end reaches READ beside an EV_CLEAR WRITE", end_reaches_read_beside_a_clear_write, 0},
     {"C-182", "of two level knotes each is told its own", two_level_knotes_tell_each_its_own, 20},
     {"C-086", "READ and WRITE by level take turns", two_level_knotes_take_turns, 0},
+    {"C-086", "WRITE beside READ with too few bytes, in a call that asks twice", a_call_that_asks_twice_keeps_write, 0},
     {"C-158", "READ with nothing to tell beside WRITE sleeps", nothing_to_read_lets_write_sleep, 0},
     {"C-123", "READ and WRITE go with their number", two_level_knotes_go_with_their_number, 20},
     {"C-124", "a knote of the former file beside a new one", a_knote_of_the_former_file_is_no_sibling, 0},
