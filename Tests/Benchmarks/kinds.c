@@ -161,6 +161,76 @@ static double answer_epoll(void) {
     return bench_measure(answer_epoll_round, &ends);
 }
 
+/* ---- A connection of a server whose runtime adds READ and WRITE by edges: accepted, told both, closed ---- */
+
+struct server {
+    int listener, queue;
+    struct sockaddr_in address;
+};
+
+static struct server open_server(int queue) {
+    struct server server = {.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .queue = queue};
+    server.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof server.address;
+    BENCH_REQUIRE(bind(server.listener, (struct sockaddr *)&server.address, size) == 0);
+    BENCH_REQUIRE(getsockname(server.listener, (struct sockaddr *)&server.address, &size) == 0);
+    BENCH_REQUIRE(listen(server.listener, 8) == 0);
+    return server;
+}
+
+static struct ends open_connection(const struct server *server) {
+    struct ends ends = {.written = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .queue = server->queue, .size = 1};
+    BENCH_REQUIRE(connect(ends.written, (const struct sockaddr *)&server->address, sizeof server->address) == 0);
+    ends.read = accept(server->listener, NULL, NULL);
+    BENCH_REQUIRE(ends.read >= 0);
+    return ends;
+}
+
+/* Reset, so that no port waits. */
+static void close_connection(const struct ends *ends) {
+    struct linger reset = {.l_onoff = 1};
+    BENCH_REQUIRE(setsockopt(ends->written, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0);
+    close(ends->read);
+    close(ends->written);
+}
+
+static void connection_kqueue_round(void *argument) {
+    struct ends ends = open_connection(argument);
+    struct kevent changes[2], event;
+    /* A library that keeps what it had of a closed number never tells of the next connection. */
+    static const struct timespec patience = {5, 0};
+    EV_SET(&changes[0], ends.read, EVFILT_READ, EV_ADD | EV_CLEAR, 0, 0, NULL);
+    EV_SET(&changes[1], ends.read, EVFILT_WRITE, EV_ADD | EV_CLEAR, 0, 0, NULL);
+    BENCH_REQUIRE(kevent(ends.queue, changes, 2, NULL, 0, NULL) == 0);
+    BENCH_REQUIRE(kevent(ends.queue, NULL, 0, &event, 1, &patience) == 1);
+    put(&ends);
+    BENCH_REQUIRE(kevent(ends.queue, NULL, 0, &event, 1, &patience) == 1);
+    take(&ends);
+    close_connection(&ends);
+}
+
+static void connection_epoll_round(void *argument) {
+    struct ends ends = open_connection(argument);
+    struct epoll_event event;
+    ends.how = EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    enter_in_epoll(&ends, EPOLL_CTL_ADD);
+    BENCH_REQUIRE(epoll_wait(ends.queue, &event, 1, -1) == 1);
+    put(&ends);
+    BENCH_REQUIRE(epoll_wait(ends.queue, &event, 1, -1) == 1);
+    take(&ends);
+    close_connection(&ends);
+}
+
+static double connection_kqueue(void) {
+    struct server server = open_server(kqueue());
+    return bench_measure(connection_kqueue_round, &server);
+}
+
+static double connection_epoll(void) {
+    struct server server = open_server(epoll_create1(EPOLL_CLOEXEC));
+    return bench_measure(connection_epoll_round, &server);
+}
+
 #define SIDES(name, open, flag, bit) \
     static double name##_kqueue(void) { return time_kqueue(open(), flag); } \
     static double name##_epoll(void) { return time_epoll(open(), bit); }
@@ -180,6 +250,7 @@ const struct bench kind_benches[] = {
     {"kind-stream-clear", "1 byte, local stream, EV_CLEAR", "ns", stream_clear_kqueue, stream_clear_epoll, 0},
     {"kind-stream-once", "1 byte, local stream, EV_ONESHOT", "ns", stream_once_kqueue, stream_once_epoll, 0},
     {"kind-answer", "1 byte, answered under WRITE", "ns", answer_kqueue, answer_epoll, 0},
+    {"kind-connection", "a connection, READ and WRITE, EV_CLEAR", "ns", connection_kqueue, connection_epoll, 0},
     {"kind-datagram", "1 local datagram", "ns", datagram_kqueue, datagram_epoll, 0},
     {"kind-udp", "1 datagram by UDP", "ns", udp_kqueue, udp_epoll, 0},
     {"kind-udp-clear", "1 datagram by UDP, EV_CLEAR", "ns", udp_clear_kqueue, udp_clear_epoll, 0},
