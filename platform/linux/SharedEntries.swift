@@ -66,17 +66,23 @@ extension LinuxBackend {
     kq_order_stores()
   }
 
-  /// The events of the entry that a knote stands in, and what the entry is known by.
+  /// The events of the entry that a knote stands in, and what the entry is known by. While one of two is disabled, the entry
+  /// is the other's alone, which is then reported as any knote.
   @inline(__always)
   private func entry(of knote: LinuxKnoteRef, _ knotes: borrowing Knotes) -> (events: UInt32, token: UInt64) {
-    if knote.platform.place != .shared { return (knote.epollEvents, EpollToken.knote(knote.token)) }
-    return (sharedEvents(knote, knotes[knote.platform.sibling]), EpollToken.pair(knote.token))
+    var owner = knote
+    if knote.platform.place == .shared {
+      let sibling = knotes[knote.platform.sibling]
+      if !knote.isDisabled && !sibling.isDisabled { return Self.entry(of: knote, sibling) }
+      if knote.isDisabled { owner = sibling }
+    }
+    return (owner.epollEvents, EpollToken.knote(owner.token))
   }
 
   @inline(never)
-  private func sharedEvents(_ knote: LinuxKnoteRef, _ sibling: LinuxKnoteRef) -> UInt32 {
-    let wanted = knote.interestIfEnabled | sibling.interestIfEnabled
-    return knote.platform.isMuted || wanted == 0 ? wanted | EPOLLET.rawValue : wanted
+  private static func entry(of knote: LinuxKnoteRef, _ sibling: LinuxKnoteRef) -> (events: UInt32, token: UInt64) {
+    let edge = knote.platform.isMuted ? EPOLLET.rawValue : 0
+    return (knote.interest | sibling.interest | edge, EpollToken.pair(knote.token))
   }
 
   /// Makes an entry, or takes over the one that is there: the sibling has made it, or an unseen close has left it, of a file
@@ -128,10 +134,6 @@ extension LinuxKnoteRef {
   /// Whether its entry can be another level knote's as well.
   fileprivate var mayShare: Bool {
     (kind == .read || kind == .write) && !has(EV_CLEAR | EV_ONESHOT | EV_DISPATCH)
-  }
-
-  fileprivate var interestIfEnabled: UInt32 {
-    isDisabled ? 0 : interest
   }
 
   /// The bits of a report that concern the knote.
