@@ -7,8 +7,7 @@ extension LinuxBackend {
   mutating func sampleRead(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
     let descriptor = knote.descriptor
     switch knote.platform.kind(of: descriptor) {
-    case .stream, .packetStream: return sampleStream(knote, bits)
-    case .datagram: return sampleDatagram(knote, bits)
+    case .stream, .packetStream, .datagram: return sampleSocket(knote, bits)
     case .pipeRead, .pipeBoth: return sampleBytes(descriptor, bits)
     case .pipeWrite: return sampleReaders(descriptor, bits)
     case .terminal: return sampleTerminal(descriptor, bits)
@@ -18,18 +17,26 @@ extension LinuxBackend {
     }
   }
 
+  private mutating func sampleSocket(_ knote: LinuxKnoteRef, _ reported: UInt32) -> Readiness {
+    let isDatagram = knote.platform.kind(of: knote.descriptor) == .datagram
+    let bits = isDatagram ? reported : withHangup(knote, reported)
+    let bytes = Int(kq_readable_bytes(knote.descriptor))
+    if bytes < 0 {
+      if !isDatagram && Socket(knote.descriptor).listens { return sampleListener(knote, bits) }
+      // Netlink does not count its bytes. Nor does what has the number of a socket that was closed unseen.
+      if !isSameFile(knote) { return .inactive }
+    }
+    return isDatagram ? sampleDatagram(knote, bits, bytes) : sampleStream(knote, bits, max(bytes, 0))
+  }
+
   /// Notes that a report of bytes needs no closer look from now on.
   /// - Parameter holds: whether any bytes are enough; and one look at the number tells of all that came.
   private mutating func notePlain(_ knote: LinuxKnoteRef, if holds: Bool) {
     knote.platform.isPlain = holds && knote.fflags == 0 && !validates
   }
 
-  private mutating func sampleStream(_ knote: LinuxKnoteRef, _ reported: UInt32) -> Readiness {
+  private mutating func sampleStream(_ knote: LinuxKnoteRef, _ bits: UInt32, _ available: Int) -> Readiness {
     let descriptor = knote.descriptor
-    let bits = withHangup(knote, reported)
-    let bytes = kq_readable_bytes(descriptor)
-    if bytes < 0 && Socket(descriptor).listens { return sampleListener(knote, bits) }
-    let available = max(Int(bytes), 0)
     let failed = hasFailed(knote, bits)
     // Linux says EPOLLHUP also of a socket that never was connected; that is no end (C-158). With an error it is one:
     // a connect() was given up (C-364).
@@ -87,9 +94,8 @@ extension LinuxBackend {
     return backlog > 0 ? Readiness(data: waiting) : Readiness(data: waiting).thenLeft
   }
 
-  private mutating func sampleDatagram(_ knote: LinuxKnoteRef, _ bits: UInt32) -> Readiness {
+  private mutating func sampleDatagram(_ knote: LinuxKnoteRef, _ bits: UInt32, _ bytes: Int) -> Readiness {
     let descriptor = knote.descriptor
-    let bytes = kq_readable_bytes(descriptor)
     notePlain(knote, if: !knote.has(EV_CLEAR))
     let failed = hasFailed(knote, bits)
     let ended = bits.has(EPOLLRDHUP)
@@ -98,7 +104,7 @@ extension LinuxBackend {
     if bytes == 0 && !failed && !ended && !isReadable(descriptor) { return .inactive }
     // A datagram may be empty; where sizes are not told there is at least one byte.
     return Readiness(
-      data: bytes < 0 ? 1 : Int(bytes), fflags: failed ? UInt32(Socket(descriptor).pendingError) : 0,
+      data: bytes < 0 ? 1 : bytes, fflags: failed ? UInt32(Socket(descriptor).pendingError) : 0,
       flags: ended ? endOfFile : 0)
   }
 

@@ -69,7 +69,7 @@ extension LinuxBackend {
   }
 
   /// A connection that fails shows its error a moment before it is hung up.
-  @inline(__always)
+  @inline(never)
   func withHangup(_ knote: LinuxKnoteRef, _ bits: UInt32) -> UInt32 {
     guard bits.has(EPOLLERR) && !bits.has(EPOLLHUP) else { return bits }
     return bits | polledBits(knote.descriptor, EPOLLRDHUP.rawValue)

@@ -299,6 +299,27 @@ static void two_level_knotes_go_with_their_number(void) {
     }
 }
 
+/* A socket that was told of, and is closed by a raw system call, while a duplicate keeps it (C-131). */
+static void a_socket_that_was_told_of_is_closed_unseen(void) {
+    static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+    for (int mix = 0; mix < 9; mix++) {
+        int pair[2], kq = new_kqueue();
+        struct kevent event;
+        REQUIRE_EQ(socketpair(AF_UNIX, types[mix % 3] | SOCK_CLOEXEC, 0, pair), 0);
+        put(pair[1], "12");
+        if (mix / 3 == 0)
+            add_read(kq, pair[0], 0);
+        else
+            add_in_order(kq, pair[0], mix / 3 == 1, 0);
+        for (int i = 0; i < 2; i++)
+            REQUIRE(collect(kq, &event, 1, 5000) == 1);
+        int copy = duplicate(pair[0]);
+        close_unseen(pair[0]);
+        require_asleep(kq);
+        REQUIRE_EQ(close(copy), 0);
+    }
+}
+
 /* The sibling that a new knote finds is of the file that had the number before. */
 static void a_knote_of_the_former_file_is_no_sibling(void) {
     for (int mix = 0; mix < 2; mix++) {
@@ -344,6 +365,7 @@ const struct contract_case read_write_cases[] = {
     {"C-086", "WRITE beside READ with too few bytes, in a call that asks twice", a_call_that_asks_twice_keeps_write, 0},
     {"C-158", "READ with nothing to tell beside WRITE sleeps", nothing_to_read_lets_write_sleep, 0},
     {"C-123", "READ and WRITE go with their number", two_level_knotes_go_with_their_number, 20},
+    {"C-131", "a socket that was told of is closed unseen", a_socket_that_was_told_of_is_closed_unseen, 60},
     {"C-124", "a knote of the former file beside a new one", a_knote_of_the_former_file_is_no_sibling, 0},
     {"C-201", "a broken pipe is refused beside READ", a_broken_pipe_is_refused_beside_read, 0},
     {"C-183", "one of two level knotes goes and comes", one_of_two_level_knotes_goes_and_comes, 20},
