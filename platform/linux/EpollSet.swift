@@ -148,6 +148,12 @@ public struct ReportSource: BitwiseCopyable, Equatable {
     self.init(source.rawValue, EpollToken.own, bits: 0)
   }
 
+  /// The same source, whatever was reported of it.
+  @inline(__always)
+  public static func == (one: ReportSource, other: ReportSource) -> Bool {
+    one.low == other.low && one.high == other.high
+  }
+
   /// nil of two knotes.
   @inline(__always)
   var own: EpollSource? {
