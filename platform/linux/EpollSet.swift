@@ -159,7 +159,7 @@ public struct ReportSource: BitwiseCopyable, Equatable {
   var own: EpollSource? {
     if low & EpollToken.shared != 0 { return nil }
     if low > EpollSource.probe.rawValue { bug("an unknown entry in the epoll set") }
-    // Its values are 0, 1, 2, ...: so many that looking one up is a call.
+    // The raw values count from 0, as the cases do. init(rawValue:) of so many is a call.
     return unsafeBitCast(UInt8(truncatingIfNeeded: low), to: EpollSource.self)
   }
 

@@ -108,7 +108,7 @@ public struct LinuxKnote: BitwiseCopyable {
   }
 
   var place: Place {
-    // Its values are 0, 1, 2, ...: so many that looking one up is a call.
+    // The raw values count from 0, as the cases do. init(rawValue:) of so many is a call, at each event.
     @inline(__always) get { unsafeBitCast(placeValue, to: Place.self) }
     set { placeValue = newValue.rawValue }
   }

@@ -41,7 +41,8 @@ extension LinuxKnote {
     set { happened = happened & 0xff | UInt16(newValue) << 8 }
   }
 
-  /// Nothing is remembered of what was told, but a streak that goes on; of a level knote nothing is.
+  /// Forgets what was told, but for a streak that goes on. A knote that shares its entry is kept as it is: it is a level
+  /// one, which remembers nothing, and its mark is the sibling's index.
   mutating func forgetTold(streak: UInt8 = 0) {
     if place == .shared { return }
     past.subtract(Past.marked.union(.vague).union(.otherEnd).union(.refused).union(.trusted))
