@@ -179,6 +179,11 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
   /// Checks what the system does not report.
   @inline(__always)
   private mutating func lookAgain(_ knotes: borrowing Knotes) {
+    if signals.isWatchful || looks != nil { look(knotes) }
+  }
+
+  @inline(never)
+  private mutating func look(_ knotes: borrowing Knotes) {
     if signals.isWatchful { signals.look(knotes) }
     if looks != nil { looks.unsafelyUnwrapped.pointee.arm() }
   }

@@ -192,13 +192,13 @@ static void book(struct knote *knote, const struct kevent *event) {
         knote->enabled = false;
 }
 
-/* Each that is ready has its turn before any other has two, but for those that began to be ready meanwhile. */
+/* Each that is ready has its turn before any other has two. */
 static void require_turn(const struct mix *mix, struct knote *knote, int returned) {
     if (!knote->ready || knote->told)
         knote->passed_over = 0;
     else
         knote->passed_over += returned;
-    REQUIRE(knote->passed_over <= 2 * mix->count || knote->flags & EV_CLEAR);
+    REQUIRE(knote->passed_over <= mix->count || knote->flags & EV_CLEAR);
 }
 
 static void collect_some(struct mix *mix) {

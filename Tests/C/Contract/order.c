@@ -85,6 +85,48 @@ static void ten_level_knotes_three_at_a_time(void) {
     require_fair(9, 1);
 }
 
+/* READ, WRITE or both of a socket, or READ of a pipe, all of them ready; udata is the knote's place. */
+static int add_ready(int kq, int pair[2], unsigned *seed, int place) {
+    enum { READ_OF_A_PIPE, READS, WRITES, BOTH };
+    int kind = rand_r(seed) % 4;
+    if (kind == READ_OF_A_PIPE)
+        new_pipe(pair);
+    else
+        unix_pair(pair);
+    put(pair[1], "x");
+    if (kind != WRITES)
+        change(kq, (uintptr_t)pair[0], EVFILT_READ, EV_ADD, 0, 0, (void *)(intptr_t)place++);
+    if (kind >= WRITES)
+        change(kq, (uintptr_t)pair[0], EVFILT_WRITE, EV_ADD, 0, 0, (void *)(intptr_t)place++);
+    return place;
+}
+
+/* The calls that it takes tell of all, from whichever of them one counts. */
+static void require_turns(int kq, int count, int room) {
+    int last[16] = {0}, enough = (count + room - 1) / room;
+    for (int call = 1; call <= 6 * enough; call++) {
+        struct kevent events[16];
+        REQUIRE_EQ(collect(kq, events, room, 0), room);
+        for (int i = 0; i < room; i++)
+            last[(intptr_t)events[i].udata] = call;
+        for (int i = 0; i < count; i++)
+            REQUIRE(call - last[i] < enough || call < enough);
+    }
+}
+
+static void both_filters_of_some_descriptors(void) {
+    for (unsigned seed = 1; seed <= 300; seed++) {
+        unsigned random = seed;
+        int kq = new_kqueue(), pair[8][2], objects = 2 + rand_r(&random) % 6, count = 0;
+        for (int i = 0; i < objects; i++)
+            count = add_ready(kq, pair[i], &random, count);
+        require_turns(kq, count, 1 + rand_r(&random) % count);
+        for (int i = 0; i < 2 * objects; i++)
+            close(pair[i / 2][i % 2]);
+        close(kq);
+    }
+}
+
 /* ---- Knotes that the system reports and that have nothing to deliver ---- */
 
 enum { READY = 6, AT_A_TIME = 2 };
@@ -270,6 +312,7 @@ const struct contract_case order_cases[] = {
     {"C-085", "a condition over before the call is not reported", condition_over_before_the_call, 0},
     {"C-085", "nor does it spend EV_ONESHOT or EV_DISPATCH", oneshot_survives_a_condition_that_is_over, 0},
     {"C-086", "level knotes take turns", ten_level_knotes_three_at_a_time, 0},
+    {"C-086", "READ and WRITE of one descriptor among them", both_filters_of_some_descriptors, 20},
     {"C-086", "what is reported with nothing to deliver takes no room", idle_knotes_take_no_room, 0},
     {"C-086", "nothing is told twice behind it", further_polls_tell_nothing_twice, 0},
     {"C-087", "no knote twice in one call", no_knote_twice_in_a_call, 0},
