@@ -124,9 +124,10 @@ struct PidDescriptor: BitwiseCopyable {
     return isThere ? status : nil  // or the number may be another's
   }
 
-  /// Whether a process of this number, which the descriptor is of, began only after a time of CLOCK_MONOTONIC.
-  func began(_ process: CInt, after time: UInt64) -> Bool {
+  /// Whether the descriptor may be of a later process than the one that was given this number at a time of CLOCK_MONOTONIC:
+  /// of one that began after it, or that was reaped before it could be asked.
+  func mayBeSuccessor(_ process: CInt, bornAt time: UInt64) -> Bool {
     let stat = ProcessStat(process)
-    return isThere && stat.began(after: time)
+    return !isThere || stat.began(after: time)
   }
 }

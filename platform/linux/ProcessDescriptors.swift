@@ -60,7 +60,7 @@ extension LinuxBackend {
   /// - Throws: ESRCH.
   private func refuseSuccessor(_ knote: LinuxKnoteRef) throws(Errno) {
     guard knote.status.contains(.born), let birth = families?.pointee.lastBirth, birth != 0 else { return }
-    if PidDescriptor(knote.platform.watch).began(CInt(knote.ident), after: birth) { throw Errno(ESRCH) }
+    if PidDescriptor(knote.platform.watch).mayBeSuccessor(CInt(knote.ident), bornAt: birth) { throw Errno(ESRCH) }
   }
 
   /// A descriptor of a knote's process; -1 where the kernel has none.

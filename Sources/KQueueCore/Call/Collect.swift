@@ -73,9 +73,9 @@ extension KQueue where Backend: ~Copyable {
 
   /// Delivers the queued knotes and those that the system reports now, without waiting.
   ///
-  /// If a queued knote will not be reported again, the poll asks for every report: delivery then follows the order of
-  /// activation, and a second edge joins the first (contract 3.4, 3.6). Otherwise the kernel rotates its reports: what one
-  /// poll reported and the eventlist had no room for comes first, and the next poll is for the rest of the eventlist.
+  /// If a knote is queued, the poll asks for every report: delivery then follows the order of activation, and a second
+  /// edge joins the first (contract 3.4, 3.6). Otherwise the kernel rotates its reports, and a poll of the eventlist's size
+  /// suffices.
   /// - Parameter poll: ask it even where nothing is queued.
   /// - Returns: how many were delivered or a negative errno, and whether that is all there is: the system was polled,
   ///   or has nothing to report.
@@ -88,22 +88,10 @@ extension KQueue where Backend: ~Copyable {
       if backend.hasDeferredLooks { gatherDeferred() }
       armTimers()
     }
-    let room = ready.held > 0 ? buffer.count : min(events.count - ready.count, buffer.count)
-    let delivered = room > 0 ? harvest(events, buffer, room: room) : deliverLeft(events, buffer)
+    let room = ready.isEmpty ? min(events.count, buffer.count) : buffer.count
+    let delivered = harvest(events, buffer, room: room)
     if delivered == 0 && poll && !samples.polled.isEmpty { dropFinished() }
     return (delivered, true)
-  }
-
-  /// Delivers what earlier polls left, which the eventlist has no more room for than that; the system is polled only for
-  /// what was ready then and is not now.
-  @inline(never)
-  private mutating func deliverLeft(_ events: Eventlist, _ buffer: Buffer) -> Int {
-    beginPass()
-    let delivered = deliverReady(to: events, after: 0)
-    if delivered == events.count { return delivered }
-    return delivered > 0
-      ? deliverFurther(buffer, to: events, after: delivered)
-      : harvest(events, buffer, room: min(events.count, buffer.count))
   }
 
   /// Gathers what was put off, since the caller is about to be told that there is nothing (C-351).

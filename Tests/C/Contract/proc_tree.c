@@ -1034,6 +1034,46 @@ static void own_number_space(void) {
     finish_child(first);
 }
 
+/* ---- A number that another process has by the time its birth is looked at ---- */
+
+/* Looks at it meanwhile, and keeps what its end says. */
+static void *collect_birth_and_end(void *argument) {
+    struct kevent *event = argument;
+    int kq = (int)event->ident;
+    do
+        REQUIRE_EQ(collect(kq, event, 1, 5000), 1);
+    while (!(event->fflags & NOTE_EXIT));
+    return NULL;
+}
+
+/* Makes a process of this number, which is over at once. */
+static void give_number_away(int last_number, pid_t number) {
+    REQUIRE(dprintf(last_number, "%d", (int)number - 1) > 0);
+    REQUIRE_EQ(lseek(last_number, 0, SEEK_SET), 0);
+    reaped(vfork_exiting());
+}
+
+static void number_is_given_away(void) {
+    need_track();
+    if (getenv("KQUEUE_TEST_NUMBERS") == NULL)
+        contract_skip("numbers of other tests' processes would be given away too; KQUEUE_TEST_NUMBERS is not set");
+    int kq = new_kqueue(), last_number = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+    if (last_number < 0)
+        contract_skip("the next process's number cannot be chosen");
+    struct served child = serve_child();
+    add_proc(kq, child.pid, NOTE_TRACK | NOTE_EXIT | NOTE_EXITSTATUS);
+    for (int round = 0; round < 100; round++) {
+        pid_t number = have(&child, 'f');
+        struct kevent event = {.ident = (uintptr_t)kq};
+        sleep_ms(60); /* as long as the clock that tells processes apart needs */
+        pthread_t thread = start_thread(collect_birth_and_end, &event);
+        give_number_away(last_number, number);
+        join_thread(thread);
+        REQUIRE_EQ(event.ident, number);
+        REQUIRE_EQ(event.data, 9 << 8);
+    }
+}
+
 const struct contract_case proc_tree_cases[] = {
     {"C-265", "neither facility: ENOTSUP, and nothing is registered", neither_facility, 0},
     {"C-265", "perf events do not track: ENOTSUP", perf_does_not_track, 0},
@@ -1095,6 +1135,7 @@ const struct contract_case proc_tree_cases[] = {
     {"C-268", "more forks than the system holds for us", overrun_is_told, 120},
     {"C-268", "failure to attach is told", failure_to_attach_is_told, 0},
     {"C-268", "nobody in particular tracks", nobody_tracks, 0},
+    {"C-270", "a number is given away before its birth is looked at", number_is_given_away, 60},
     {"C-100", "PROC: not readable once a fork is drained", drained_kqueue_is_not_readable, 0},
     {"C-100", "PROC: not readable once a fork is drained, by perf events", drained_kqueue_is_not_readable_by_perf, 0},
     {"C-098", "PROC: facilities give descriptors back", facilities_give_descriptors_back, 0},
