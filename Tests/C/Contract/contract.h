@@ -95,7 +95,8 @@ bool delete_knote(int kq, uintptr_t ident, int filter);
 int collect(int kq, struct kevent *events, int count, long milliseconds);
 /* Waits up to 5 s for exactly one event (room for more) and returns it. */
 struct kevent next_event(int kq);
-/* Requires that 100 ms bring no event. */
+/* Requires that this time, or 100 ms, brings no event but one that may be told again by now. */
+void require_silent_for(int kq, long milliseconds);
 void require_silent(int kq);
 
 /* Milliseconds of CLOCK_MONOTONIC. */

@@ -158,13 +158,15 @@ struct kevent next_event(int kq) {
     return events[0];
 }
 
-void require_silent(int kq) {
+void require_silent_for(int kq, long milliseconds) {
     struct kevent event;
     double before = asked_at;
-    if (collect(kq, &event, 1, 100) != 0 && !may_be_told_again(&event, before))
+    if (collect(kq, &event, 1, milliseconds) != 0 && !may_be_told_again(&event, before))
         contract_fail(__FILE__, __LINE__, "unexpected event: ident %ju filter %d flags 0x%x fflags 0x%x data %jd",
                       (uintmax_t)event.ident, event.filter, event.flags, event.fflags, (intmax_t)event.data);
 }
+
+void require_silent(int kq) { require_silent_for(kq, 100); }
 
 double now_ms(void) {
     struct timespec now;
