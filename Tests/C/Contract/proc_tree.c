@@ -738,13 +738,16 @@ static void thousand_forks_are_tracked(void) {
     give_order(&child, 'm', FORKS);
     while (tally.errors == 0 && tally.children + tally.ends < 2 * FORKS) {
         struct kevent events[64];
-        int got = collect(kq, events, 64, 10000);
+        int got = collect(kq, events, 64, 50000); /* a busy machine may leave the child no time for long */
         if (got == 0)
             contract_fail(__FILE__, __LINE__, "%d births and %d ends of %d", tally.children, tally.ends, FORKS);
         count_events(events, got, child.pid, &tally);
     }
-    REQUIRE(tally.errors > 0 || (tally.children == FORKS && tally.ends == FORKS));
-    REQUIRE_EQ(tally.children >= tally.ends, true);
+    if (tally.errors > 0) { /* some were missed, and those that are to come are not counted */
+        REQUIRE_EQ(answer_of(&child), FORKS);
+        return;
+    }
+    REQUIRE(tally.children == FORKS && tally.ends == FORKS);
     require_silent(kq);
     finish_served(kq, &child);
 }
