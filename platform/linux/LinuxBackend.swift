@@ -182,6 +182,7 @@ public struct LinuxBackend: PlatformBackend, ~Copyable {
     if signals.isWatchful || looks != nil { look(knotes) }
   }
 
+  /// Apart, since polls are inlined in several places and seldom need it.
   @inline(never)
   private mutating func look(_ knotes: borrowing Knotes) {
     if signals.isWatchful { signals.look(knotes) }

@@ -128,6 +128,7 @@ struct PidDescriptor: BitwiseCopyable {
   /// of one that began after it, or that was reaped before it could be asked.
   func mayBeSuccessor(_ process: CInt, bornAt time: UInt64) -> Bool {
     let stat = ProcessStat(process)
+    // Asked second: while its process is there, nobody else has the number, and the stat was of that process.
     return !isThere || stat.began(after: time)
   }
 }

@@ -47,7 +47,7 @@ static bool leaves(void (*call)(int), int kq, long instructions) {
 }
 
 static long instructions_of(void (*call)(int), int kq) {
-    enum { MANY = 60000 };
+    enum { MANY = 400000 };
     if (leaves(call, kq, MANY))
         contract_skip("calls that were built without optimisation have too many instructions");
     return MANY - left;

@@ -1068,7 +1068,7 @@ static void number_is_given_away(void) {
     for (int round = 0; round < 100; round++) {
         pid_t number = have(&child, 'f');
         struct kevent event = {.ident = (uintptr_t)kq};
-        sleep_ms(60); /* as long as the clock that tells processes apart needs */
+        sleep_ms(60); /* some ticks: by these the library tells apart when processes began */
         pthread_t thread = start_thread(collect_birth_and_end, &event);
         give_number_away(last_number, number);
         join_thread(thread);
