@@ -250,7 +250,7 @@ const struct bench kind_benches[] = {
     {"kind-stream-clear", "1 byte, local stream, EV_CLEAR", "ns", stream_clear_kqueue, stream_clear_epoll, 0},
     {"kind-stream-once", "1 byte, local stream, EV_ONESHOT", "ns", stream_once_kqueue, stream_once_epoll, 0},
     {"kind-answer", "1 byte, answered under WRITE", "ns", answer_kqueue, answer_epoll, 0},
-    {"kind-connection", "a connection, READ and WRITE, EV_CLEAR", "ns", connection_kqueue, connection_epoll, 0},
+    {"kind-connection", "a connection, READ+WRITE, EV_CLEAR", "ns", connection_kqueue, connection_epoll, 0},
     {"kind-datagram", "1 local datagram", "ns", datagram_kqueue, datagram_epoll, 0},
     {"kind-udp", "1 datagram by UDP", "ns", udp_kqueue, udp_epoll, 0},
     {"kind-udp-clear", "1 datagram by UDP, EV_CLEAR", "ns", udp_clear_kqueue, udp_clear_epoll, 0},

@@ -52,8 +52,10 @@ bool bench_is_chosen(const char *name, bool fits, char *const *names, int count)
     return count == 0 && fits;
 }
 
+enum { TITLE = 34 }; /* the width of the column of titles */
+
 static void print_header(void) {
-    printf("%-34s %-4s %10s %10s %7s %8s\n", "", "unit", "kqueue", "by hand", "ratio", "target");
+    printf("%-*s %-4s %10s %10s %7s %8s\n", TITLE, "", "unit", "kqueue", "by hand", "ratio", "target");
 }
 
 static void print_value(double value, const char *format, const char *text, int width) {
@@ -67,7 +69,7 @@ static bool print_result(const struct bench *b, const struct bench_result *r) {
     bool failed = isnan(r->kqueue) || (b->epoll != NULL && isnan(r->epoll));
     double judged = b->epoll != NULL ? r->ratio : r->kqueue;
 
-    printf("%-34s %-4s", b->title, b->unit);
+    printf("%-*.*s %-4s", TITLE, TITLE, b->title, b->unit); /* report.py reads columns */
     print_value(r->kqueue, " %10.2f", "failed", 10);
     print_value(r->epoll, " %10.2f", b->epoll != NULL ? "failed" : "-", 10);
     print_value(r->ratio, " %7.3f", "-", 7);

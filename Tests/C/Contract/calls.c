@@ -288,7 +288,7 @@ static void no_room_returns_at_once(void) {
     REQUIRE_EQ(kevent(kq, NULL, 0, NULL, 0, NULL), 0);
     REQUIRE_EQ(kevent(kq, NULL, 0, &event, 0, NULL), 0);
     REQUIRE_EQ(kevent(kq, NULL, 0, &event, 0, &long_wait), 0);
-    REQUIRE(now_ms() - start < 2000);
+    REQUIRE(now_ms() - start < 8000);
     REQUIRE_EQ(next_event(kq).ident, 1);
 }
 

@@ -181,6 +181,10 @@ struct waiter {
 void start_waiter(struct waiter *waiter, int kq, int room, long milliseconds);
 void park_waiter(struct waiter *waiter);
 void join_waiter(struct waiter *waiter);
+
+/* Requires that one alone of those that wait in a kqueue without limit is woken, and ends the others. The event that it
+ * got. */
+struct kevent only_woken(struct waiter *waiters, int count);
 /* The caller's thread number, and a wait until such a thread sleeps. */
 pid_t thread_number(void);
 void await_sleep(pid_t thread);

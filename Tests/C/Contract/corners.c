@@ -32,7 +32,7 @@ static void file_grows_beside_what_is_ready(void) {
     add_triggered(kq, 1, 0);
     REQUIRE_EQ(events_of(kq, fd, 2), 0);
     put(writer, "x");
-    for (double end = now_ms() + 2000; events_of(kq, fd, 1) == 0;)
+    for (double end = now_ms() + 10000; events_of(kq, fd, 1) == 0;)
         REQUIRE(now_ms() < end);
 }
 
@@ -113,7 +113,7 @@ static void room_for_packets_that_never_comes(void) {
         change(kq, (uintptr_t)pair[0], EVFILT_WRITE, EV_ADD, NOTE_LOWAT, 100000000, NULL);
         double start = now_ms(), used = cpu_ms();
         REQUIRE_EQ(collect(kq, &event, 1, 200), 0);
-        REQUIRE(now_ms() - start < 2000);
+        REQUIRE(now_ms() - start < 8000);
         REQUIRE(cpu_ms() - used < allowed_cpu(100));
     }
 }

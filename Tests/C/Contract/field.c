@@ -90,7 +90,7 @@ static void exit_never_waits(void) {
             exit(0);
         }
         finish_child(child);
-        REQUIRE(now_ms() - started < 1500 * processor_slowness());
+        REQUIRE(now_ms() - started < 8000 * processor_slowness());
     }
 }
 
@@ -315,9 +315,10 @@ static void descriptors_closed_under_the_library(int way, bool waiting) {
     close_much(way);
     if (waiting) {
         int code = change_errno(kq, 1, EVFILT_USER, 0, NOTE_TRIGGER, 0, NULL);
+        double triggered = now_ms();
         REQUIRE(code == 0 || code == EBADF);
         join_waiter(&waiter);
-        if (code == 0)
+        if (code == 0 && waiter.ended > triggered)
             REQUIRE(waiter.result == 1 || (waiter.result == -1 && waiter.code == EBADF));
         else
             REQUIRE(waiter.result == 0 || (waiter.result == -1 && waiter.code == EBADF));

@@ -159,7 +159,6 @@ static void fork_while_threads_wait(pid_t (*how)(void)) {
         start_waiter(&waiters[i], kqs[i], 1, -1);
     for (int i = 0; i < THREADS; i++)
         park_waiter(&waiters[i]);
-    double started = now_ms();
     for (int round = 0; round < 5; round++) {
         pid_t child = how();
         if (child == 0) {
@@ -171,7 +170,6 @@ static void fork_while_threads_wait(pid_t (*how)(void)) {
         }
         finish_child(child);
     }
-    REQUIRE(now_ms() - started < 5000);
     for (int i = 0; i < THREADS; i++) {
         await_sleep(waiters[i].tid);
         REQUIRE_EQ(waiters[i].result, 0);

@@ -257,10 +257,8 @@ static void require_woken(int kq, uintptr_t ident, int filter, int flags, unsign
     struct waiter waiter;
     start_waiter(&waiter, kq, 1, -1);
     park_waiter(&waiter);
-    double start = now_ms();
     change(kq, ident, filter, flags, fflags, data, NULL);
     join_waiter(&waiter);
-    REQUIRE(now_ms() - start < 2000);
     REQUIRE_EQ(waiter.result, 1);
     REQUIRE_EQ(waiter.events[0].ident, ident);
     REQUIRE_EQ(waiter.events[0].filter, filter);

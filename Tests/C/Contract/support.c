@@ -367,6 +367,42 @@ void join_waiter(struct waiter *waiter) {
     join_thread(waiter->thread);
 }
 
+static int count_ended(const struct waiter *waiters, int count) {
+    int ended = 0;
+    for (int i = 0; i < count; i++)
+        ended += waiters[i].has_ended;
+    return ended;
+}
+
+/* Once so many have ended; the limit of the case ends it where they never do. */
+static void await_ended(const struct waiter *waiters, int count, int wanted) {
+    while (count_ended(waiters, count) < wanted)
+        sleep_ms(1);
+}
+
+struct kevent only_woken(struct waiter *waiters, int count) {
+    const uintptr_t over = 0x0ff;
+    struct kevent event = {0};
+    await_ended(waiters, count, 1);
+    sleep_ms(200); /* in which another that was woken comes back, too */
+    add_user(waiters[0].kq, over, EV_CLEAR);
+    for (int ended = 1; ended < count; ended++) {
+        trigger(waiters[0].kq, over);
+        await_ended(waiters, count, ended + 1);
+    }
+    int others = 0;
+    for (int i = 0; i < count; i++) {
+        join_waiter(&waiters[i]);
+        REQUIRE_EQ(waiters[i].result, 1);
+        if (waiters[i].events[0].filter == EVFILT_USER && waiters[i].events[0].ident == over)
+            others++;
+        else
+            event = waiters[i].events[0];
+    }
+    REQUIRE_EQ(others, count - 1);
+    return event;
+}
+
 bool on_posix(void) {
     struct kevent entry;
     int kq = new_kqueue();

@@ -9,7 +9,7 @@
  */
 #include "contract.h"
 
-enum { LATE = 1000 }; /* how many ms behind its time an event may come */
+enum { LATE = 4000 }; /* how many ms behind its time an event may come */
 
 static void set(int kq, uintptr_t ident, int flags, unsigned fflags, intptr_t data) {
     change(kq, ident, EVFILT_TIMER, flags, fflags, data, NULL);
@@ -651,39 +651,34 @@ static void thousands_of_periodic_timers_all_fire(void) {
 }
 
 static void timers_fire_in_order_of_their_time(void) {
-    int kq = new_kqueue(), step = (int)(20 * processor_slowness()); /* more than it takes to add one */
-    for (int i = 0; i < 10; i++)
-        set(kq, (uintptr_t)i, EV_ADD | EV_ONESHOT, 0, step * (10 - i));
-    for (uintptr_t i = 10; i-- > 0;) {
+    enum { COUNT = 10, STEP = 20 };
+    struct start starts[COUNT];
+    int kq = new_kqueue();
+    double earliest = 0; /* that those before can have been due */
+    for (uintptr_t i = 0; i < COUNT; i++)
+        starts[i] = set_noting(kq, i, EV_ADD | EV_ONESHOT, 0, STEP * (intptr_t)(COUNT - i));
+    for (int i = 0; i < COUNT; i++) {
         struct kevent event;
         REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
-        REQUIRE_EQ(event.data, 1);
-        REQUIRE_EQ(event.ident, i);
+        REQUIRE(event.ident < COUNT && event.data == 1);
+        double interval = STEP * (double)(COUNT - event.ident);
+        REQUIRE(starts[event.ident].after + interval >= earliest);
+        earliest = starts[event.ident].before + interval;
     }
+    require_silent(kq);
 }
 
-/* One run of 100 expirations; how many ms late the last came. */
-static double lateness_of_the_hundredth(void) {
+/* As many as there were periods, at each event, however late it comes. */
+static void expirations_do_not_drift(void) {
     int kq = new_kqueue();
     intptr_t total = 0;
-    double now = 0;
     struct start start = set_noting(kq, 1, EV_ADD, 0, 10);
     while (total < 100) {
         double until = now_ms();
         total += EXPECT(kq, 1, 0).data;
-        now = now_ms();
-        REQUIRE((double)total <= (now - start.before) / 10);
+        REQUIRE((double)total <= (now_ms() - start.before) / 10);
         REQUIRE((double)total >= (until - start.after) / 10 - 1.5);
     }
-    close(kq);
-    return now - start.after - 1000;
-}
-
-static void expirations_do_not_drift(void) {
-    double late = lateness_of_the_hundredth();
-    for (int i = 0; i < 4 && late > 30; i++) /* others may have had the processor */
-        late = lateness_of_the_hundredth();
-    REQUIRE(late <= 30);
 }
 
 static struct churn {
@@ -744,7 +739,7 @@ static void a_periodic_expiration_goes_to_one_of_many_waiters(void) {
     int kq = new_kqueue();
     struct waiter waiters[WAITERS];
     for (int i = 0; i < WAITERS; i++) {
-        start_waiter(&waiters[i], kq, 1, 3000);
+        start_waiter(&waiters[i], kq, 1, -1);
         park_waiter(&waiters[i]);
     }
     struct start start = set_noting(kq, 1, EV_ADD, 0, 100);

@@ -220,7 +220,7 @@ static void cancel_ends_a_wait(void) {
         park_waiter(&waiter);
         double start = now_ms();
         cancel_waiter(&waiter);
-        REQUIRE(now_ms() - start < 3000);
+        REQUIRE(now_ms() - start < 8000);
     }
 }
 
@@ -272,16 +272,20 @@ static void interrupted_wait_keeps_the_timer(void) {
     struct target target = {.thread = pthread_self(), .tid = thread_number()};
     const long wait = (long)(500 * processor_slowness());
     handle_signal(SIGUSR2, 0, count_signal);
-    for (int i = 0; i < 3; i++) {
+    for (int interrupted = 0, attempt = 0; interrupted < 3; attempt++) {
+        REQUIRE(attempt < 20);
         change(kq, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, 10, NULL);
         REQUIRE_EQ(next_event(kq).ident, 1);
         change(kq, 2, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, wait, NULL);
         pthread_t thread = start_thread(signal_once_parked, &target);
-        REQUIRE_EQ(kevent(kq, NULL, 0, &event, 1, NULL), -1);
-        REQUIRE_EQ(errno, EINTR);
+        int got = kevent(kq, NULL, 0, &event, 1, NULL), code = errno;
         join_thread(thread);
+        if (got == 1)
+            continue; /* the timer was first: the signaller was held up */
+        REQUIRE_EQ(code, EINTR);
         REQUIRE_EQ(collect(kq, &event, 1, 10 * wait), 1);
         REQUIRE_EQ(event.ident, 2);
+        interrupted++;
     }
 }
 
