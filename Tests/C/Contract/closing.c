@@ -328,7 +328,7 @@ static void queued_event_goes_with_the_close(void) {
         put(first[1], "x");
         put(second[1], "x");
         await_poll(kq, POLLIN);
-        REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
+        REQUIRE_EQ(collect(kq, &event, 1, PATIENCE), 1);
         int taken = (int)event.ident;
         REQUIRE_EQ(close(taken == first[0] ? second[0] : first[0]), 0);
         if (behaviour == 0) {
@@ -434,7 +434,7 @@ static void unseen_close_while_one_waits(void) {
     REQUIRE(sanitized() || process_cpu_ms() - before < allowed_cpu(20));
     /* It is still the same kqueue, and still wakes a waiter. */
     add_user(kq, 1, EV_CLEAR);
-    start_waiter(&waiter, kq, 1, 5000);
+    start_waiter(&waiter, kq, 1, PATIENCE);
     park_waiter(&waiter);
     trigger(kq, 1);
     join_waiter(&waiter);

@@ -568,7 +568,7 @@ static void close_in_a_vfork_child(void) {
     add_read(kq, inner, EV_CLEAR);
     add_user(kq, 1, EV_CLEAR);
     add_user(inner, 1, EV_CLEAR);
-    start_waiter(&waiter, kq, 1, 5000);
+    start_waiter(&waiter, kq, 1, PATIENCE);
     park_waiter(&waiter);
     for (int round = 0; round < 20; round++)
         finish_child(vfork_and_close(kq, numbers, 3));
@@ -664,14 +664,14 @@ static void close_in_a_signal_handler(void) {
         victims[1] = other;
         /* An event of each kind arrives, exactly once. */
         trigger(kq, 1);
-        REQUIRE_EQ(collect_through_signals(kq, &event, 5000), 1);
+        REQUIRE_EQ(collect_through_signals(kq, &event, PATIENCE), 1);
         REQUIRE_EQ(event.ident, 1);
         put(pair[1], "x");
-        REQUIRE_EQ(collect_through_signals(kq, &event, 5000), 1);
+        REQUIRE_EQ(collect_through_signals(kq, &event, PATIENCE), 1);
         REQUIRE_EQ(event.ident, pair[0]);
         take(pair[0], 1);
         change(kq, 2, EVFILT_TIMER, EV_ADD | EV_ONESHOT, NOTE_USECONDS, 1, NULL);
-        REQUIRE_EQ(collect_through_signals(kq, &event, 5000), 1);
+        REQUIRE_EQ(collect_through_signals(kq, &event, PATIENCE), 1);
         REQUIRE_EQ(event.filter, EVFILT_TIMER);
         while (victims[0] >= 0 || victims[1] >= 0)
             REQUIRE_EQ(collect_through_signals(kq, &event, 0), 0);

@@ -78,7 +78,7 @@ static void *churn_numbers(void *argument) {
 
 static void require_told_once(int kq, int fd, intptr_t mark) {
     struct kevent events[4];
-    REQUIRE_EQ(collect(kq, events, 4, 5000), 1);
+    REQUIRE_EQ(collect(kq, events, 4, PATIENCE), 1);
     REQUIRE_EQ(events[0].ident, fd);
     REQUIRE_EQ((intptr_t)events[0].udata, mark);
     require_silent_for(kq, 0);
@@ -351,7 +351,7 @@ static void timers_to_and_fro(void) {
     for (int i = 0; i < TIMERS; i += 3)
         change(kq, (uintptr_t)i, EVFILT_TIMER, EV_ADD, 0, 1, NULL);
     for (int i = 0; i < 1000; i++)
-        REQUIRE(collect(kq, &event, 1, 5000) == 1 && event.ident % 3 == 0);
+        REQUIRE(collect(kq, &event, 1, PATIENCE) == 1 && event.ident % 3 == 0);
     for (int i = 0; i < TIMERS; i++)
         REQUIRE(delete_knote(kq, (uintptr_t)i, EVFILT_TIMER));
     REQUIRE_EQ(collect(kq, &event, 1, 0), 0);

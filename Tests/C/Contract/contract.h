@@ -129,6 +129,8 @@ void need_proc(const char *why);
  * where it is no more than usual, as an emulator's is; and what a case may use of such a processor.
  */
 enum { USUAL_SLOWNESS = 3 };
+/* How many ms an event may take: a machine may have no processor for its cause. One that is lost never comes. */
+enum { PATIENCE = 20000 };
 int test_slowness(void);
 double processor_slowness(void);
 double allowed_cpu(double milliseconds);

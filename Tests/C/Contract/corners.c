@@ -285,7 +285,7 @@ static void local_connect_while_one_waits(void) {
     struct waiter waiter;
     REQUIRE(bind(listener, (struct sockaddr *)&address, sizeof address) == 0 && listen(listener, 5) == 0);
     add_write(kq, fd, 0);
-    start_waiter(&waiter, kq, 1, 5000);
+    start_waiter(&waiter, kq, 1, PATIENCE);
     park_waiter(&waiter);
     connect_to_local(fd);
     join_waiter(&waiter);

@@ -23,7 +23,7 @@ static void use_everything(int kq, const int pair[2]) {
     change(kq, 1, EVFILT_TIMER, EV_ADD, 0, 60000, NULL);
     change(kq, 2, EVFILT_TIMER, EV_ADD, NOTE_ABSOLUTE | NOTE_SECONDS, (intptr_t)time(NULL) + 3600, NULL);
     add_user(kq, 1, EV_CLEAR);
-    start_waiter(&waiter, kq, 1, 5000);
+    start_waiter(&waiter, kq, 1, PATIENCE);
     park_waiter(&waiter);
     trigger(kq, 1);
     join_waiter(&waiter);

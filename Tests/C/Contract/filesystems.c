@@ -93,7 +93,7 @@ static void wakes_and_polls(void) {
     own_mounts(path);
     int kq = new_kqueue();
     add_fs(kq, 0, VQ_MOUNT);
-    start_waiter(&waiter, kq, 1, 5000);
+    start_waiter(&waiter, kq, 1, PATIENCE);
     park_waiter(&waiter);
     mount_tmpfs(path);
     join_waiter(&waiter);

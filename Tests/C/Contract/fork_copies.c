@@ -138,7 +138,7 @@ static void expect_the_rest(int kq, const int *pair) {
     (void)pair;
     struct kevent event;
     change(kq, 2, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, 750, NULL);
-    REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
+    REQUIRE_EQ(collect(kq, &event, 1, PATIENCE), 1);
     REQUIRE(now_ms() - added_at >= 1000);
     REQUIRE_EQ(event.ident, 1);
     REQUIRE_EQ(event.filter, EVFILT_TIMER);
@@ -341,7 +341,7 @@ static void thousands_of_knotes(void) {
 static void expect_a_woken_waiter(int kq, const int *pair) {
     struct waiter waiter;
     (void)pair;
-    start_waiter(&waiter, kq, 1, 5000);
+    start_waiter(&waiter, kq, 1, PATIENCE);
     park_waiter(&waiter);
     trigger(kq, 1);
     join_waiter(&waiter);

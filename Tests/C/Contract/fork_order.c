@@ -105,7 +105,7 @@ static void require_next(struct told *told) {
     EXPECT(told->kq, told->stream[0], EV_ADD | EV_CLEAR, 0, waiting(told->stream[0]));
     put(told->pipe[1], "d");
     struct kevent events[ROOM];
-    int count = collect(told->kq, events, ROOM, 5000);
+    int count = collect(told->kq, events, ROOM, PATIENCE);
     REQUIRE(count >= 1); /* and WRITE, which the kernel may tell of again */
     REQUIRE_EQ(events[0].ident, told->pipe[0]);
     collect_all(told->kq, events, 8);
@@ -234,7 +234,7 @@ static void require_triggers(int first, int second) {
     REQUIRE_EQ(codes[first], 0);
     REQUIRE_EQ(codes[second], 0);
     struct kevent events[4];
-    REQUIRE_EQ(collect(handled_kq, events, 4, 5000), 2);
+    REQUIRE_EQ(collect(handled_kq, events, 4, PATIENCE), 2);
     REQUIRE_EQ(events[0].ident, first);
     REQUIRE_EQ(events[1].ident, second);
     require_silent(handled_kq);

@@ -90,7 +90,7 @@ static void read_and_write_are_separate(void) {
     change(kq, (uintptr_t)pair[0], EVFILT_READ, EV_ADD, 0, 0, &marks[0]);
     change(kq, (uintptr_t)pair[0], EVFILT_WRITE, EV_ADD, 0, 0, &marks[1]);
     put(pair[1], "abc");
-    REQUIRE_EQ(collect(kq, events, 8, 5000), 2);
+    REQUIRE_EQ(collect(kq, events, 8, PATIENCE), 2);
     REQUIRE_EQ(events[0].filter + events[1].filter, EVFILT_READ + EVFILT_WRITE);
     for (int i = 0; i < 2; i++) {
         REQUIRE_EQ(events[i].ident, pair[0]);
@@ -344,7 +344,7 @@ static void require_no_delivery(int action) {
         struct pollfd readable = {.fd = kq, .events = POLLIN};
         apply(kq, &subjects[i], EV_ADD, NULL);
         make_ready(kq, &subjects[i], NULL);
-        REQUIRE_EQ(poll(&readable, 1, 5000), 1); /* it is queued */
+        REQUIRE_EQ(poll(&readable, 1, PATIENCE), 1); /* it is queued */
         apply(kq, &subjects[i], action, NULL);
         require_silent(kq);
         close(kq);

@@ -292,7 +292,7 @@ static void the_mask_is_the_programs(void) {
     REQUIRE_EQ(collect(noisy.kq, &event, 1, 50), 0);
     require_mask(&own_mask);
     change(noisy.kq, 2, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, 30, NULL);
-    REQUIRE_EQ(collect(noisy.kq, &event, 1, 5000), 1);
+    REQUIRE_EQ(collect(noisy.kq, &event, 1, PATIENCE), 1);
     require_mask(&own_mask);
     for (int watched = 0; watched < 2; watched++) {
         int other = new_kqueue();

@@ -15,7 +15,7 @@
 static void require_readable(int kq) {
     struct pollfd item = {.fd = kq, .events = POLLIN | POLLRDNORM};
     int got;
-    while ((got = poll(&item, 1, 5000)) == -1)
+    while ((got = poll(&item, 1, PATIENCE)) == -1)
         REQUIRE_EQ(errno, EINTR);
     REQUIRE_EQ(got, 1);
     REQUIRE_EQ(item.revents & POLLIN, POLLIN);
@@ -119,7 +119,7 @@ static void poll_with_signal(void) {
     REQUIRE_EQ(kill(getpid(), SIGUSR1), 0);
     struct pollfd item = {.fd = kq, .events = POLLIN};
     int ready;
-    while ((ready = poll(&item, 1, 5000)) == -1 && errno == EINTR) /* the signal itself may end it */
+    while ((ready = poll(&item, 1, PATIENCE)) == -1 && errno == EINTR) /* the signal itself may end it */
         continue;
     REQUIRE_EQ(ready, 1);
     REQUIRE_EQ(next_event(kq).ident, SIGUSR1);
@@ -228,7 +228,7 @@ static void never_writable(void) {
     add_triggered(kq, 1, 0);
     REQUIRE_EQ(poll(&item, 1, 50), 0);
     item.events |= POLLIN;
-    REQUIRE_EQ(poll(&item, 1, 5000), 1);
+    REQUIRE_EQ(poll(&item, 1, PATIENCE), 1);
     REQUIRE_EQ(item.revents, POLLIN);
 }
 

@@ -576,7 +576,7 @@ static void deliver_elsewhere(const struct source *source, int flags) {
     began = now_ms();
     source->open(&subject);
     if (apply(&subject, EV_ADD | flags) == 0) {
-        start_waiter(&waiter, subject.kq, 1, 5000);
+        start_waiter(&waiter, subject.kq, 1, PATIENCE);
         park_waiter(&waiter);
         source->news(&subject);
         join_waiter(&waiter);

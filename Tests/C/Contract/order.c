@@ -227,7 +227,7 @@ static void no_knote_twice_while_triggered(void) {
     add_user(triggering.kq, 1, EV_CLEAR);
     pthread_t thread = start_thread(keep_triggering, &triggering);
     for (int round = 0; round < 3000; round++)
-        REQUIRE_EQ(collect(triggering.kq, events, 64, 5000), 1);
+        REQUIRE_EQ(collect(triggering.kq, events, 64, PATIENCE), 1);
     triggering.done = true;
     join_thread(thread);
 }
@@ -241,7 +241,7 @@ static void triggers_in_order(void) {
         for (unsigned i = 0; i < 8; i++)
             trigger(kq, (i * 3 + round) % 8);
         trigger(kq, round % 8); /* one that is queued does not move */
-        REQUIRE_EQ(collect(kq, events, 8, 5000), 8);
+        REQUIRE_EQ(collect(kq, events, 8, PATIENCE), 8);
         for (unsigned i = 0; i < 8; i++)
             REQUIRE_EQ(events[i].ident, (i * 3 + round) % 8);
     }

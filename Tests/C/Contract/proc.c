@@ -436,7 +436,7 @@ static void mask_taken_back_while_pending(void) {
     struct pollfd readable = {.fd = kq, .events = POLLIN};
     add_proc(kq, child.pid, NOTE_EXIT);
     end_child(&child, 0);
-    REQUIRE_EQ(poll(&readable, 1, 5000), 1);
+    REQUIRE_EQ(poll(&readable, 1, PATIENCE), 1);
     add_proc(kq, child.pid, 0);
     require_silent(kq);
     REQUIRE_NO_KNOTE(kq, child.pid, EVFILT_PROC, ENOENT);
@@ -474,7 +474,7 @@ static void delete_drops_the_event(void) {
     before = open_descriptors();
     add_proc(kq, child.pid, NOTE_EXIT);
     end_child(&child, 0);
-    REQUIRE_EQ(poll(&readable, 1, 5000), 1);
+    REQUIRE_EQ(poll(&readable, 1, PATIENCE), 1);
     REQUIRE(delete_knote(kq, (uintptr_t)child.pid, EVFILT_PROC));
     require_silent(kq);
     REQUIRE_EQ(poll(&readable, 1, 0), 0);
@@ -576,7 +576,7 @@ static void kqueue_turns_readable(void) {
     add_proc(kq, child.pid, NOTE_EXIT);
     REQUIRE_EQ(poll(&readable, 1, 0), 0);
     end_child(&child, 0);
-    REQUIRE_EQ(poll(&readable, 1, 5000), 1);
+    REQUIRE_EQ(poll(&readable, 1, PATIENCE), 1);
     EXPECT_EXIT(kq, child.pid, 0);
     REQUIRE_EQ(poll(&readable, 1, 0), 0);
     reap(child.pid);
@@ -770,7 +770,7 @@ static void descriptors_come_back(void) {
         REQUIRE_EQ(kill(watched[i], SIGKILL), 0);
     struct kevent events[10];
     for (int got = 0; got < 10;) {
-        int more = collect(kq, events, 10, 5000);
+        int more = collect(kq, events, 10, PATIENCE);
         REQUIRE(more > 0);
         got += more;
     }

@@ -149,7 +149,7 @@ static void wait_for_each(int kq, const pid_t *ended) {
     int told = 0;
     for (int i = 0; i < WAITERS; i++) {
         add_proc(kq, ended[i], NOTE_EXIT);
-        start_waiter(&waiters[i], kq, 1, 5000);
+        start_waiter(&waiters[i], kq, 1, PATIENCE);
         park_waiter(&waiters[i]);
     }
     look_at_all();

@@ -182,7 +182,7 @@ static void require_one_event(int room, const char *orders, unsigned want) {
         give_order(&child, 'x', 5);
     await_exit(child.pid);
     sleep_ms(20);
-    REQUIRE_EQ(collect(kq, events, room, 5000), 1);
+    REQUIRE_EQ(collect(kq, events, room, PATIENCE), 1);
     REQUIRE_EQ(events[0].fflags, want);
     REQUIRE_EQ(events[0].flags, EXIT_FLAGS);
     REQUIRE_EQ(events[0].data, 5 << 8);
@@ -254,7 +254,7 @@ static void each_process_is_one_event(void) {
     for (int i = 0; i < CHILDREN; i++)
         end_child(&children[i], 5);
     for (int i = 0; i < CHILDREN; i++) {
-        REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
+        REQUIRE_EQ(collect(kq, &event, 1, PATIENCE), 1);
         REQUIRE_EQ(event.fflags, NOTE_FORK | NOTE_EXIT);
     }
     require_silent(kq);
@@ -404,7 +404,7 @@ static void fork_wakes_a_waiter(void) {
     struct served child = serve_child();
     struct waiter waiter;
     add_proc(kq, child.pid, NOTE_FORK);
-    start_waiter(&waiter, kq, 1, 5000);
+    start_waiter(&waiter, kq, 1, PATIENCE);
     park_waiter(&waiter);
     have(&child, 'f');
     join_waiter(&waiter);
@@ -420,7 +420,7 @@ static void drained_kqueue_is_not_readable(void) {
     add_proc(kq, child.pid, NOTE_FORK);
     REQUIRE_EQ(poll(&readable, 1, 0), 0);
     have(&child, 'f');
-    REQUIRE_EQ(poll(&readable, 1, 5000), 1);
+    REQUIRE_EQ(poll(&readable, 1, PATIENCE), 1);
     EXPECT_FORK(kq, child);
     REQUIRE_EQ(poll(&readable, 1, 50), 0);
 }
@@ -522,9 +522,9 @@ static void parent_tells_forks_if_asked(void) {
     add_proc(kq, child.pid, NOTE_TRACK | NOTE_FORK | NOTE_EXIT);
     pid_t grandchild = have(&child, 'F');
     struct kevent events[4];
-    int got = collect(kq, events, 4, 5000);
+    int got = collect(kq, events, 4, PATIENCE);
     if (got == 1)
-        got += collect(kq, events + 1, 3, 5000);
+        got += collect(kq, events + 1, 3, PATIENCE);
     REQUIRE_EQ(got, 2);
     bool parent_first = events[0].ident == (uintptr_t)child.pid;
     expect_event(__FILE__, __LINE__, events[parent_first ? 0 : 1], child.pid, EVFILT_PROC, EV_ADD | EV_CLEAR, NOTE_FORK,
@@ -562,7 +562,7 @@ static void child_is_never_merged_with_its_end(void) {
         struct kevent events[8];
         int got = 0;
         while (got < 2) {
-            int more = collect(kq, events + got, 8 - got, 5000);
+            int more = collect(kq, events + got, 8 - got, PATIENCE);
             REQUIRE(more > 0);
             got += more;
         }
@@ -583,7 +583,7 @@ static void grandchildren_are_tracked(void) {
     pid_t middle = have(&child, 'g');
     while (children + ends < 4) {
         struct kevent event;
-        REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
+        REQUIRE_EQ(collect(kq, &event, 1, PATIENCE), 1);
         if (event.fflags == NOTE_CHILD) {
             children++;
             REQUIRE_EQ(event.data, event.ident == (uintptr_t)middle ? child.pid : middle);
@@ -670,7 +670,7 @@ static void last_child_is_not_lost(void) {
         REQUIRE_EQ(kill(last, SIGKILL), 0);
         while (children + ends < 3) {
             struct kevent event;
-            REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
+            REQUIRE_EQ(collect(kq, &event, 1, PATIENCE), 1);
             children += event.fflags == NOTE_CHILD;
             ends += event.fflags == NOTE_EXIT;
         }
@@ -982,7 +982,7 @@ static void permitted_capability_is_raised(void) {
     REQUIRE_EQ(sets[0].permitted, 1u << CAP_NET_ADMIN);
     have(&child, 'F');
     struct kevent events[2];
-    REQUIRE(collect(kq, events, 2, 5000) > 0);
+    REQUIRE(collect(kq, events, 2, PATIENCE) > 0);
 }
 
 static void refused_without_the_capability(void) {
@@ -1044,7 +1044,7 @@ static void *collect_birth_and_end(void *argument) {
     struct kevent *event = argument;
     int kq = (int)event->ident;
     do
-        REQUIRE_EQ(collect(kq, event, 1, 5000), 1);
+        REQUIRE_EQ(collect(kq, event, 1, PATIENCE), 1);
     while (!(event->fflags & NOTE_EXIT));
     return NULL;
 }

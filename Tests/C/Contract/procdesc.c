@@ -128,7 +128,7 @@ static void deleted(void) {
     REQUIRE_NO_KNOTE(kq, pidfd, EVFILT_PROCDESC, ENOENT);
     add_descriptor(kq, pidfd, NOTE_EXIT);
     end_child(&child, 1);
-    REQUIRE_EQ(poll(&readable, 1, 5000), 1);
+    REQUIRE_EQ(poll(&readable, 1, PATIENCE), 1);
     REQUIRE(delete_knote(kq, (uintptr_t)pidfd, EVFILT_PROCDESC));
     require_silent(kq);
 }
@@ -176,7 +176,7 @@ static void closed_while_pending(void) {
     struct pollfd readable = {.fd = kq, .events = POLLIN};
     add_descriptor(kq, pidfd, NOTE_EXIT);
     end_child(&child, 1);
-    REQUIRE_EQ(poll(&readable, 1, 5000), 1);
+    REQUIRE_EQ(poll(&readable, 1, PATIENCE), 1);
     REQUIRE_EQ(close(pidfd), 0);
     require_silent(kq);
 }
@@ -199,7 +199,7 @@ static void beside_other_filters(void) {
         require_silent(kq);
         end_child(&child, 3);
         for (int got = 0; got < 4;) {
-            int more = collect(kq, events, 8, 5000);
+            int more = collect(kq, events, 8, PATIENCE);
             REQUIRE(more > 0);
             for (int i = 0; i < more; i++, got++) {
                 seen |= events[i].filter == EVFILT_READ ? 1 : events[i].filter == EVFILT_PROC ? 2

@@ -147,7 +147,7 @@ static void clear_tells_another_thread_of_as_many_bytes(void) {
     unix_pair(pair);
     add_read(kq, pair[0], EV_CLEAR);
     put(pair[1], "12345");
-    start_waiter(&waiter, kq, 1, 5000);
+    start_waiter(&waiter, kq, 1, PATIENCE);
     join_waiter(&waiter);
     REQUIRE_EQ(waiter.result, 1);
     take(pair[0], 5);

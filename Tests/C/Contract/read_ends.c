@@ -571,12 +571,12 @@ static void last_of_a_number_after_a_delivery(void) {
             else
                 add_read(kq, pair[0], flags);
         }
-        REQUIRE_EQ(collect(kq, events, 4, 5000), 2);
+        REQUIRE_EQ(collect(kq, events, 4, PATIENCE), 2);
         if (flags)
             require_silent(kq);
         for (int i = 0; i < 5; i++) {
             put(pair[1], "3");
-            REQUIRE_EQ(collect(kq, events, 4, 5000), 1);
+            REQUIRE_EQ(collect(kq, events, 4, PATIENCE), 1);
             REQUIRE(events[0].filter == EVFILT_READ && events[0].data == 3 + i);
         }
         take(pair[0], 7);

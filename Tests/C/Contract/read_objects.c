@@ -373,7 +373,7 @@ static void growth_wakes_every_kqueue_and_descriptor(void) {
     add_read(second, fd, EV_CLEAR);
     add_read(second, other, 0);
     struct kevent events[8];
-    REQUIRE_EQ(collect(second, events, 8, 5000), 1); /* size 10, offset 12 */
+    REQUIRE_EQ(collect(second, events, 8, PATIENCE), 1); /* size 10, offset 12 */
     REQUIRE(events[0].ident == (uintptr_t)other && events[0].data == -2);
     change(second, (uintptr_t)other, EVFILT_READ, EV_DELETE, 0, 0, NULL);
     pid_t child = elsewhere(append_three, fd);

@@ -89,7 +89,7 @@ static void both_come_through_an_eventlist_of_one(void) {
         add_read(kq, pair[0], mix & 1 ? EV_CLEAR : EV_ONESHOT);
         add_write(kq, pair[0], mix & 2 ? EV_CLEAR : EV_ONESHOT);
         for (int i = 0; i < 2; i++) {
-            REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
+            REQUIRE_EQ(collect(kq, &event, 1, PATIENCE), 1);
             seen |= event.filter == EVFILT_READ ? 1 : 2;
         }
         REQUIRE_EQ(seen, 3);
@@ -120,7 +120,7 @@ static void end_reaches_read_beside_a_clear_write(void) {
         shut_write(pair[1]);
         /* Linux wakes both sides for an end: WRITE may say once more that there is room, but no end. */
         struct kevent events[2];
-        int ends = 0, count = collect(kq, events, 2, 5000);
+        int ends = 0, count = collect(kq, events, 2, PATIENCE);
         for (int i = 0; i < count; i++) {
             if (events[i].filter == EVFILT_READ)
                 ends++;
@@ -233,7 +233,7 @@ static void two_level_knotes_take_turns(void) {
         put(pair[1], "1");
         add_in_order(kq, pair[0], mix, 0);
         for (int i = 0; i < 8; i++) {
-            REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
+            REQUIRE_EQ(collect(kq, &event, 1, PATIENCE), 1);
             REQUIRE(event.filter != last);
             last = event.filter;
         }
@@ -252,7 +252,7 @@ static void a_call_that_asks_twice_keeps_write(void) {
         for (int i = 0; i < 8; i++) {
             struct kevent events[2];
             put(other[1], "1");
-            REQUIRE_EQ(collect(kq, events, 2, 5000), 1);
+            REQUIRE_EQ(collect(kq, events, 2, PATIENCE), 1);
             REQUIRE_EQ(events[0].filter, EVFILT_WRITE);
         }
     }
@@ -312,7 +312,7 @@ static void a_socket_that_was_told_of_is_closed_unseen(void) {
         else
             add_in_order(kq, pair[0], mix / 3 == 1, 0);
         for (int i = 0; i < 2; i++)
-            REQUIRE(collect(kq, &event, 1, 5000) == 1);
+            REQUIRE(collect(kq, &event, 1, PATIENCE) == 1);
         int copy = duplicate(pair[0]);
         close_unseen(pair[0]);
         require_asleep(kq);

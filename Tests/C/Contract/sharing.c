@@ -494,7 +494,7 @@ static void require_no_descriptor_left(bool deleted) {
         change(kq, (uintptr_t)pair[0], EVFILT_WRITE, EV_ADD, 0, 0, NULL);
         change(kq, (uintptr_t)inner, EVFILT_READ, EV_ADD, 0, 0, NULL);
         struct kevent events[64];
-        REQUIRE(collect(kq, events, 64, 5000) > 0);
+        REQUIRE(collect(kq, events, 64, PATIENCE) > 0);
         if (deleted) {
             for (uintptr_t i = 0; i < 100; i++) {
                 change(kq, i, EVFILT_USER, EV_DELETE, 0, 0, NULL);

@@ -425,7 +425,7 @@ static void children_are_counted_twice_over(void) {
     unsigned seen = 0;
     while (seen != 3) {
         struct kevent event;
-        REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
+        REQUIRE_EQ(collect(kq, &event, 1, PATIENCE), 1);
         if (event.filter == EVFILT_PROC)
             REQUIRE_EQ(WEXITSTATUS(event.data), 5);
         seen |= event.filter == EVFILT_PROC ? 1 : 2;

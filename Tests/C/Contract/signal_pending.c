@@ -168,7 +168,7 @@ static void another_thread_has_it(void) {
         block(SIGUSR1);
         watch(kq, SIGUSR1, 0);
         for (int i = 1; i <= 3; i++) {
-            start_waiter(&waiter, kq, 1, 5000);
+            start_waiter(&waiter, kq, 1, PATIENCE);
             park_waiter(&waiter);
             deliver(SIGUSR1);
             join_waiter(&waiter);

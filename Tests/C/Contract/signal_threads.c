@@ -237,7 +237,7 @@ static void the_handler_goes_before(void) {
     install(SIGUSR1, note_run, SA_RESTART);
     watch(kq, SIGUSR1, 0);
     block(SIGUSR1);
-    start_waiter(&waiter, kq, 1, 5000);
+    start_waiter(&waiter, kq, 1, PATIENCE);
     park_waiter(&waiter);
     unblock(SIGUSR1);
     for (int i = 1; i <= 200; i++) {

@@ -154,7 +154,7 @@ static bool may_be_told_again(const struct kevent *event, double before) {
 
 struct kevent next_event(int kq) {
     struct kevent events[8];
-    REQUIRE_EQ(collect(kq, events, 8, 5000), 1);
+    REQUIRE_EQ(collect(kq, events, 8, PATIENCE), 1);
     return events[0];
 }
 

@@ -237,7 +237,7 @@ static void a_trigger_taken_back_leaves_the_kqueue_unreadable(void) {
     struct pollfd readable = {.fd = kq, .events = POLLIN};
     modify(kq, 1, EV_ADD | EV_CLEAR, 0, 0, NULL);
     modify(kq, 1, 0, NOTE_TRIGGER, 0, NULL);
-    REQUIRE_EQ(poll(&readable, 1, 5000), 1);
+    REQUIRE_EQ(poll(&readable, 1, PATIENCE), 1);
     modify(kq, 1, EV_CLEAR, 0, 0, NULL);
     REQUIRE_EQ(poll(&readable, 1, 0), 0);
 }
@@ -328,8 +328,8 @@ static void a_trigger_wakes_pollers(void) {
         REQUIRE_EQ(epoll_wait(epoll, &ready, 1, 0), 0);
         require_silent(outer);
         modify(kq, 1, 0, NOTE_TRIGGER, i, NULL);
-        REQUIRE_EQ(poll(&readable, 1, 5000), 1);
-        REQUIRE_EQ(epoll_wait(epoll, &ready, 1, 5000), 1);
+        REQUIRE_EQ(poll(&readable, 1, PATIENCE), 1);
+        REQUIRE_EQ(epoll_wait(epoll, &ready, 1, PATIENCE), 1);
         struct kevent event = next_event(outer);
         REQUIRE(event.ident == (uintptr_t)kq && event.filter == EVFILT_READ && event.data >= 1);
         EXPECT(kq, 1, EV_ADD | EV_CLEAR, 0, i, NULL);
@@ -468,7 +468,7 @@ static void thousands_of_knotes_need_no_descriptors(void) {
     for (uintptr_t i = 0; i < COUNT; i++)
         modify(kq, i, 0, NOTE_TRIGGER, (intptr_t)i, NULL);
     while (got < COUNT) {
-        int now = collect(kq, events, COUNT + 1, 5000);
+        int now = collect(kq, events, COUNT + 1, PATIENCE);
         REQUIRE(now > 0);
         for (int i = 0; i < now; i++) {
             REQUIRE(events[i].ident < COUNT && events[i].data == (intptr_t)events[i].ident);

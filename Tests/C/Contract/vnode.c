@@ -352,7 +352,7 @@ static void last_name_goes_meanwhile(bool is_changed) {
     EXPECT_NOTES(kq, subject->fd, NOTE_DELETE);
     for (int i = 0; i < 2; i++) {
         overwrite(subject);
-        REQUIRE_EQ(collect(kq, events, 3, 5000), 2);
+        REQUIRE_EQ(collect(kq, events, 3, PATIENCE), 2);
         REQUIRE_EQ(events[0].fflags, NOTE_WRITE);
         REQUIRE_EQ(events[1].fflags, NOTE_WRITE);
     }
@@ -421,7 +421,7 @@ static void one_renamed_over_the_other(void) {
     add_vnode(kq, source, EV_CLEAR, CHANGES);
     add_vnode(kq, target, EV_CLEAR, CHANGES);
     REQUIRE(rename(name, place.path) == 0);
-    REQUIRE_EQ(collect(kq, events, 4, 5000), 2);
+    REQUIRE_EQ(collect(kq, events, 4, PATIENCE), 2);
     for (int i = 0; i < 2; i++)
         REQUIRE_EQ(events[i].fflags, events[i].ident == (uintptr_t)source ? NOTE_RENAME : NOTE_DELETE);
     REQUIRE(events[0].ident != events[1].ident);

@@ -181,7 +181,7 @@ static void moved_between_two(void) {
     add_vnode(kq, to.fd, EV_CLEAR, NOTE_WRITE | NOTE_LINK);
     snprintf(name, sizeof name, "%s", to.inside);
     REQUIRE(rename(from.inside, name) == 0);
-    REQUIRE_EQ(collect(kq, events, 4, 5000), 2);
+    REQUIRE_EQ(collect(kq, events, 4, PATIENCE), 2);
     REQUIRE(events[0].fflags == NOTE_WRITE && events[1].fflags == NOTE_WRITE);
     REQUIRE(events[0].ident != events[1].ident);
     tear_down(&from);
@@ -211,7 +211,7 @@ static void removal_wakes_a_waiter(void) {
     struct waiter waiter;
     set_up(&tree);
     int kq = watching(tree.fd, NOTE_DELETE);
-    start_waiter(&waiter, kq, 1, 5000);
+    start_waiter(&waiter, kq, 1, PATIENCE);
     park_waiter(&waiter);
     REQUIRE(rmdir(tree.place.path) == 0);
     join_waiter(&waiter);
@@ -234,14 +234,14 @@ static void parent_and_child_are_watched(void) {
         add_vnode(kq, order == 1 ? child : tree.fd, EV_CLEAR, NOTE_DELETE | NOTE_WRITE);
         add_vnode(kq, sister, EV_CLEAR, NOTE_DELETE);
         REQUIRE(rmdir(tree.inside) == 0);
-        REQUIRE_EQ(collect(kq, events, 4, 5000), 2);
+        REQUIRE_EQ(collect(kq, events, 4, PATIENCE), 2);
         for (int i = 0; i < 2; i++)
             REQUIRE_EQ(events[i].fflags, events[i].ident == (uintptr_t)child ? NOTE_DELETE : NOTE_WRITE);
         if (order == 2)
             REQUIRE(delete_knote(kq, (uintptr_t)tree.fd, EVFILT_VNODE));
         close(child);
         REQUIRE(rmdir(tree.other) == 0);
-        REQUIRE_EQ(collect(kq, events, 4, 5000), order == 2 ? 1 : 2);
+        REQUIRE_EQ(collect(kq, events, 4, PATIENCE), order == 2 ? 1 : 2);
         require_silent(kq);
         close(sister);
         close(kq);
@@ -275,7 +275,7 @@ static void many_directories_go(void) {
         REQUIRE(rmdir(name) == 0);
     }
     while (got < COUNT) {
-        int more = collect(kq, events, 7, 5000);
+        int more = collect(kq, events, 7, PATIENCE);
         REQUIRE(more > 0);
         for (int i = 0; i < more; i++)
             REQUIRE_EQ(events[i].fflags, NOTE_DELETE);

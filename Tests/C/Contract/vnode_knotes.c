@@ -236,7 +236,7 @@ static void two_kqueues_both_report(void) {
 static void expect_both(int kq, int first, unsigned first_notes, int second, unsigned second_notes) {
     struct kevent events[4];
     int wanted = (first_notes != 0) + (second_notes != 0);
-    REQUIRE_EQ(collect(kq, events, 4, 5000), wanted);
+    REQUIRE_EQ(collect(kq, events, 4, PATIENCE), wanted);
     for (int i = 0; i < wanted; i++)
         REQUIRE_EQ(events[i].fflags, events[i].ident == (uintptr_t)first ? first_notes : second_notes);
     if (wanted == 2)
@@ -276,7 +276,7 @@ static void many_descriptors_of_a_file(void) {
         memset(told, 0, sizeof told);
         overwrite(fd);
         for (int got = 0, more; got < COUNT; got += more) {
-            more = collect(kq, events, room, 5000);
+            more = collect(kq, events, room, PATIENCE);
             REQUIRE(more > 0);
             for (int i = 0; i < more; i++) {
                 REQUIRE(events[i].fflags == NOTE_WRITE && !told[events[i].ident]);
@@ -483,7 +483,7 @@ static void opened_and_closed_for_years(void) {
         if (i % 100 == 0) {
             struct kevent events[4];
             overwrite(copy);
-            REQUIRE_EQ(collect(kq, events, 4, 5000), 2);
+            REQUIRE_EQ(collect(kq, events, 4, PATIENCE), 2);
         }
         REQUIRE_EQ(close(copy), 0);
         if (i == 2000)

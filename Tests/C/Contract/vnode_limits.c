@@ -103,7 +103,7 @@ static void twenty_thousand_files(void) {
     for (int i = 0; i < count; i++)
         put(fds[i], "x");
     for (int got = 0, more; got < count; got += more) {
-        more = collect(kq, events, 512, 5000);
+        more = collect(kq, events, 512, PATIENCE);
         REQUIRE(more > 0);
         for (int i = 0; i < more; i++)
             REQUIRE_EQ(events[i].fflags, NOTE_WRITE | NOTE_EXTEND);

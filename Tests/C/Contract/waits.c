@@ -241,7 +241,7 @@ static void cancel_leaves_the_kqueue_usable(void) {
     trigger(kq, 1);
     join_waiter(&other); /* the trigger is not lost on a dead waiter */
     REQUIRE_EQ(other.result, 1);
-    start_waiter(&other, kq, 1, 5000);
+    start_waiter(&other, kq, 1, PATIENCE);
     park_waiter(&other);
     put(pair[1], "x");
     join_waiter(&other);
@@ -308,7 +308,7 @@ static void siglongjmp_leaves_the_kqueue_usable(void) {
             contract_fail(__FILE__, __LINE__, "the wait ended before the jump");
         }
         join_thread(thread);
-        start_waiter(&other, kq, 1, 5000);
+        start_waiter(&other, kq, 1, PATIENCE);
         park_waiter(&other);
         trigger(kq, 1);
         join_waiter(&other);

@@ -363,7 +363,7 @@ static void read_and_write_both_leave_the_refusal(void) {
     add_write(kq, fd, EV_CLEAR);
     add_read(kq, fd, EV_CLEAR);
     while (reads + writes < 2) {
-        int got = collect(kq, events, 8, 5000);
+        int got = collect(kq, events, 8, PATIENCE);
         REQUIRE(got > 0);
         for (int i = 0; i < got; i++) {
             REQUIRE_EQ(events[i].flags, EV_ADD | EV_CLEAR | EV_EOF);

@@ -275,7 +275,7 @@ static void a_file_beside_others_starves_nobody(void) {
     add_read(kq, pair[0], 0);
     for (int i = 0; i < 2; i++) {
         struct kevent event;
-        REQUIRE_EQ(collect(kq, &event, 1, 5000), 1);
+        REQUIRE_EQ(collect(kq, &event, 1, PATIENCE), 1);
         seen |= event.filter == EVFILT_READ;
     }
     REQUIRE(seen);
