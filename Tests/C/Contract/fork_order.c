@@ -92,7 +92,7 @@ static void tell_each(struct told *told) {
     REQUIRE_EQ(kill(getpid(), SIGUSR1), 0);
     struct kevent events[ROOM];
     int count = 0;
-    for (double end = now_ms() + 5000; count < 8 && now_ms() < end;)
+    for (double end = now_ms() + PATIENCE; count < 8 && now_ms() < end;)
         count += collect(told->kq, events + count, ROOM - count, 100);
     REQUIRE_EQ(count, 8);
     require_silent(told->kq);

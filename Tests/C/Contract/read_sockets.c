@@ -279,7 +279,7 @@ static void pending_connection_fires(void) {
 /* The last handshake step may still be under way when connect() returns. */
 static void require_pending(int kq, intptr_t count) {
     struct kevent event = next_event(kq);
-    for (double until = now_ms() + 3000; event.data != count && now_ms() < until; event = next_event(kq))
+    for (double until = now_ms() + PATIENCE; event.data != count && now_ms() < until; event = next_event(kq))
         poll(NULL, 0, 1);
     REQUIRE_EQ(event.data, count);
 }

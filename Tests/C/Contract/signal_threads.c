@@ -182,7 +182,7 @@ static void sigwait_has_it(void) {
     for (int i = 1; i <= 3; i++) {
         sleep_ms(50); /* it is on its way back into sigwait */
         deliver(SIGUSR1);
-        double limit = now_ms() + 5000;
+        double limit = now_ms() + PATIENCE;
         while (taken < i && now_ms() < limit)
             sleep_ms(1);
         REQUIRE_EQ(taken, i);

@@ -216,7 +216,7 @@ static void cancel_ends_a_wait(void) {
     struct waiter waiter;
     int kq = new_kqueue();
     for (int i = 0; i < 2; i++) {
-        start_waiter(&waiter, kq, 1, i ? -1 : 10000);
+        start_waiter(&waiter, kq, 1, i ? -1 : PATIENCE);
         park_waiter(&waiter);
         double start = now_ms();
         cancel_waiter(&waiter);
@@ -233,7 +233,7 @@ static void cancel_leaves_the_kqueue_usable(void) {
     start_waiter(&other, kq, 1, -1); /* parked all the while */
     park_waiter(&other);
     for (int i = 0; i < 3; i++) {
-        start_waiter(&cancelled[i], kq, 1, 10000);
+        start_waiter(&cancelled[i], kq, 1, PATIENCE);
         park_waiter(&cancelled[i]);
     }
     for (int i = 0; i < 3; i++)

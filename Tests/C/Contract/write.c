@@ -51,7 +51,7 @@ static void empty(int fd) {
 static struct kevent event_while_emptying(int kq, int peer) {
     struct kevent events[8];
     int got = 0;
-    for (double end = now_ms() + 5000; got == 0 && now_ms() < end;) {
+    for (double end = now_ms() + PATIENCE; got == 0 && now_ms() < end;) {
         empty(peer);
         got = collect(kq, events, 8, 20);
     }
