@@ -12,6 +12,7 @@
 #include "life-program.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -27,7 +28,6 @@ enum {
     ACTIVE = 100,      /* connections at a time */
     MESSAGE = 512,     /* bytes of each */
     TEST_SECONDS = 60, /* the most that it takes */
-    VICTIM = 1,        /* the worker that is killed */
 };
 
 /* What the processes tell one another. */
@@ -36,6 +36,7 @@ struct shared {
     atomic_int messages;              /* that came back to the clients */
     atomic_int complete, reset;       /* connections; reset: before their end */
     atomic_int wrong;                 /* bytes that are not what was sent */
+    atomic_int pause;                 /* the clients wait at so many messages */
 };
 
 static struct shared *shared;
@@ -152,6 +153,8 @@ static void run_batch(int first, int count, int messages, uint16_t port) {
             fail("a new connection is closed");
     }
     while (left > 0) {
+        while (shared->messages >= shared->pause)
+            usleep(1000);
         if (CHECK(poll(watched, (nfds_t)count, 20000)) == 0)
             fail("%d clients wait in vain", left);
         for (int i = 0; i < count; i++) {
@@ -191,16 +194,26 @@ static int listen_on_loopback(uint16_t *port) {
     return listener;
 }
 
+/* The worker with the most connections. */
+static int busiest(void) {
+    int most = 0;
+    for (int i = 1; i < WORKERS; i++)
+        if (shared->accepted[i] > shared->accepted[most])
+            most = i;
+    return most;
+}
+
 int main(int argc, char **argv) {
     int connections = argc > 2 ? atoi(argv[1]) : CONNECTIONS_DEFAULT;
     int messages = argc > 2 ? atoi(argv[2]) : MESSAGES_DEFAULT;
     pid_t workers[WORKERS + 1];
     uint16_t port;
-    int status, all = 0;
+    int status, victim, all = 0;
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         skip("no shared memory");
     alarm(TEST_SECONDS + 5);
+    shared->pause = connections * messages / 8 * 5; /* amid a batch, so that every worker may have connections */
     int listener = listen_on_loopback(&port);
     /* The master has a kqueue, too, from before the forks. */
     int kq = CHECK(kqueue());
@@ -213,40 +226,41 @@ int main(int argc, char **argv) {
     if (clients == 0)
         run_clients(connections, messages, port);
 
-    /* In the midst of it one worker goes, when it has taken some connections. */
-    int many = connections * messages / 8 * 5; /* amid a batch, so that it has connections */
-    while (shared->messages < many || shared->accepted[VICTIM] == 0) {
+    /* In the midst of it one worker goes, which has taken some connections. */
+    while (shared->messages < shared->pause) {
         if (collect(kq, &event, 1, 5000) != 1 || event.filter != EVFILT_TIMER)
             fail("the master's timer is lost");
         if (waitpid(clients, &status, WNOHANG) != 0)
             fail("the clients ended after %d messages, before a worker was killed", shared->messages);
     }
-    kill(workers[VICTIM], SIGKILL);
-    CHECK(waitpid(workers[VICTIM], &status, 0));
+    victim = busiest();
+    kill(workers[victim], SIGKILL);
+    CHECK(waitpid(workers[victim], &status, 0));
     if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
         fail("a worker ended by itself");
     workers[WORKERS] = start_worker(WORKERS, listener);
+    shared->pause = INT_MAX;
 
     CHECK(waitpid(clients, &status, 0));
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         fail("the clients did not end well");
     for (int i = 0; i <= WORKERS; i++) {
         all += shared->accepted[i];
-        if (i == VICTIM)
+        if (i == victim)
             continue;
         if (waitpid(workers[i], &status, WNOHANG) != 0)
             fail("worker %d ended by itself", i);
         kill(workers[i], SIGKILL);
         CHECK(waitpid(workers[i], &status, 0));
     }
-    printf("%d connections: %d complete, %d reset; accepted by the workers: %d %d(killed) %d %d, and %d\n",
+    printf("%d connections: %d complete, %d reset; accepted by the workers: %d %d %d %d, and %d; killed: %d\n",
            connections, shared->complete, shared->reset, shared->accepted[0], shared->accepted[1],
-           shared->accepted[2], shared->accepted[3], shared->accepted[4]);
+           shared->accepted[2], shared->accepted[3], shared->accepted[4], victim);
     if (shared->wrong != 0)
         fail("%d bytes are wrong", shared->wrong);
     if (shared->complete + shared->reset != connections || all < connections - 1)
         fail("connections are missing; %d were accepted", all);
-    if (shared->reset > shared->accepted[VICTIM])
+    if (shared->reset > shared->accepted[victim])
         fail("more were reset than the killed worker had");
     if (collect(kq, &event, 1, 1000) != 1 || event.filter != EVFILT_TIMER)
         fail("the master's timer is lost");
