@@ -283,12 +283,10 @@ static void no_room_returns_at_once(void) {
     struct kevent event;
     REQUIRE_EQ(kevent(kq, NULL, 0, NULL, 0, NULL), 0);
     add_triggered(kq, 1, EV_CLEAR);
-    const struct timespec long_wait = {.tv_sec = 9};
-    double start = now_ms();
+    const struct timespec long_wait = {.tv_sec = 3600}; /* which the limit of the case would end */
     REQUIRE_EQ(kevent(kq, NULL, 0, NULL, 0, NULL), 0);
     REQUIRE_EQ(kevent(kq, NULL, 0, &event, 0, NULL), 0);
     REQUIRE_EQ(kevent(kq, NULL, 0, &event, 0, &long_wait), 0);
-    REQUIRE(now_ms() - start < 8000);
     REQUIRE_EQ(next_event(kq).ident, 1);
 }
 

@@ -111,9 +111,8 @@ static void room_for_packets_that_never_comes(void) {
         struct kevent event;
         packets(kind, pair);
         change(kq, (uintptr_t)pair[0], EVFILT_WRITE, EV_ADD, NOTE_LOWAT, 100000000, NULL);
-        double start = now_ms(), used = cpu_ms();
+        double used = cpu_ms();
         REQUIRE_EQ(collect(kq, &event, 1, 200), 0);
-        REQUIRE(now_ms() - start < 8000);
         REQUIRE(cpu_ms() - used < allowed_cpu(100));
     }
 }
