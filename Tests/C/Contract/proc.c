@@ -605,52 +605,71 @@ static void no_event_is_lost_for_want_of_room(void) {
 
 /* ---- Many at once ---- */
 
-static int gate[2];
+/* Thousands that end at one moment leave nobody else a processor for seconds, so they end by the group. */
+enum { GROUP = 200, GROUPS = 25 };
 
-/* Children that wait for the gate. */
-static void fork_children(pid_t *children, int count) {
-    new_pipe(gate);
+static struct crowd {
+    pid_t children[GROUP * GROUPS];
+    int count, gates[GROUPS][2];
+} crowd;
+
+/* Children that wait for their group's gate, and a kqueue that watches all of them. */
+static int watch_crowd(int count) {
+    need_descriptors((rlim_t)(count + 2 * (count / GROUP) + 12));
+    int kq = new_kqueue();
+    crowd.count = count;
     for (int i = 0; i < count; i++) {
-        children[i] = fork();
-        if (children[i] == 0) {
-            char nothing;
-            syscall(SYS_close, gate[1]);
-            while (read(gate[0], &nothing, 1) == -1 && errno == EINTR)
+        int *gate = crowd.gates[i / GROUP];
+        if (i % GROUP == 0)
+            new_pipe(gate);
+        crowd.children[i] = fork();
+        if (crowd.children[i] == 0) {
+            char word;
+            while (read(gate[0], &word, 1) == -1 && errno == EINTR)
                 continue;
             _exit(i % 251);
         }
-        REQUIRE(children[i] > 0);
+        REQUIRE(crowd.children[i] > 0);
     }
-}
-
-/* Opens it for some at a time: thousands that end at one moment leave nobody else a processor for seconds. */
-static void open_gate(int count) {
-    static const char words[50];
-    for (int left = count; left > 0; left -= (int)sizeof words) {
-        size_t some = left < (int)sizeof words ? (size_t)left : sizeof words;
-        REQUIRE_EQ(write(gate[1], words, some), some);
-        for (int unread = 1; unread > 0; sleep_ms(1))
-            REQUIRE_EQ(ioctl(gate[0], FIONREAD, &unread), 0);
-    }
-}
-
-static int place_of(const pid_t *children, int count, uintptr_t pid) {
     for (int i = 0; i < count; i++)
-        if (children[i] == (pid_t)pid)
+        add_proc(kq, crowd.children[i], NOTE_EXIT);
+    return kq;
+}
+
+/* Another thread may reap it first. */
+static void await_end(pid_t child) {
+    siginfo_t info;
+    while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) == -1 && errno == EINTR)
+        continue;
+}
+
+static void *open_gates(void *nothing) {
+    static const char words[GROUP];
+    for (int i = 0; i < crowd.count; i++) {
+        if (i % GROUP == 0)
+            REQUIRE_EQ(write(crowd.gates[i / GROUP][1], words, GROUP), GROUP);
+        await_end(crowd.children[i]);
+    }
+    return nothing;
+}
+
+static int place_of(uintptr_t pid) {
+    for (int i = 0; i < crowd.count; i++)
+        if (crowd.children[i] == (pid_t)pid)
             return i;
     contract_fail(__FILE__, __LINE__, "nobody's number: %ju", (uintmax_t)pid);
 }
 
 /* Requires one event for each child; with its status, or where `lossy` with that or 0. */
-static void collect_all(int kq, const pid_t *children, int count, bool lossy) {
-    static unsigned char seen[5000];
+static void collect_all(int kq, bool lossy) {
+    static unsigned char seen[GROUP * GROUPS];
     /* valgrind cannot deliver a signal below so much of a stack that nobody touched. */
     static struct kevent events[256];
-    for (int total = 0; total < count;) {
+    for (int total = 0; total < crowd.count;) {
         int got = collect(kq, events, 256, PATIENCE);
         REQUIRE(got > 0);
         for (int i = 0; i < got; i++, total++) {
-            int place = place_of(children, count, events[i].ident);
+            int place = place_of(events[i].ident);
             REQUIRE(seen[place]++ == 0);
             REQUIRE_EQ(events[i].flags, EXIT_FLAGS);
             REQUIRE_EQ(events[i].fflags, NOTE_EXIT);
@@ -662,53 +681,31 @@ static void collect_all(int kq, const pid_t *children, int count, bool lossy) {
 }
 
 static void end_at_once(int count) {
-    static pid_t children[5000];
-    int kq = new_kqueue();
-    fork_children(children, count);
+    int kq = watch_crowd(count);
+    open_gates(NULL);
+    collect_all(kq, false);
     for (int i = 0; i < count; i++)
-        add_proc(kq, children[i], NOTE_EXIT);
-    open_gate(count);
-    collect_all(kq, children, count, false);
-    for (int i = 0; i < count; i++)
-        REQUIRE_EQ(reap(children[i]), i % 251 << 8);
+        REQUIRE_EQ(reap(crowd.children[i]), i % 251 << 8);
 }
 
 static void fifty_at_once(void) { end_at_once(50); }
+static void two_thousand_at_once(void) { end_at_once(2000); }
+static void five_thousand_at_once(void) { end_at_once(5000); }
 
-static void two_thousand_at_once(void) {
-    need_descriptors(2200);
-    end_at_once(2000);
-}
-
-static void five_thousand_at_once(void) {
-    need_descriptors(5200);
-    end_at_once(5000);
-}
-
-static void *reap_all(void *count) {
-    for (int left = *(int *)count; left > 0; left--)
-        if (waitpid(-1, NULL, 0) == -1)
-            return (void *)1;
-    return NULL;
+static void *reap_all(void *nothing) {
+    for (int left = crowd.count; left > 0; left--)
+        REQUIRE(waitpid(-1, NULL, 0) != -1);
+    return nothing;
 }
 
 /* The program waits for all of its children in another thread meanwhile. */
 static void two_thousand_against_a_reaper(void) {
-    pid_t children[2000];
-    int kq, count = 2000;
-    bool lossy;
-    void *failed;
-    need_descriptors(2200);
-    lossy = on_posix() || !status_outlives_reaping();
-    kq = new_kqueue();
-    fork_children(children, count);
-    for (int i = 0; i < count; i++)
-        add_proc(kq, children[i], NOTE_EXIT);
-    pthread_t reaper = start_thread(reap_all, &count);
-    open_gate(count);
-    collect_all(kq, children, count, lossy);
-    REQUIRE_EQ(pthread_join(reaper, &failed), 0);
-    REQUIRE(failed == NULL);
+    bool lossy = on_posix() || !status_outlives_reaping();
+    int kq = watch_crowd(2000);
+    pthread_t reaper = start_thread(reap_all, NULL), opener = start_thread(open_gates, NULL);
+    collect_all(kq, lossy);
+    join_thread(reaper);
+    join_thread(opener);
 }
 
 /* One comes and goes after the other, each watched as soon as it is there. */
