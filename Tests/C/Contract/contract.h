@@ -129,11 +129,11 @@ void need_proc(const char *why);
  * where it is no more than usual, as an emulator's is; and what a case may use of such a processor.
  */
 enum { USUAL_SLOWNESS = 3 };
-/* How many ms an event may take: a machine may have no processor for its cause. One that is lost never comes. */
-enum { PATIENCE = 20000 };
 int test_slowness(void);
 double processor_slowness(void);
 double allowed_cpu(double milliseconds);
+/* How many ms an event may take: a machine may have no processor for its cause. One that is lost never comes. */
+enum { PATIENCE = 20000 };
 
 /* A name in the /proc that cases look into: where the library is to have none, the launcher has mounted one for
    them. */
@@ -184,8 +184,10 @@ void start_waiter(struct waiter *waiter, int kq, int room, long milliseconds);
 void park_waiter(struct waiter *waiter);
 void join_waiter(struct waiter *waiter);
 
-/* Requires that one alone of those that wait in a kqueue without limit is woken, and ends the others. The event that it
- * got. */
+/* How many have come back. */
+int count_ended(const struct waiter *waiters, int count);
+/* Requires that one alone of those that wait in a kqueue without limit is woken, and wakes the others so that they end.
+ * Returns the event that the one got. */
 struct kevent only_woken(struct waiter *waiters, int count);
 /* The caller's thread number, and a wait until such a thread sleeps. */
 pid_t thread_number(void);

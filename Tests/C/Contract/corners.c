@@ -32,7 +32,7 @@ static void file_grows_beside_what_is_ready(void) {
     add_triggered(kq, 1, 0);
     REQUIRE_EQ(events_of(kq, fd, 2), 0);
     put(writer, "x");
-    for (double end = now_ms() + 10000; events_of(kq, fd, 1) == 0;)
+    for (double end = now_ms() + PATIENCE; events_of(kq, fd, 1) == 0;)
         REQUIRE(now_ms() < end);
 }
 

@@ -133,7 +133,7 @@ static void trigger_is_delivered_in_both(void) {
 
 static double added_at, forked_at;
 
-/* Had the timer its whole time from the fork on, after half of it, one for three quarters of it would be sooner. */
+/* The fork came after half of its time: with all of that once more it would be later than one of three quarters. */
 static void expect_the_rest(int kq, const int *pair) {
     (void)pair;
     struct kevent event;

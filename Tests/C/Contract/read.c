@@ -124,7 +124,7 @@ static void clear_fires_for_as_many_bytes_again(void) {
             late += now_ms() - sent >= 500;
             take(pair[0], 5);
         }
-        REQUIRE(late < 50); /* a busy machine delays some, told by the clock are all */
+        REQUIRE(late < 50); /* a busy machine delays some; the clock delays all that it tells */
     }
 }
 

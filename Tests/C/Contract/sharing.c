@@ -29,14 +29,6 @@ static int join(struct waiter *waiters, int count) {
     return events;
 }
 
-/* How many have come back. */
-static int count_ended(const struct waiter *waiters, int count) {
-    int ended = 0;
-    for (int i = 0; i < count; i++)
-        ended += waiters[i].has_ended;
-    return ended;
-}
-
 /* Ends the waits of all but the one that got the event; of another that got it as well its entry comes first. */
 static void require_one_got(struct waiter *waiters, int kq, uintptr_t ident, int filter) {
     int got = 0;

@@ -367,7 +367,7 @@ void join_waiter(struct waiter *waiter) {
     join_thread(waiter->thread);
 }
 
-static int count_ended(const struct waiter *waiters, int count) {
+int count_ended(const struct waiter *waiters, int count) {
     int ended = 0;
     for (int i = 0; i < count; i++)
         ended += waiters[i].has_ended;
@@ -381,7 +381,7 @@ static void await_ended(const struct waiter *waiters, int count, int wanted) {
 }
 
 struct kevent only_woken(struct waiter *waiters, int count) {
-    const uintptr_t over = 0x0ff;
+    const uintptr_t over = 255; /* an ident that no case has */
     struct kevent event = {0};
     await_ended(waiters, count, 1);
     sleep_ms(200); /* in which another that was woken comes back, too */

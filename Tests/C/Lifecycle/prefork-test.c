@@ -194,7 +194,7 @@ static int listen_on_loopback(uint16_t *port) {
     return listener;
 }
 
-/* The worker with the most connections. */
+/* The worker that has accepted the most connections. */
 static int busiest(void) {
     int most = 0;
     for (int i = 1; i < WORKERS; i++)
