@@ -29,26 +29,6 @@ static int join(struct waiter *waiters, int count) {
     return events;
 }
 
-/* Ends the waits of all but the one that got the event; of another that got it as well its entry comes first. */
-static void require_one_got(struct waiter *waiters, int kq, uintptr_t ident, int filter) {
-    int got = 0;
-    while (count_ended(waiters, THREADS) == 0)
-        sleep_ms(1);
-    sleep_ms(100);
-    REQUIRE_EQ(count_ended(waiters, THREADS), 1);
-    add_triggered(kq, 99, 0);
-    REQUIRE_EQ(join(waiters, THREADS), THREADS);
-    for (int i = 0; i < THREADS; i++) {
-        if (waiters[i].events[0].ident == 99)
-            continue;
-        REQUIRE_EQ(waiters[i].events[0].ident, ident);
-        REQUIRE_EQ(waiters[i].events[0].filter, filter);
-        got++;
-    }
-    REQUIRE_EQ(got, 1);
-    REQUIRE(delete_knote(kq, 99, EVFILT_USER));
-}
-
 /* One occurrence of a knote of this filter while threads are parked: one of them gets it. */
 static void require_one_receiver(int filter, int flags) {
     struct waiter waiters[THREADS];
@@ -65,7 +45,9 @@ static void require_one_receiver(int filter, int flags) {
             trigger(kq, ident);
         else
             change(kq, ident, filter, EV_ADD | flags, 0, 20, NULL);
-        require_one_got(waiters, kq, ident, filter);
+        struct kevent event = only_woken(waiters, THREADS);
+        REQUIRE_EQ(event.ident, ident);
+        REQUIRE_EQ(event.filter, filter);
         if (flags == EV_ONESHOT)
             REQUIRE(!delete_knote(kq, ident, filter));
         close(kq);

@@ -126,16 +126,48 @@ bool delete_knote(int kq, uintptr_t ident, int filter) {
     return code == 0;
 }
 
-/* When this thread asked for the last event that it got. */
-static _Thread_local double asked_at;
+/* What this thread was told last, and when it asked for it. */
+static _Thread_local struct telling {
+    int kq;
+    struct kevent event;
+    double asked;
+} tellings[64];
+static _Thread_local unsigned told;
 
-int collect(int kq, struct kevent *events, int count, long milliseconds) {
+static void note_telling(int kq, const struct kevent *event, double asked) {
+    tellings[told++ % 64] = (struct telling){kq, *event, asked};
+}
+
+/* The last that was told of this knote, or NULL. */
+static const struct telling *last_telling(int kq, const struct kevent *event) {
+    for (unsigned back = 1; back <= told && back <= 64; back++) {
+        const struct telling *last = &tellings[(told - back) % 64];
+        if (last->kq == kq && last->event.ident == event->ident && last->event.filter == event->filter)
+            return last;
+    }
+    return NULL;
+}
+
+/* When that was asked for; where it is not known, when anything was last. */
+static double asked_before(int kq, const struct kevent *event) {
+    const struct telling *last = last_telling(kq, event);
+    if (last != NULL)
+        return last->asked;
+    return told > 0 ? tellings[(told - 1) % 64].asked : 0;
+}
+
+static int collect_unnoted(int kq, struct kevent *events, int count, long milliseconds) {
     struct timespec timeout = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000};
-    double before = now_ms();
     int got = kevent(kq, NULL, 0, events, count, &timeout);
     REQUIRE(got >= 0);
-    if (got > 0)
-        asked_at = before;
+    return got;
+}
+
+int collect(int kq, struct kevent *events, int count, long milliseconds) {
+    double asked = now_ms();
+    int got = collect_unnoted(kq, events, count, milliseconds);
+    for (int i = 0; i < got; i++)
+        note_telling(kq, &events[i], asked);
     return got;
 }
 
@@ -145,25 +177,44 @@ int collect(int kq, struct kevent *events, int count, long milliseconds) {
  * one), and a busy machine may make that of any time.  The library counts from when it told, which is after the call
  * began and may be long before it returned.
  */
-static bool may_be_told_again(const struct kevent *event, double before) {
-    double waited = now_ms() - before;
+static bool may_be_told_again(int kq, const struct kevent *event) {
+    double waited = now_ms() - asked_before(kq, event);
     double patience = event->filter == EVFILT_READ && on_posix() ? 200 : 1000;
     bool is_condition = event->filter == EVFILT_READ || event->filter == EVFILT_WRITE || event->filter == EVFILT_EXCEPT;
     return is_condition && (event->flags & EV_CLEAR) && waited >= patience * 0.7;
 }
 
+/* Whether an event that came with others is no more than what this thread was told of the knote before. */
+static bool is_told_again(int kq, const struct kevent *event) {
+    const struct telling *last = last_telling(kq, event);
+    return last != NULL && last->event.data == event->data && may_be_told_again(kq, event);
+}
+
 struct kevent next_event(int kq) {
-    struct kevent events[8];
-    REQUIRE_EQ(collect(kq, events, 8, PATIENCE), 1);
-    return events[0];
+    struct kevent events[8], next = {0};
+    double asked = now_ms();
+    int got = collect_unnoted(kq, events, 8, PATIENCE), news = 0;
+    for (int i = 0; i < got; i++) {
+        if (got > 1 && is_told_again(kq, &events[i]))
+            continue;
+        next = events[i];
+        news++;
+    }
+    for (int i = 0; i < got; i++)
+        note_telling(kq, &events[i], asked);
+    REQUIRE_EQ(news, 1);
+    return next;
 }
 
 void require_silent_for(int kq, long milliseconds) {
     struct kevent event;
-    double before = asked_at;
-    if (collect(kq, &event, 1, milliseconds) != 0 && !may_be_told_again(&event, before))
+    double asked = now_ms();
+    if (collect_unnoted(kq, &event, 1, milliseconds) == 0)
+        return;
+    if (!may_be_told_again(kq, &event))
         contract_fail(__FILE__, __LINE__, "unexpected event: ident %ju filter %d flags 0x%x fflags 0x%x data %jd",
                       (uintmax_t)event.ident, event.filter, event.flags, event.fflags, (intmax_t)event.data);
+    note_telling(kq, &event, asked);
 }
 
 void require_silent(int kq) { require_silent_for(kq, 100); }
