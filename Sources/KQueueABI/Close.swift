@@ -11,21 +11,22 @@ import KQueueCore
 
 @_cdecl("close")
 public func exportedClose(_ descriptor: CInt) -> CInt {
-  let isKnown = beginClose(descriptor)
-  defer { endClose(descriptor, isKnown) }
+  let close = beginClose(descriptor)
+  if close == .ofInside { return 0 }
+  defer { endClose(descriptor, close == .ofKnown) }
   return NextClose.close(descriptor)
 }
 
 @_cdecl("dup2")
 public func exportedDup2(_ old: CInt, _ new: CInt) -> CInt {
-  let isKnown = old != new && beginClose(new, replacedBy: old)
+  let isKnown = old != new && beginReplacement(of: new, by: old)
   defer { endClose(new, isKnown) }
   return NextClose.dup2(old, new)
 }
 
 @_cdecl("dup3")
 public func exportedDup3(_ old: CInt, _ new: CInt, _ flags: CInt) -> CInt {
-  let isKnown = old != new && flags & ~O_CLOEXEC == 0 && beginClose(new, replacedBy: old)
+  let isKnown = old != new && flags & ~O_CLOEXEC == 0 && beginReplacement(of: new, by: old)
   defer { endClose(new, isKnown) }
   return NextClose.dup3(old, new, flags)
 }
@@ -34,17 +35,17 @@ public func exportedDup3(_ old: CInt, _ new: CInt, _ flags: CInt) -> CInt {
 public func exportedCloseRange(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
   guard first <= last && NextClose.rangeCloses(flags) else { return NextClose.range(first, last, flags) }
   if SeparateTables.separates(flags) { return SeparateTables.closeApart(first, last, flags) }
-  beginClose(from: first, through: last)
+  let isProcess = beginClose(from: first, through: last)
   defer { endClose(from: first, through: last) }
-  return NextClose.range(first, last, flags)
+  return isProcess ? NextClose.rangeOutside(first, last, flags) : NextClose.range(first, last, flags)
 }
 
 @_cdecl("closefrom")
 public func exportedCloseFrom(_ first: CInt) {
   let start = CUnsignedInt(max(first, 0))
-  beginClose(from: start, through: .max)
+  let isProcess = beginClose(from: start, through: .max)
   defer { endClose(from: start, through: .max) }
-  NextClose.from(first)
+  if isProcess { NextClose.fromOutside(first) } else { NextClose.from(first) }
 }
 
 /// unshare(CLONE_FILES) gives the thread a descriptor table of its own; its later closes concern no kqueue of the
@@ -98,28 +99,46 @@ private func closing<Result>(_ number: CInt, _ close: () -> Result) -> Result {
 }
 
 @inline(never)
-private func beginCloseApart(_ number: CInt) -> Bool { beginClose(number) }
+private func beginCloseApart(_ number: CInt) -> Bool {
+  begin(number) { $0.beginClose(number) } ?? false
+}
 
 @inline(never)
 private func endCloseApart(_ number: CInt, _ wasKnown: Bool) { endClose(number, wasKnown) }
 
-/// Begins the close of a number, with errno as it was.
-/// - Returns: whether anything referred to it; then `endClose` is to follow the close.
+/// What close(2) is to do with a number.
+private enum Close {
+  /// Nothing refers to it.
+  case ofUnknown
+  /// Something did; `endClose` is to follow the close.
+  case ofKnown
+  /// The program was never given it: no close is to follow.
+  case ofInside
+}
+
+/// Begins the close of a number.
 @inline(__always)
-private func beginClose(_ number: CInt) -> Bool {
-  guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return false }
-  let error = kq_errno()
-  defer { kq_set_errno(error) }
-  return registry.beginClose(number)
+private func beginClose(_ number: CInt) -> Close {
+  begin(number) { registry in
+    if registry.keeps(number) { return .ofInside }
+    return registry.beginClose(number) ? .ofKnown : .ofUnknown
+  } ?? .ofUnknown
 }
 
 /// Begins the close of a number that becomes a duplicate of another, unless the call will fail.
+/// - Returns: whether anything referred to it; then `endClose` is to follow the close.
 @inline(__always)
-private func beginClose(_ number: CInt, replacedBy old: CInt) -> Bool {
-  guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return false }
+private func beginReplacement(of number: CInt, by old: CInt) -> Bool {
+  begin(number) { kq_is_open(old) && isAllowed(number) && $0.beginClose(number) } ?? false
+}
+
+/// Calls `body` with errno as it was, where the library uses the number.
+@inline(__always)
+private func begin<Result>(_ number: CInt, _ body: (KQueueRegistry<NativeBackend>) -> Result) -> Result? {
+  guard let registry = sharedRegistry(), registry.knows(number), kq_is_interposed() else { return nil }
   let error = kq_errno()
   defer { kq_set_errno(error) }
-  return kq_is_open(old) && isAllowed(number) && registry.beginClose(number)
+  return body(registry)
 }
 
 /// Whether a number is below the limit for descriptors, so that dup2(2) can make it.
@@ -151,21 +170,22 @@ private func doubt(_ number: CInt, _ registry: KQueueRegistry<NativeBackend>) {
   kq_set_errno(error)
 }
 
-private func beginClose(from first: CUnsignedInt, through last: CUnsignedInt) {
-  forRange(first, last) { $0.beginClose(from: $1, through: $2) }
+/// - Returns: as `KQueueRegistry.beginClose(from:through:)`.
+private func beginClose(from first: CUnsignedInt, through last: CUnsignedInt) -> Bool {
+  forRange(first, last) { $0.beginClose(from: $1, through: $2) } ?? false
 }
 
 private func endClose(from first: CUnsignedInt, through last: CUnsignedInt) {
   kq_order_with_system()
-  forRange(first, last) { $0.endClose(from: $1, through: $2) }
+  _ = forRange(first, last) { $0.endClose(from: $1, through: $2) }
 }
 
 /// Calls `body` with the part of a range that can be descriptor numbers, with errno as it was.
-private func forRange(
-  _ first: CUnsignedInt, _ last: CUnsignedInt, _ body: (KQueueRegistry<NativeBackend>, CInt, CInt) -> Void
-) {
-  guard let registry = sharedRegistry(), first <= CUnsignedInt(CInt.max), kq_is_interposed() else { return }
+private func forRange<Result>(
+  _ first: CUnsignedInt, _ last: CUnsignedInt, _ body: (KQueueRegistry<NativeBackend>, CInt, CInt) -> Result
+) -> Result? {
+  guard let registry = sharedRegistry(), first <= CUnsignedInt(CInt.max), kq_is_interposed() else { return nil }
   let error = kq_errno()
-  body(registry, CInt(first), CInt(min(last, CUnsignedInt(CInt.max))))
-  kq_set_errno(error)
+  defer { kq_set_errno(error) }
+  return body(registry, CInt(first), CInt(min(last, CUnsignedInt(CInt.max))))
 }

@@ -94,6 +94,11 @@ KQ_LOCK_INLINE bool kq_lock_try(struct kq_lock *lock) {
     return true;
 }
 
+/* Whether this thread holds it in a call that goes on only when the caller has returned. */
+KQ_LOCK_INLINE bool kq_lock_is_below(const struct kq_lock *lock) {
+    return kq_lock_is_own(lock) && kq_lock_is_interrupted(lock, (uintptr_t)__builtin_frame_address(0));
+}
+
 /* The lock is the caller's, as it was an earlier call's. */
 KQ_LOCK_INLINE bool kq_lock_take_over(struct kq_lock *lock) {
     kq_lock_note_frame(lock);
@@ -104,7 +109,7 @@ KQ_LOCK_INLINE bool kq_lock_take_over(struct kq_lock *lock) {
 KQ_LOCK_INLINE bool kq_lock_take(struct kq_lock *lock) {
     if (kq_lock_try(lock))
         return false;
-    if (kq_lock_is_own(lock) && !kq_lock_is_interrupted(lock, (uintptr_t)__builtin_frame_address(0)))
+    if (kq_lock_is_own(lock) && !kq_lock_is_below(lock))
         return kq_lock_take_over(lock);
     kq_lock_await(lock);
     kq_lock_note_frame(lock); /* the one that stays, not that of the call above */

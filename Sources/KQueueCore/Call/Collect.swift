@@ -31,7 +31,6 @@ extension KQueueHandle where Backend: ~Copyable {
       }
       let lastPass = queue.pointee.pass
       guard let reports = try park(&parked, left, min(events.count, buffer.count), cancelled) else {
-        parked.unmapBuffer()
         throw Errno(EBADF)
       }
       // The kqueue was closed unseen while the thread waited: its reports are of the file that has the number now.

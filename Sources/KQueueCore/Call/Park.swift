@@ -11,7 +11,8 @@ extension KQueueHandle where Backend: ~Copyable {
 
   /// Waits without the lock. It is the only place where a thread sleeps.
   /// - Parameter limit: the longest wait, in ns; nil: without limit.
-  /// - Returns: as `PlatformBackend.wait`, or nil where the kqueue was closed meanwhile.
+  /// - Returns: as `PlatformBackend.wait`, or nil where the kqueue was closed meanwhile; the buffer is gone with it.
+  /// - Throws: EMFILE and the like; EINTR in a child that a handler forked meanwhile, which finds nothing of the wait.
   func park(
     _ parked: inout Parked<Backend>, _ limit: Int64?, _ room: Int, _ cancelled: CancelHandler?
   ) throws(Errno) -> CInt? {
@@ -24,6 +25,7 @@ extension KQueueHandle where Backend: ~Copyable {
     let sleepTime = announceWait() ? left : 0
     let rebuildIsPending = queue.pointee.rebuildIsPending
     let signals = parked.signals.unsafelyUnwrapped
+    let process = registry.process
     Backend.reach(.announced)
     let place = parked.registerForJump(cancelled)
     flushAndUnlock()
@@ -35,7 +37,11 @@ extension KQueueHandle where Backend: ~Copyable {
     }
     kq_wait_ends(place)
     lock()
-    guard leave(waiter) else { return nil }
+    guard registry.process == process else { throw Errno(EINTR) }
+    guard leave(waiter) else {
+      parked.unmapBuffer()
+      return nil
+    }
     Backend.reach(.left)
     reclaimClosed()
     return reports
@@ -102,7 +108,7 @@ public struct Parked<Backend: PlatformBackend & ~Copyable>: BitwiseCopyable {
   }
 
   /// Frees the buffer of a kqueue that was closed meanwhile.
-  func unmapBuffer() {
+  fileprivate func unmapBuffer() {
     Arena.unmap(buffer.baseAddress.unsafelyUnwrapped, count: buffer.count)
   }
 }

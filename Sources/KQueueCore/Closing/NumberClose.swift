@@ -4,13 +4,13 @@ import Synchronization
 /// What the exported closing functions call: before a number is closed, and after.
 extension KQueueRegistry where Backend: ~Copyable {
   /// Begins the close of a number: takes it out of every kqueue that watches it, and closes the kqueue that it names.
-  /// Where it is inside of one, that is noted. Async-signal-safe.
+  /// Where it is inside of one, which the close is to take all the same (see `keeps`), that is noted. Async-signal-safe.
   /// - Returns: whether anything referred to it; then `endClose` is to be called once it is closed.
   @inline(never)
   @discardableResult
   public func beginClose(_ number: CInt) -> Bool {
     guard closesProcessDescriptors else { return false }
-    if OwnDescriptors.isInside(number) { OwnDescriptors.lose(number) }
+    if OwnDescriptors.isInside(number) && !namesKqueue(number) { OwnDescriptors.lose(number) }
     guard refersTo(number) else { return false }
     beginClose(number, descriptors.find(number).unsafelyUnwrapped)
     return true
@@ -79,10 +79,33 @@ extension KQueueRegistry where Backend: ~Copyable {
   }
 
   /// Likewise for each number of a range.
-  public func beginClose(from first: CInt, through last: CInt) {
-    guard closesProcessDescriptors else { return }
-    OwnDescriptors.lose(from: first, through: last)
-    descriptors.forEach(from: first, through: last) { beginClose($0) }
+  /// - Returns: whether the caller closes the process's descriptors: then the close is to leave out those inside.
+  @discardableResult
+  public func beginClose(from first: CInt, through last: CInt) -> Bool {
+    guard closesProcessDescriptors else { return false }
+    descriptors.forEach(from: first, through: last) { if refersTo($0) { beginClose($0) } }
+    var number = OwnDescriptors.next(from: first, through: last)
+    while number >= 0 {
+      if !keeps(number) { OwnDescriptors.lose(number) }
+      number = number < last ? OwnDescriptors.next(from: number + 1, through: last) : -1
+    }
+    return true
+  }
+
+  // MARK: What no close takes
+
+  /// Whether a number is a descriptor inside, which the program was never given: one that closes every number that it
+  /// does not know means none of these. Threads may sleep there, and are to learn what is closed with them; and a
+  /// kqueue of a lower number goes on. A number that was closed unseen may be another file's by now. Async-signal-safe.
+  @inline(never)
+  public func keeps(_ number: CInt) -> Bool {
+    OwnDescriptors.isInside(number) && closesProcessDescriptors && !namesKqueue(number) && OwnFiles.contain(number)
+  }
+
+  /// Whether a number is a kqueue's: one that it has is the library's too, and may be as high as those inside.
+  private func namesKqueue(_ number: CInt) -> Bool {
+    guard let record = descriptors.find(number) else { return false }
+    return record.pointee.kqueue.load(ordering: .acquiring) != 0
   }
 
   /// After the close of a range of numbers.

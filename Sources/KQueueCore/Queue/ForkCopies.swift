@@ -44,6 +44,8 @@ public struct ForkedCopies<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     var room = 0
     registry.forEachSlot { handle in
       guard handle.slot.pointee.copies.load(ordering: .acquiring) else { return }
+      // A handler forks, and what it interrupted is changing the kqueue: there is nothing whole to be copied.
+      if kq_lock_is_below(&handle.slot.pointee.lock) { return }
       handle.lock()
       guard handle.isCopied && !handle.isClosedUnseen() else { return handle.unlock() }
       handle.slot.pointee.isHeldForFork.store(true, ordering: .relaxed)

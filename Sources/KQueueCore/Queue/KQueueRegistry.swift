@@ -57,6 +57,12 @@ public struct KQueueRegistry<Backend: PlatformBackend & ~Copyable>: BitwiseCopya
     state.pointee.process = process
   }
 
+  /// The process that all this belongs to, or 0 where a fork emptied it.
+  @inline(__always)
+  var process: CInt {
+    state.pointee.process
+  }
+
   /// Whether the registry is this process's, and not empty memory or a parent's.
   public var isOwn: Bool {
     ProcessMark.isHere(state.pointee.process)

@@ -159,9 +159,10 @@ public struct KQueueHandle<Backend: PlatformBackend & ~Copyable>: BitwiseCopyabl
     unlock()
   }
 
-  /// Closes a kqueue where its number was closed unseen.
+  /// Closes a kqueue where its number was closed unseen. One that a handler interrupted the use of is left.
   @inline(never)
   func closeIfUnseen() {
+    if kq_lock_is_below(&slot.pointee.lock) { return }
     lock()
     let isOpen = slot.pointee.isInitialised && slot.pointee.number != 0
     if isOpen && isClosedUnseen() { closeUnseen() } else { unlock() }

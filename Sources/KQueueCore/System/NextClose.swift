@@ -45,6 +45,28 @@ public enum NextClose {
     next.pointee.close_range?(first, last, flags) ?? callRange(first, last, flags)
   }
 
+  /// Likewise but for the library's descriptors inside, of a range whose close is begun.
+  public static func rangeOutside(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
+    var start = first
+    var inside = nextInside(from: start, through: last)
+    while inside >= 0 {
+      let after = CUnsignedInt(inside)
+      if start < after {
+        let result = range(start, after - 1, flags)
+        if result != 0 { return result }
+      }
+      start = after + 1
+      if start > last { return 0 }
+      inside = nextInside(from: start, through: last)
+    }
+    return range(start, last, flags)
+  }
+
+  private static func nextInside(from first: CUnsignedInt, through last: CUnsignedInt) -> CInt {
+    guard first <= CUnsignedInt(CInt.max) else { return -1 }
+    return OwnDescriptors.nextInside(from: CInt(first), through: CInt(min(last, CUnsignedInt(CInt.max))))
+  }
+
   /// Whether close_range(2) with these flags closes anything now: an unknown one fails, CLOEXEC closes later.
   public static func rangeCloses(_ flags: CInt) -> Bool {
     flags & ~CInt(KQ_CLOSE_RANGE_UNSHARE) == 0 && (next.pointee.close_range == nil || KernelCall.closeRange.isThere)
@@ -55,11 +77,22 @@ public enum NextClose {
     let error = kq_errno()
     let start = first < 0 ? 0 : first
     if !KernelCall.closeRange.isThere {
-      CloseFrom.closeEach(start)
+      CloseFrom(keepsInside: false).closeEach(start)
     } else if let call = next.pointee.closefrom {
       call(first)
     } else if callRange(CUnsignedInt(start), .max, 0) != 0 {
-      CloseFrom.closeEach(start)
+      CloseFrom(keepsInside: false).closeEach(start)
+    }
+    kq_set_errno(error)
+  }
+
+  /// Likewise but for the library's descriptors inside, where their close is begun.
+  public static func fromOutside(_ first: CInt) {
+    let start = first < 0 ? 0 : first
+    if OwnDescriptors.nextInside(from: start, through: .max) < 0 { return from(first) }
+    let error = kq_errno()
+    if !KernelCall.closeRange.isThere || rangeOutside(CUnsignedInt(start), .max, 0) != 0 {
+      CloseFrom(keepsInside: true).closeEach(start)
     }
     kq_set_errno(error)
   }
@@ -103,19 +136,28 @@ public enum NextClose {
 
 /// closefrom(3) where no system call closes a range: the descriptors that there are, one after the other.
 /// Async-signal-safe.
-private enum CloseFrom {
-  static func closeEach(_ first: CInt) {
+private struct CloseFrom {
+  /// Whether the library's descriptors inside stay.
+  let keepsInside: Bool
+
+  func closeEach(_ first: CInt) {
     if !closeListed(first) { closeUpToLimit(first) }
+  }
+
+  /// - Returns: whether the number is in use no more, and was.
+  private func close(_ number: CInt) -> Bool {
+    if keepsInside && OwnDescriptors.nextInside(from: number, through: number) == number { return false }
+    return NextClose.close(number) == 0 || kq_errno() != EBADF
   }
 
   // MARK: By the list of them in /proc
 
   /// From the beginning after each batch, since what is listed changes with it.
-  private static func closeListed(_ first: CInt) -> Bool {
-    var folder = openList()
+  private func closeListed(_ first: CInt) -> Bool {
+    var folder = Self.openList()
     if folder == -EMFILE {
-      _ = NextClose.close(first)  // there is none free: this one is in use
-      folder = openList()
+      _ = close(first)  // there is none free: this one is in use
+      folder = Self.openList()
     }
     guard folder >= 0 else { return false }
     var closed = closeSome(folder, first)
@@ -138,7 +180,7 @@ private enum CloseFrom {
 
   private enum Closed { case some, nothing, unknown }
 
-  private static func closeSome(_ folder: CInt, _ first: CInt) -> Closed {
+  private func closeSome(_ folder: CInt, _ first: CInt) -> Closed {
     var room = InlineArray<256, UInt64>(repeating: 0)
     var span = room.mutableSpan
     return span.withUnsafeMutableBytes { room in
@@ -152,14 +194,14 @@ private enum CloseFrom {
     }
   }
 
-  private static func closeBatch(_ folder: CInt, _ first: CInt, _ start: UnsafeRawPointer, _ size: Int) -> Bool {
+  private func closeBatch(_ folder: CInt, _ first: CInt, _ start: UnsafeRawPointer, _ size: Int) -> Bool {
     var isAny = false
     var place = 0
     while place < size {
       let entry = start + place
       place += FolderEntry.size(entry)
       guard let number = FolderEntry.number(entry), number >= first, number != folder else { continue }
-      if NextClose.close(number) == 0 || kq_errno() != EBADF { isAny = true }
+      if close(number) { isAny = true }
     }
     return isAny
   }
@@ -167,7 +209,7 @@ private enum CloseFrom {
   // MARK: By the limit
 
   /// A number above it was opened before the limit was lowered, and stays.
-  private static func closeUpToLimit(_ first: CInt) {
+  private func closeUpToLimit(_ first: CInt) {
     let limit = kq_descriptor_limit()
     let end = limit > UInt64(CInt.max) ? Int64(CInt.max) + 1 : Int64(limit)
     var next = Int64(first)
@@ -178,7 +220,7 @@ private enum CloseFrom {
 
   /// Many at a time are asked for, as a limit of a thousand million is usual in containers.
   /// - Returns: how many numbers were looked at.
-  private static func closeOpen(_ first: CInt, most: Int64) -> Int64 {
+  private func closeOpen(_ first: CInt, most: Int64) -> Int64 {
     var room = InlineArray<512, pollfd>(repeating: pollfd())
     let count = most < Int64(room.count) ? Int(most) : room.count
     var place = 0
@@ -191,7 +233,7 @@ private enum CloseFrom {
     place = 0
     while place < count {
       let isOpen = !isTold || CInt(room[place].revents) & CInt(POLLNVAL) == 0
-      if isOpen { _ = NextClose.close(first + CInt(place)) }
+      if isOpen { _ = close(first + CInt(place)) }
       place += 1
     }
     return Int64(count)

@@ -112,7 +112,7 @@ public enum OwnDescriptors {
     descriptor >= lowestInside && contains(descriptor)
   }
 
-  /// The program closes it.
+  /// The program takes its number.
   @inline(never)
   static func lose(_ descriptor: CInt) {
     forget(descriptor)
@@ -120,22 +120,38 @@ public enum OwnDescriptors {
     state.pointee.lost.wrappingAdd(1, ordering: .sequentiallyConsistent)
   }
 
-  /// Likewise each of a range.
-  static func lose(from first: CInt, through last: CInt) {
+  /// The lowest number of a range that is the library's and no lower than any inside, or -1.
+  @inline(never)
+  static func next(from first: CInt, through last: CInt) -> CInt {
     let lowest = lowestInside
     var number = first < lowest ? lowest : first
     while number <= last && number / pageBits <= state.pointee.highestPage.load(ordering: .sequentiallyConsistent) {
       if let page = page(number / pageBits) {
         let word = word(of: number, in: page).pointee.load(ordering: .sequentiallyConsistent)
         let left = word >> UInt64(number % wordBits)
-        number = left == 0 ? number | (wordBits - 1) : number + CInt(left.trailingZeroBitCount)
-        if left != 0 && number <= last { lose(number) }
+        if left != 0 {
+          number += CInt(left.trailingZeroBitCount)
+          return number <= last ? number : -1
+        }
+        number |= wordBits - 1
       } else {
         number |= pageBits - 1
       }
-      if number == .max { return }
+      if number == .max { return -1 }
       number += 1
     }
+    return -1
+  }
+
+  /// The lowest descriptor inside of a range in which no kqueue has its number, or -1. A number that was closed unseen
+  /// may be another file's by now.
+  @inline(never)
+  static func nextInside(from first: CInt, through last: CInt) -> CInt {
+    var number = next(from: first, through: last)
+    while number >= 0 && !OwnFiles.contain(number) {
+      number = number < last ? next(from: number + 1, through: last) : -1
+    }
+    return number
   }
 
   /// How often one was lost; it wraps.

@@ -46,8 +46,8 @@ extern const struct contract_case call_cases[], wait_cases[], interruption_cases
     proc_cases[], proc_tree_cases[], procdesc_cases[], proc_readable_cases[],
     signal_cases[], signal_action_cases[], signal_thread_cases[], signal_pending_cases[], signal_mask_cases[],
     signal_terminal_cases[], signal_process_cases[], kq_closing_cases[], kq_readable_cases[], own_table_cases[],
-    jump_cases[], jump_step_cases[], fork_order_cases[], closing_cases[], closing_call_cases[], concurrent_cases[],
-    forking_cases[], fork_copy_cases[], field_cases[];
+    jump_cases[], jump_step_cases[], fork_order_cases[], fork_handler_cases[], closing_cases[], closing_call_cases[],
+    concurrent_cases[], forking_cases[], fork_copy_cases[], field_cases[];
 
 /* Ends the case as failed or skipped, with a line that says why. */
 _Noreturn void contract_fail(const char *file, int line, const char *format, ...)
@@ -93,8 +93,10 @@ bool delete_knote(int kq, uintptr_t ident, int filter);
 
 /* Waits up to this long and returns the number of events. */
 int collect(int kq, struct kevent *events, int count, long milliseconds);
-/* Waits up to 5 s for exactly one event (room for more) and returns it. */
+/* Waits for exactly one event (room for more) and returns it. */
 struct kevent next_event(int kq);
+/* Likewise, less what is told again before it comes: then an event of this knote with these flags is meant. */
+struct kevent next_event_like(int kq, uintptr_t ident, int filter, int flags);
 /* Requires that this time, or 100 ms, brings no event but one that may be told again by now. */
 void require_silent_for(int kq, long milliseconds);
 void require_silent(int kq);

@@ -362,9 +362,92 @@ static void raw_close_range_takes_all(void) {
     all_closed_under_the_library(ALL_UNSEEN);
 }
 
-static void closefrom_takes_the_inner_ones(void) {
+static void closefrom_above_is_refused_or_works(void) {
     need_seen_proc();
     all_closed_under_the_library(INNER_SEEN);
+}
+
+/* The numbers inside are none that a program was given, so it means no kqueue below them. */
+static void sweep_from(int way, int first) {
+    enum { CLOSEFROM, RANGE, UP, DOWN };
+    int end = 1100;
+    if (way == CLOSEFROM || (way == RANGE && close_range((unsigned)first, ~0U, 0) == -1))
+        closefrom(first);
+    else if (way == UP)
+        for (int fd = first; fd < end; fd++)
+            (void)close(fd);
+    else if (way == DOWN)
+        for (int fd = end; fd >= first; fd--)
+            (void)close(fd);
+}
+
+enum { SWEEPS = 4 };
+
+/* A thread that waits for good hears of all that it waits for. */
+static void swept_above(int way) {
+    struct waiter waiter;
+    int kq = new_kqueue(), pair[2];
+    unix_pair(pair);
+    use_everything(kq, pair);
+    change(kq, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, 300, NULL);
+    start_waiter(&waiter, kq, 1, -1);
+    park_waiter(&waiter);
+    sweep_from(way, pair[1] + 1);
+    join_waiter(&waiter);
+    REQUIRE(waiter.result == 1 && waiter.events[0].filter == EVFILT_TIMER);
+    trigger(kq, 1);
+    REQUIRE_EQ(next_event(kq).filter, EVFILT_USER);
+    put(pair[1], "x");
+    REQUIRE_EQ(next_event(kq).ident, pair[0]);
+    require_working_kqueue();
+    REQUIRE_EQ(close(kq), 0);
+    require_working_kqueue();
+}
+
+/* All are closed, and what ends a wait with them: it is to end before. */
+static void swept_with_waiters(int way) {
+    enum { KQUEUES = 3, THREADS = 4 };
+    struct waiter waiters[KQUEUES * THREADS];
+    int kqs[KQUEUES];
+    for (int i = 0; i < KQUEUES; i++) {
+        kqs[i] = new_kqueue();
+        if (i > 0)
+            change(kqs[i], 1, EVFILT_TIMER, EV_ADD, 0, 60000, NULL);
+        if (i > 1 && !on_posix())
+            change(kqs[i], SIGUSR1, EVFILT_SIGNAL, EV_ADD, 0, 0, NULL);
+    }
+    for (int i = 0; i < KQUEUES * THREADS; i++)
+        start_waiter(&waiters[i], kqs[i % KQUEUES], 1, -1);
+    for (int i = 0; i < KQUEUES * THREADS; i++)
+        park_waiter(&waiters[i]);
+    sweep_from(way, 3);
+    for (int i = 0; i < KQUEUES * THREADS; i++) {
+        join_waiter(&waiters[i]);
+        REQUIRE(waiters[i].result == -1 && waiters[i].code == EBADF);
+    }
+    require_working_kqueue();
+}
+
+static void each_sweep(void (*run)(int way), int rounds) {
+    need_descriptors(1200);
+    for (int i = 0; i < SWEEPS * rounds; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            run(i % SWEEPS);
+            _exit(0);
+        }
+        finish_child(child);
+    }
+}
+
+static void sweeps_above_leave_a_kqueue(void) {
+    if (!closes_are_seen())
+        contract_skip("closes go unseen");
+    each_sweep(swept_above, 1);
+}
+
+static void sweeps_end_waits(void) {
+    each_sweep(swept_with_waiters, 5);
 }
 
 /* What it was known by goes to the kqueue that is made next, under the same number or another. */
@@ -507,7 +590,9 @@ const struct contract_case field_cases[] = {
     {"F4", "no growth where EV_DELETE is left out", no_growth_without_deletes, 30},
     {"F7", "closefrom takes the library's descriptors", closefrom_takes_all, 30},
     {"F7", "raw close_range takes the library's descriptors", raw_close_range_takes_all, 30},
-    {"F7", "closefrom takes those inside", closefrom_takes_the_inner_ones, 30},
+    {"F7", "closefrom of the numbers above", closefrom_above_is_refused_or_works, 30},
+    {"F7", "a kqueue goes on where all numbers above it are closed", sweeps_above_leave_a_kqueue, 30},
+    {"F7", "a close of all descriptors ends waits, in whatever order it goes", sweeps_end_waits, 30},
     {"F7", "a kqueue that is made after a raw close of all works", a_kqueue_made_after_raw_closes_works, 30},
     {"F7", "raw close_range takes those inside", raw_close_range_takes_the_inner_ones, 30},
     {"F7", "numbers that were the library's are not closed by it", numbers_of_ours_become_the_programs, 0},

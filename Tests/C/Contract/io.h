@@ -31,9 +31,9 @@ static inline void add_write(int kq, int fd, int flags) {
 
 /* Requires one event, of this filter and descriptor, with exactly these fields. */
 #define EXPECT(kq, fd, flags, fflags, data) \
-    expect_event(__FILE__, __LINE__, next_event(kq), fd, EVFILT_READ, flags, fflags, data)
+    expect_next(__FILE__, __LINE__, kq, fd, EVFILT_READ, flags, fflags, data)
 #define EXPECT_WRITE(kq, fd, flags, fflags, data) \
-    expect_event(__FILE__, __LINE__, next_event(kq), fd, EVFILT_WRITE, flags, fflags, data)
+    expect_next(__FILE__, __LINE__, kq, fd, EVFILT_WRITE, flags, fflags, data)
 static inline void expect_event(const char *file, int line, struct kevent event, int fd, int filter, int flags,
                                 unsigned fflags, intptr_t data) {
     if (event.ident != (uintptr_t)fd || event.filter != filter || event.flags != flags ||
@@ -43,6 +43,12 @@ static inline void expect_event(const char *file, int line, struct kevent event,
                       "wanted ident %d filter %d flags 0x%x fflags 0x%x data %jd",
                       (uintmax_t)event.ident, event.filter, event.flags, event.fflags, (intmax_t)event.data, fd,
                       filter, (unsigned)flags, fflags, (intmax_t)data);
+}
+
+static inline void expect_next(const char *file, int line, int kq, int fd, int filter, int flags, unsigned fflags,
+                               intptr_t data) {
+    struct kevent event = next_event_like(kq, (uintptr_t)fd, filter, flags);
+    expect_event(file, line, event, fd, filter, flags, fflags, data);
 }
 
 static inline int waiting(int fd) {

@@ -26,7 +26,7 @@ static const struct contract_case *const tables[] = {
     write_cases, write_object_cases, urgent_cases, empty_cases, filesystem_cases,
     vnode_cases, vnode_directory_cases, vnode_knote_cases, vnode_limit_cases,
     timer_cases, user_cases, libkqueue_cases, kq_closing_cases, kq_readable_cases, own_table_cases,
-    jump_cases, jump_step_cases, fork_order_cases, closing_cases, concurrent_cases,
+    jump_cases, jump_step_cases, fork_order_cases, fork_handler_cases, closing_cases, concurrent_cases,
     closing_call_cases, forking_cases, fork_copy_cases, field_cases,
     proc_cases, proc_tree_cases, procdesc_cases, proc_readable_cases,
     signal_cases, signal_action_cases, signal_thread_cases, signal_pending_cases, signal_mask_cases,

@@ -184,16 +184,18 @@ static bool may_be_told_again(int kq, const struct kevent *event) {
     return is_condition && (event->flags & EV_CLEAR) && waited >= patience * 0.7;
 }
 
-/* Whether an event that came with others is no more than what this thread was told of the knote before. */
+/* Whether an event is no more than what this thread was told of the knote before. */
 static bool is_told_again(int kq, const struct kevent *event) {
     const struct telling *last = last_telling(kq, event);
     return last != NULL && last->event.data == event->data && may_be_told_again(kq, event);
 }
 
-struct kevent next_event(int kq) {
+/* The one event that comes, and whether that is told again; of several, the one that is not. */
+static struct kevent take_next(int kq, bool *is_again) {
     struct kevent events[8], next = {0};
     double asked = now_ms();
     int got = collect_unnoted(kq, events, 8, PATIENCE), news = 0;
+    *is_again = got == 1 && is_told_again(kq, &events[0]);
     for (int i = 0; i < got; i++) {
         if (got > 1 && is_told_again(kq, &events[i]))
             continue;
@@ -204,6 +206,20 @@ struct kevent next_event(int kq) {
         note_telling(kq, &events[i], asked);
     REQUIRE_EQ(news, 1);
     return next;
+}
+
+struct kevent next_event(int kq) {
+    bool is_again;
+    return take_next(kq, &is_again);
+}
+
+struct kevent next_event_like(int kq, uintptr_t ident, int filter, int flags) {
+    for (;;) {
+        bool is_again;
+        struct kevent event = take_next(kq, &is_again);
+        if (!is_again || (event.ident == ident && event.filter == filter && event.flags == flags))
+            return event;
+    }
 }
 
 void require_silent_for(int kq, long milliseconds) {

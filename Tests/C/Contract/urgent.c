@@ -22,7 +22,7 @@ static void add_except(int kq, int fd, int flags) {
 }
 
 #define EXPECT_EXCEPT(kq, fd, flags, fflags, data) \
-    expect_event(__FILE__, __LINE__, next_event(kq), fd, EVFILT_EXCEPT, flags, fflags, data)
+    expect_next(__FILE__, __LINE__, kq, fd, EVFILT_EXCEPT, flags, fflags, data)
 
 static void urgent_byte_fires(void) {
     int kq = new_kqueue(), pair[2];

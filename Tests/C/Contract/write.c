@@ -13,7 +13,7 @@
 #define EXPECT_SPACE(kq, fd, flags) expect_space(__LINE__, kq, fd, flags, 0)
 #define EXPECT_END(kq, fd, flags, fflags) expect_space(__LINE__, kq, fd, (flags) | EV_EOF, fflags)
 static intptr_t expect_space(int line, int kq, int fd, int flags, unsigned fflags) {
-    struct kevent event = next_event(kq);
+    struct kevent event = next_event_like(kq, (uintptr_t)fd, EVFILT_WRITE, EV_ADD | flags);
     expect_event(__FILE__, line, event, fd, EVFILT_WRITE, EV_ADD | flags, fflags, event.data);
     if (event.data < 0 || (event.data == 0 && !(flags & EV_EOF)))
         contract_fail(__FILE__, line, "data %jd", (intmax_t)event.data);

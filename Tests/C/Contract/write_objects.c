@@ -35,7 +35,7 @@ static void put_zeros(int fd, size_t count) {
 /* Requires one event that says EV_EOF, whatever room it says there is. */
 #define EXPECT_END(kq, fd, flags) expect_end(__LINE__, kq, fd, flags)
 static void expect_end(int line, int kq, int fd, int flags) {
-    struct kevent event = next_event(kq);
+    struct kevent event = next_event_like(kq, (uintptr_t)fd, EVFILT_WRITE, EV_ADD | EV_EOF | flags);
     expect_event(__FILE__, line, event, fd, EVFILT_WRITE, EV_ADD | EV_EOF | flags, 0, event.data);
 }
 
