@@ -94,15 +94,16 @@ extension KQueueRegistry where Backend: ~Copyable {
 
   // MARK: What no close takes
 
-  /// Whether a number is a descriptor inside, which the program was never given: one that closes every number that it
-  /// does not know means none of these. Threads may sleep there, and are to learn what is closed with them; and a
-  /// kqueue of a lower number goes on. A number that was closed unseen may be another file's by now. Async-signal-safe.
+  /// Whether a number is a descriptor inside. The program was never given it, so a program that closes all numbers does
+  /// not mean it. A waiter of a kqueue that is closed among them sleeps until the wake descriptor reports that, and a
+  /// kqueue of a lower number goes on. A number that was closed unseen may be another file's by now, which is looked at.
+  /// Async-signal-safe.
   @inline(never)
   public func keeps(_ number: CInt) -> Bool {
     OwnDescriptors.isInside(number) && closesProcessDescriptors && !namesKqueue(number) && OwnFiles.contain(number)
   }
 
-  /// Whether a number is a kqueue's: one that it has is the library's too, and may be as high as those inside.
+  /// Whether a number is a kqueue's, which stands in the same list and may be as high as those inside.
   private func namesKqueue(_ number: CInt) -> Bool {
     guard let record = descriptors.find(number) else { return false }
     return record.pointee.kqueue.load(ordering: .acquiring) != 0

@@ -45,7 +45,8 @@ public enum NextClose {
     next.pointee.close_range?(first, last, flags) ?? callRange(first, last, flags)
   }
 
-  /// Likewise but for the library's descriptors inside, of a range whose close is begun.
+  /// Likewise but for the library's descriptors inside, of a range whose close is begun. A number that another thread
+  /// gives back meanwhile, and that becomes a file of the program's, stays open, as if it was opened after the call.
   public static func rangeOutside(_ first: CUnsignedInt, _ last: CUnsignedInt, _ flags: CInt) -> CInt {
     var start = first
     var inside = nextInside(from: start, through: last)
