@@ -367,7 +367,7 @@ static void closefrom_above_is_refused_or_works(void) {
     all_closed_under_the_library(INNER_SEEN);
 }
 
-/* The numbers inside are none that a program was given, so it means no kqueue below them. */
+/* Closes all numbers from one on, as programs do that do not know which are in use. */
 static void sweep_from(int way, int first) {
     enum { CLOSEFROM, RANGE, UP, DOWN };
     int end = 1100;
@@ -383,7 +383,7 @@ static void sweep_from(int way, int first) {
 
 enum { SWEEPS = 4 };
 
-/* A thread that waits for good hears of all that it waits for. */
+/* The library's numbers are higher, and not the program's to close: the kqueue and its waiter go on. */
 static void swept_above(int way) {
     struct waiter waiter;
     int kq = new_kqueue(), pair[2];
@@ -404,7 +404,7 @@ static void swept_above(int way) {
     require_working_kqueue();
 }
 
-/* All are closed, and what ends a wait with them: it is to end before. */
+/* The close of a kqueue wakes its waiters, whatever is closed before or after it. */
 static void swept_with_waiters(int way) {
     enum { KQUEUES = 3, THREADS = 4 };
     struct waiter waiters[KQUEUES * THREADS];
