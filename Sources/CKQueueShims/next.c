@@ -19,6 +19,13 @@
 /* A static program may have no dlsym. */
 #pragma weak dlsym
 #pragma weak dladdr
+#ifdef LM_ID_BASE
+#pragma weak dlmopen
+#define OPEN_PROGRAM (dlmopen == NULL ? NULL : dlmopen(LM_ID_BASE, NULL, RTLD_LAZY))
+#else
+#pragma weak dlopen
+#define OPEN_PROGRAM (dlopen == NULL ? NULL : dlopen(NULL, RTLD_LAZY))
+#endif
 
 static struct kq_next_functions next;
 
@@ -43,11 +50,11 @@ __attribute__((constructor)) static void look_up(void) {
 enum answer { NOT_KNOWN, NO, YES };
 
 /* `alone`: the answer where dlsym(3) finds no definition at all, as it may in a static program. */
-static enum answer find_out_own(const char *name, enum answer alone) {
+static enum answer find_out_own(void *program, const char *name, enum answer alone) {
     Dl_info used, own;
     if (dlsym == NULL || dladdr == NULL)
         return YES; /* a static program: what is linked is what is used */
-    void *in_use = dlsym(RTLD_DEFAULT, name);
+    void *in_use = dlsym(program, name);
     if (in_use == NULL)
         return alone;
     return dladdr(in_use, &used) != 0 && dladdr((void *)&next, &own) != 0 && used.dli_fbase == own.dli_fbase ? YES : NO;
@@ -59,9 +66,16 @@ static enum answer find_out_own(const char *name, enum answer alone) {
  */
 static enum answer is_close_own, is_sigaction_own;
 
+/*
+ * It is the program's definitions that count.  This library may call others: loaded with RTLD_DEEPBIND or dlmopen(3) it
+ * finds its own first.
+ */
 __attribute__((constructor)) static void find_out(void) {
-    is_close_own = find_out_own("close", NO); /* closedir() stays libc's there */
-    is_sigaction_own = find_out_own("sigaction", YES);
+    void *program = OPEN_PROGRAM;
+    if (program == NULL)
+        program = RTLD_DEFAULT;
+    is_close_own = find_out_own(program, "close", NO); /* closedir() stays libc's there */
+    is_sigaction_own = find_out_own(program, "sigaction", YES);
 }
 
 static __attribute__((noinline)) bool find_out_interposed(int *known, const enum answer *own) {

@@ -17,8 +17,13 @@ FRONT(0)
 FRONT(1)
 FRONT(2)
 FRONT(3)
+FRONT(4)
+FRONT(5)
+FRONT(6)
+FRONT(7)
 
-static void (*const fronts[KQ_FRONTS])(int, siginfo_t *, void *) = {front_0, front_1, front_2, front_3};
+static void (*const fronts[KQ_FRONTS])(int, siginfo_t *, void *) = {
+    front_0, front_1, front_2, front_3, front_4, front_5, front_6, front_7};
 
 uintptr_t kq_front_in(unsigned place) {
     return (uintptr_t)fronts[place];

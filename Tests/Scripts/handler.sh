@@ -38,7 +38,7 @@ function allowed(name) {
 # What is found out when the library is loaded, or when the first signal is watched; or by the syscall() of a case.
 function is_known_by_then(name, caller) {
   return name == "dlsym" && caller ~ /^(syscall$|look_up|kq_next_sig|(kq_)?is_interposed|kq_signals_are_seen|find_out)/ ||
-    name ~ /^(dladdr|(secure_)?getenv)$/ &&
+    name ~ /^(dladdr|dlm?open|(secure_)?getenv)$/ &&
       caller ~ /^((kq_)?is_interposed|kq_signals_are_seen|find_out|kq_environment|kq_map$|kq_runs_on_)/
 }
 # What takes memory, where a kernel before 6.6 made a connector for a capability that had to be raised (docs/locking.md).

@@ -30,7 +30,7 @@ enum {
     KQ_SIGNALS = 65,
 #endif
     KQ_SIGNAL_BYTES = 104, /* a record, and what the first handler of ours stands in front of */
-    KQ_FRONTS = 4,
+    KQ_FRONTS = 8,
     KQ_FRONT_BYTES = 72,
 };
 

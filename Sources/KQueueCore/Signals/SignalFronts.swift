@@ -4,8 +4,9 @@ import Synchronization
 /// The handlers of ours that stand in front of the program's actions: putting one in place, finding it replaced, giving
 /// the program's action back. The lock of signals is held where something is changed.
 ///
-/// Where the program's sigaction() is not ours it may replace a handler of ours, remember it, and call it from its own. So
-/// there are several, and one that was replaced knows what it stood in front of.
+/// Where the program's sigaction() is not ours it may replace a handler of ours, remember it, and call it from its own; so
+/// may another copy of this library. So there are several, and one that may be remembered goes on to stand for the action
+/// that it stood in front of: in front of another it would call what calls it, without end.
 enum SignalFronts {
   /// The place of a handler of ours, or -1.
   @inline(never)
@@ -51,12 +52,42 @@ enum SignalFronts {
     var program = kq_action()
     let error = kq_next_action(number, nil, &program)
     if error != 0 { return error }
-    translate(number, &program)
-    return stand(in: 0, number, &program)
+    return stand(number, &program)
+  }
+
+  /// Puts a handler of ours in front of what was found; or where that is one of ours, lets it be what it was.
+  ///
+  /// Where all that there are may be remembered, what was found is trusted to call the last.
+  @inline(never)
+  private static func stand(_ number: CInt, _ found: inout kq_action) -> CInt {
+    let place = place(number, for: found.handler)
+    if place < 0 { return 0 }
+    let front = SignalRecord.of(number).pointee.front.load(ordering: .sequentiallyConsistent)
+    if front != UInt32(place) { SignalRecord.front(number, front).pointee.leave(at: Signals.count(number)) }
+    SignalRecord.front(number, UInt32(place)).pointee.keep()
+    translate(number, &found)
+    return stand(in: UInt32(place), number, &found)
+  }
+
+  /// The place of the handler of ours that is the one found, or stands for it, or can; or -1.
+  @inline(never)
+  private static func place(_ number: CInt, for handler: UInt) -> CInt {
+    var available = ownPlace(of: handler)
+    if available >= 0 { return available }
+    let count = Signals.count(number)
+    var place = CInt(KQ_FRONTS) - 1
+    while place >= 0 {
+      let front = SignalRecord.front(number, UInt32(place))
+      if front.pointee.isInUse && front.pointee.load().handler == handler { return place }
+      if front.pointee.isAvailable(at: count) { available = place }
+      place -= 1
+    }
+    return available
   }
 
   /// Puts ours in front of what was found. As in `giveBack`, what comes in between is the program's action from then on,
   /// to be stood in front of.
+  @inline(__always)
   private static func stand(in place: UInt32, _ number: CInt, _ program: inout kq_action) -> CInt {
     var found = kq_action()
     var ours = kq_action()
@@ -76,7 +107,9 @@ enum SignalFronts {
   @inline(never)
   static func giveBack(_ number: CInt) {
     var replaced = kq_action()
-    guard kq_next_action(number, nil, &replaced) == 0 && ownPlace(of: replaced.handler) >= 0 else { return }
+    guard kq_next_action(number, nil, &replaced) == 0 else { return }
+    let place = ownPlace(of: replaced.handler)
+    if place < 0 { return }
     var action = replaced
     translate(number, &action)
     var found = kq_action()
@@ -84,6 +117,7 @@ enum SignalFronts {
       replaced = action
       action = found
     }
+    if kq_signals_are_seen() { SignalRecord.front(number, UInt32(place)).pointee.free() }
   }
 
   /// Whether one was put in and the other read back, by the flags that programs set: systems add some of their own; and
@@ -172,6 +206,7 @@ enum SignalFronts {
   /// Where the program's sigaction() is not ours: takes a handler that it has put in place of ours for the program's
   /// action, and stands in front of that. Whatever it replaced stays what it was, since the program may call it from its
   /// own.
+  @inline(never)
   static func look(_ number: CInt) {
     var found = kq_action()
     guard kq_next_action(number, nil, &found) == 0 && !isInForce(number, found) else { return }
@@ -179,7 +214,7 @@ enum SignalFronts {
     if Signals.areOwn && Signals.isWatched(number) && kq_next_action(number, nil, &found) == 0
       && !isInForce(number, found)
     {
-      standAgain(number, &found)
+      _ = stand(number, &found)
     }
     lock.end()
   }
@@ -190,15 +225,6 @@ enum SignalFronts {
     if record.pointee.yields.load(ordering: .sequentiallyConsistent) { return action.handler == kq_ignoring_action() }
     let front = record.pointee.front.load(ordering: .sequentiallyConsistent)
     return action.handler == kq_front_in(front) && action.has(KQ_SA_SIGINFO)
-  }
-
-  /// Stands in front of what was found; or where that is one of ours, lets it be what it was.
-  private static func standAgain(_ number: CInt, _ found: inout kq_action) {
-    let place = ownPlace(of: found.handler)
-    let front = SignalRecord.of(number).pointee.front.load(ordering: .sequentiallyConsistent)
-    let next = place >= 0 ? UInt32(place) : (front + 1) % UInt32(KQ_FRONTS)
-    translate(number, &found)
-    _ = stand(in: next, number, &found)
   }
 }
 

@@ -14,6 +14,7 @@ enum SignalHandler {
     var program = front.pointee.load()
     if place != SignalRecord.of(number).pointee.front.load(ordering: .sequentiallyConsistent) {
       // One that the program called from a handler of its own that it put in front of us.
+      front.pointee.noteCall()
       if program.isHandler { program.run(number, info, context) }
       return
     }

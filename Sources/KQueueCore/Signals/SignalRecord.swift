@@ -14,7 +14,7 @@ struct SignalRecord: ~Copyable {
   let notifier: Atomic<CInt>
   /// Handlers that may be about to.
   let busy: Atomic<CInt>
-  /// The handler of ours that is in force.
+  /// The handler of ours that is in force, or was last.
   let front: Atomic<UInt32>
   /// The program's action is in force, and nothing is counted.
   let yields: Atomic<Bool>
@@ -43,7 +43,6 @@ struct SignalRecord: ~Copyable {
     users.store(0, ordering: .sequentiallyConsistent)
     notifier.store(0, ordering: .sequentiallyConsistent)
     busy.store(0, ordering: .sequentiallyConsistent)
-    front.store(0, ordering: .sequentiallyConsistent)
     yields.store(false, ordering: .sequentiallyConsistent)
   }
 }

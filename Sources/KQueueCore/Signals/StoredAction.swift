@@ -9,7 +9,13 @@ import Synchronization
 struct StoredAction: ~Copyable {
   /// Which copy is in force, whether its handler was used up, and a count.
   private let version: Atomic<UInt32>
+  /// 0 where nobody calls the handler of ours that stands in front of the action. Else whether it is kept, or was left
+  /// and at what count.
+  private let use: Atomic<UInt32>
   private let first, second: ActionCopy
+
+  private static var kept: UInt32 { 1 }
+  private static var left: UInt32 { 2 }
 
   private static var copyBit: UInt32 { 1 }
   private static var usedUp: UInt32 { 2 }
@@ -23,6 +29,7 @@ struct StoredAction: ~Copyable {
   }
 
   /// Async-signal-safe.
+  @inline(never)
   func load() -> kq_action {
     var action = kq_action()
     while !read(version.load(ordering: .sequentiallyConsistent), &action) {}
@@ -40,6 +47,31 @@ struct StoredAction: ~Copyable {
         expected: now, desired: now | Self.usedUp, ordering: .sequentiallyConsistent)
       if swap.exchanged { return action }
     }
+  }
+
+  // MARK: The handler of ours in front of it
+
+  /// The program may remember the handler from now on, and call it from one of its own.
+  func keep() { use.store(Self.kept, ordering: .sequentiallyConsistent) }
+
+  /// Nobody has the handler any more.
+  func free() { use.store(0, ordering: .sequentiallyConsistent) }
+
+  /// Another handler takes the place of this one, at a count of the signal.
+  func leave(at count: UInt32) {
+    if isInUse { use.store(count << 2 | Self.left, ordering: .sequentiallyConsistent) }
+  }
+
+  /// A handler that was left was called. Async-signal-safe.
+  func noteCall() { use.bitwiseOr(Self.kept, ordering: .sequentiallyConsistent) }
+
+  var isInUse: Bool { use.load(ordering: .sequentiallyConsistent) != 0 }
+
+  /// Whether the handler may stand in front of another action: it is free, or a signal came since it was left, and
+  /// nobody called it then.
+  func isAvailable(at count: UInt32) -> Bool {
+    let now = use.load(ordering: .sequentiallyConsistent)
+    return now == 0 || (now & Self.kept == 0 && now != count << 2 | Self.left)
   }
 
   /// Reads the copy of a version.

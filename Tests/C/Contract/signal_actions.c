@@ -470,6 +470,115 @@ static void a_handler_set_and_put_back_many_times(void) {
     REQUIRE(action_of(SIGUSR1).sa_handler == SIG_DFL);
 }
 
+/* Handlers that a program puts in front of one another: each calls the one that it found. */
+enum { LINKS = 12 };
+static struct sigaction befores[LINKS];
+static int passes[LINKS];
+
+static void pass_on(int which, int number, siginfo_t *info, void *context) {
+    const struct sigaction *before = &befores[which];
+    if (++passes[which] > 1000)
+        contract_fail(__FILE__, __LINE__, "handlers call each other without end");
+    if (before->sa_flags & SA_SIGINFO)
+        before->sa_sigaction(number, info, context);
+    else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN)
+        before->sa_handler(number);
+}
+
+#define LINK(which) \
+    static void link_##which(int number, siginfo_t *info, void *context) { \
+        pass_on(which, number, info, context); \
+    }
+LINK(0)
+LINK(1)
+LINK(2)
+LINK(3)
+LINK(4)
+LINK(5)
+LINK(6)
+LINK(7)
+LINK(8)
+LINK(9)
+LINK(10)
+LINK(11)
+static void (*const links[LINKS])(int, siginfo_t *, void *) = {
+    link_0, link_1, link_2, link_3, link_4, link_5, link_6, link_7, link_8, link_9, link_10, link_11};
+
+static void put_in_front(int which) {
+    struct sigaction action = {.sa_sigaction = links[which], .sa_flags = SA_SIGINFO};
+    sigemptyset(&action.sa_mask);
+    REQUIRE_EQ(sigaction(SIGUSR1, &action, &befores[which]), 0);
+}
+
+/* Requires that each of the first runs once, and the knote counts it. */
+static void expect_passes(int kq, int count) {
+    memset(passes, 0, sizeof passes);
+    deliver(SIGUSR1);
+    for (int i = 0; i < count; i++)
+        REQUIRE_EQ(passes[i], 1);
+    EXPECT_SIGNAL(kq, SIGUSR1, 1);
+}
+
+static void a_long_chain_runs_each_once(void) {
+    for (int delivers = 0; delivers < 2; delivers++) {
+        int kq = new_kqueue();
+        install(SIGUSR1, SIG_DFL, 0);
+        watch(kq, SIGUSR1, 0);
+        for (int i = 0; i < LINKS; i++) {
+            put_in_front(i);
+            show_actions(kq);
+            if (delivers)
+                expect_passes(kq, i + 1);
+        }
+        expect_passes(kq, LINKS);
+        unwatch(kq, SIGUSR1);
+    }
+}
+
+/* A chained handler stays, and the end of the knote and another's begin come beneath it. */
+static void a_chain_is_watched_again(void) {
+    for (int shows = 0; shows < 2; shows++) {
+        int kq = new_kqueue();
+        install(SIGUSR1, SIG_DFL, 0);
+        watch(kq, SIGUSR1, 0);
+        put_in_front(0);
+        for (int round = 0; round < 20; round++) {
+            if (shows)
+                show_actions(kq);
+            if (round % 3 > 0)
+                expect_passes(kq, 1);
+            unwatch(kq, SIGUSR1);
+            if (round % 2) {
+                end_kqueue(kq);
+                kq = new_kqueue();
+            }
+            memset(passes, 0, sizeof passes);
+            deliver(SIGUSR1);
+            REQUIRE_EQ(passes[0], 1);
+            watch(kq, SIGUSR1, 0);
+        }
+        expect_passes(kq, 1);
+        end_kqueue(kq);
+    }
+}
+
+/* Each in the place of the one before it, which nobody calls any more. */
+static void many_handlers_take_turns(void) {
+    int kq = new_kqueue();
+    watch(kq, SIGUSR1, 0);
+    for (int round = 0; round < 3 * LINKS; round++) {
+        int which = round % LINKS;
+        memset(passes, 0, sizeof passes);
+        put_in_front(which);
+        befores[which] = (struct sigaction){.sa_handler = SIG_DFL};
+        show_actions(kq);
+        deliver(SIGUSR1);
+        for (int i = 0; i < LINKS; i++)
+            REQUIRE_EQ(passes[i], i == which);
+        EXPECT_SIGNAL(kq, SIGUSR1, 1);
+    }
+}
+
 static sigjmp_buf place;
 
 static void jump_away(int number) {
@@ -759,6 +868,9 @@ const struct contract_case signal_action_cases[] = {
     {"C-276", "and work on other signals as ever", relatives_work_unwatched, 0},
     {"C-276", "a handler that calls the one before it", a_chain_of_handlers_runs_each_once, 0},
     {"C-276", "a handler set and put back many times", a_handler_set_and_put_back_many_times, 0},
+    {"C-276", "a long chain of handlers", a_long_chain_runs_each_once, 0},
+    {"C-276", "a chain of handlers that is watched again", a_chain_is_watched_again, 0},
+    {"C-276", "many handlers in turn", many_handlers_take_turns, 0},
     {"C-276", "a handler that jumps away", a_handler_may_jump_away, 0},
     {"C-276", "a handler that changes the action", a_handler_may_change_the_action, 0},
     {"C-287", "the end of the knote puts action and mask back", the_end_puts_all_back, 0},
