@@ -29,6 +29,13 @@ uintptr_t kq_front_in(unsigned place) {
     return (uintptr_t)fronts[place];
 }
 
+int kq_place_of_front(uintptr_t handler) {
+    int place = KQ_FRONTS;
+    while (--place >= 0 && kq_front_in((unsigned)place) != handler)
+        continue;
+    return place;
+}
+
 /* ---- Actions ---- */
 
 struct kq_action kq_read_action(const void *action) {

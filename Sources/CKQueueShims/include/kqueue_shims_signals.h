@@ -143,8 +143,9 @@ struct kq_action kq_read_action(const void *action);
 void kq_write_action(struct kq_action action, void *to);
 typedef struct sigaction kq_libc_action;
 
-/* The handler of ours that is in a place. */
+/* The handler of ours that is in a place; and the place of a handler of ours, or -1. */
 uintptr_t kq_front_in(unsigned place);
+int kq_place_of_front(uintptr_t handler);
 
 /* The next definitions, in the order of linking. */
 int kq_next_sigaction(int number, const void *action, void *old);

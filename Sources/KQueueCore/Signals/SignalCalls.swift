@@ -42,22 +42,32 @@ public enum SignalCalls {
     return 0
   }
 
-  /// A signal that no knote watches; a knote may begin to watch it during the call.
+  /// A signal that no knote watches; a knote may begin to watch it during the call. Or the program's call goes through
+  /// here, and a library's need not.
   @inline(never)
   private static func passOn(
     _ number: CInt, _ action: UnsafeRawPointer?, _ old: UnsafeMutableRawPointer?
   ) -> CInt {
-    let result = kq_next_sigaction(number, action, old)
-    guard result == 0 && number < CInt(KQ_SIGNALS) else { return result }
-    if let old {
-      var found = kq_read_action(old)
-      if SignalFronts.ownPlace(of: found.handler) >= 0 {
-        SignalFronts.translate(number, &found)
-        kq_write_action(found, old)
-      }
-    }
-    if action != nil && intervenes(number) && Signals.areOwn { SignalFronts.look(number) }
+    var replaced = kq_libc_action()
+    let result = kq_next_sigaction(number, action, &replaced)
+    guard result == 0 else { return result }
+    var found = kq_read_action(&replaced)
+    if translate(number, &found, isReplaced: action != nil) { kq_write_action(found, &replaced) }
+    if let old { old.assumingMemoryBound(to: kq_libc_action.self).pointee = replaced }
     return result
+  }
+
+  /// Puts the program's action in the place of a handler of ours that the next definition gave back: the program has none
+  /// to call.
+  /// - Returns: whether it was one.
+  @inline(never)
+  private static func translate(_ number: CInt, _ found: inout kq_action, isReplaced: Bool) -> Bool {
+    let place = SignalFronts.translate(number, &found)
+    if isReplaced && Signals.areOwn {
+      if place >= 0 { SignalRecord.front(number, UInt32(place)).pointee.free() }
+      if intervenes(number) { SignalFronts.look(number) }
+    }
+    return place >= 0
   }
 
   // MARK: Those that are made of it; handlers are passed as they come
@@ -87,10 +97,8 @@ public enum SignalCalls {
   /// A handler as the next definition gave it back, in the program's terms.
   @inline(never)
   private static func translated(_ number: CInt, _ handler: UInt) -> UInt {
-    guard number > 0 && number < CInt(KQ_SIGNALS) && handler != kq_no_action() else { return handler }
     var action = kq_action(handler: handler, flags: 0, mask: kq_signal_numbers())
-    SignalFronts.translate(number, &action)
-    if intervenes(number) && Signals.areOwn { SignalFronts.look(number) }
+    _ = translate(number, &action, isReplaced: true)
     return action.handler
   }
 

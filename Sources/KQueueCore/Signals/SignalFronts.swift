@@ -8,21 +8,15 @@ import Synchronization
 /// may another copy of this library. So there are several, and one that may be remembered goes on to stand for the action
 /// that it stood in front of: in front of another it would call what calls it, without end.
 enum SignalFronts {
-  /// The place of a handler of ours, or -1.
-  @inline(never)
-  static func ownPlace(of handler: UInt) -> CInt {
-    var place = CInt(KQ_FRONTS) - 1
-    while place >= 0 && kq_front_in(CUnsignedInt(place)) != handler { place -= 1 }
-    return place
-  }
-
   // MARK: The program's action
 
   /// Where an action is a handler of ours, puts the program's in its place.
-  @inline(never)
-  static func translate(_ number: CInt, _ action: inout kq_action) {
-    let place = ownPlace(of: action.handler)
+  /// - Returns: the place of the handler, or -1.
+  @inline(never) @discardableResult
+  static func translate(_ number: CInt, _ action: inout kq_action) -> CInt {
+    let place = kq_place_of_front(action.handler)
     if place >= 0 { action = SignalRecord.front(number, UInt32(place)).pointee.load() }
+    return place
   }
 
   /// The program's action of a watched signal.
@@ -72,7 +66,7 @@ enum SignalFronts {
   /// The place of the handler of ours that is the one found, or stands for it, or can; or -1.
   @inline(never)
   private static func place(_ number: CInt, for handler: UInt) -> CInt {
-    var available = ownPlace(of: handler)
+    var available = kq_place_of_front(handler)
     if available >= 0 { return available }
     let count = Signals.count(number)
     var place = CInt(KQ_FRONTS) - 1
@@ -96,7 +90,7 @@ enum SignalFronts {
       SignalRecord.front(number, place).pointee.store(program)
       SignalRecord.of(number).pointee.front.store(place, ordering: .sequentiallyConsistent)
       let error = install(number, place, program, &ours, &found)
-      if error != 0 || ownPlace(of: found.handler) >= 0 || isSame(found, expected) { return error }
+      if error != 0 || kq_place_of_front(found.handler) >= 0 || isSame(found, expected) { return error }
       expected = ours
       program = found
     }
@@ -108,10 +102,9 @@ enum SignalFronts {
   static func giveBack(_ number: CInt) {
     var replaced = kq_action()
     guard kq_next_action(number, nil, &replaced) == 0 else { return }
-    let place = ownPlace(of: replaced.handler)
-    if place < 0 { return }
     var action = replaced
-    translate(number, &action)
+    let place = translate(number, &action)
+    if place < 0 { return }
     var found = kq_action()
     while kq_next_action(number, &action, &found) == 0 && !isSame(found, replaced) {
       replaced = action
@@ -193,7 +186,7 @@ enum SignalFronts {
       let isOfFault = number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE
       var action = kq_action()
       if !isOfFault && kq_next_action(number, nil, &action) == 0 && action.has(KQ_SA_ONSTACK) && action.isHandler
-        && ownPlace(of: action.handler) < 0
+        && kq_place_of_front(action.handler) < 0
       {
         return true
       }

@@ -137,6 +137,9 @@ double allowed_cpu(double milliseconds);
 /* How many ms an event may take: a machine may have no processor for its cause. One that is lost never comes. */
 enum { PATIENCE = 20000 };
 
+/* How many ms late something may be on a machine that does much else. */
+enum { LATE = 8000 };
+
 /* A name in the /proc that cases look into: where the library is to have none, the launcher has mounted one for
    them. */
 const char *seen_proc(const char *name);

@@ -27,7 +27,7 @@ static void require_refused(const struct waiter *waiter, double closed) {
     REQUIRE_EQ(waiter->result, -1);
     REQUIRE_EQ(waiter->code, EBADF);
     REQUIRE(waiter->ended >= closed);
-    REQUIRE(waiter->ended - closed < 1000);
+    REQUIRE(waiter->ended - closed < LATE);
 }
 
 static void close_with_waiters(int count, long milliseconds, bool watching) {

@@ -9,8 +9,6 @@
  */
 #include "contract.h"
 
-enum { LATE = 8000 }; /* how many ms behind its time an event may come */
-
 static void set(int kq, uintptr_t ident, int flags, unsigned fflags, intptr_t data) {
     change(kq, ident, EVFILT_TIMER, flags, fflags, data, NULL);
 }
