@@ -391,7 +391,7 @@ static void swept_above(int way) {
     use_everything(kq, pair);
     start_waiter(&waiter, kq, 1, -1);
     park_waiter(&waiter);
-    change(kq, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, 300, NULL);
+    change(kq, 3, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, 300, NULL);
     sweep_from(way, pair[1] + 1);
     join_waiter(&waiter);
     REQUIRE(waiter.result == 1 && waiter.events[0].filter == EVFILT_TIMER);
