@@ -205,8 +205,8 @@ static struct kevent take_next(int kq, bool *is_again) {
     for (int i = 0; i < got; i++)
         note_telling(kq, &events[i], asked);
     for (int i = 0; news > 1 && i < got; i++)
-        printf("    ident %ju filter %d flags 0x%x fflags 0x%x data %jd\n", (uintmax_t)events[i].ident, events[i].filter,
-               events[i].flags, events[i].fflags, (intmax_t)events[i].data);
+        printf("    ident %ju filter %d flags 0x%x fflags 0x%x data %jd\n", (uintmax_t)events[i].ident,
+               events[i].filter, events[i].flags, events[i].fflags, (intmax_t)events[i].data);
     REQUIRE_EQ(news, 1);
     return next;
 }
