@@ -19,6 +19,7 @@
 /* A static program may have no dlsym. */
 #pragma weak dlsym
 #pragma weak dladdr
+/* The program itself, whichever namespace of dlmopen(3) this library is in. */
 #ifdef LM_ID_BASE
 #pragma weak dlmopen
 #define OPEN_PROGRAM (dlmopen == NULL ? NULL : dlmopen(LM_ID_BASE, NULL, RTLD_LAZY))

@@ -42,8 +42,8 @@ public enum SignalCalls {
     return 0
   }
 
-  /// A signal that no knote watches; a knote may begin to watch it during the call. Or the program's call goes through
-  /// here, and a library's need not.
+  /// A signal that no knote watches, though a knote may begin to watch it during the call; or any, where this call is
+  /// ours but other libraries call libc's.
   @inline(never)
   private static func passOn(
     _ number: CInt, _ action: UnsafeRawPointer?, _ old: UnsafeMutableRawPointer?
@@ -58,7 +58,7 @@ public enum SignalCalls {
   }
 
   /// Puts the program's action in the place of a handler of ours that the next definition gave back: the program has none
-  /// to call.
+  /// to call. Only a signal that exists has one of ours, so the number needs no check.
   /// - Returns: whether it was one.
   @inline(never)
   private static func translate(_ number: CInt, _ found: inout kq_action, isReplaced: Bool) -> Bool {

@@ -10,7 +10,8 @@ struct StoredAction: ~Copyable {
   /// Which copy is in force, whether its handler was used up, and a count.
   private let version: Atomic<UInt32>
   /// 0 where nobody calls the handler of ours that stands in front of the action. Else whether it is kept, or was left
-  /// and at what count.
+  /// and at what count. It is written under the lock of signals, but by a handler that was left, at each call, and by a
+  /// sigaction() that replaced ours: the mark of a call that is lost between them is set again by the next one.
   private let use: Atomic<UInt32>
   private let first, second: ActionCopy
 
