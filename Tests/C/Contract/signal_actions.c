@@ -40,7 +40,12 @@ static void a_handler_installed_later_runs(void) {
     REQUIRE_EQ(runs, 2);
 }
 
-static unsigned long kernel_handler(int number);
+/* The action as the kernel has it, whatever a library in between says. */
+static unsigned long kernel_handler(int number) {
+    unsigned long action[8] = {0};
+    REQUIRE_EQ(syscall(SYS_rt_sigaction, number, NULL, action, 8), 0);
+    return action[0];
+}
 
 /* The signal counts from when the one that waits has seen the handler, which a busy machine may make late. */
 static void *replace_while_waiting(void *argument) {
@@ -629,13 +634,6 @@ static void require_same_action(const struct sigaction *got, const struct sigact
     REQUIRE_EQ(got->sa_flags & ~0x04000000, want->sa_flags & ~0x04000000); /* SA_RESTORER is libc's */
     for (int number = 1; number <= SIGRTMAX; number++)
         REQUIRE_EQ(sigismember(&got->sa_mask, number), sigismember(&want->sa_mask, number));
-}
-
-/* The action as the kernel has it, whatever a library in between says. */
-static unsigned long kernel_handler(int number) {
-    unsigned long action[8] = {0};
-    REQUIRE_EQ(syscall(SYS_rt_sigaction, number, NULL, action, 8), 0);
-    return action[0];
 }
 
 static void ended_by_delete(int kq) { unwatch(kq, SIGUSR1); }
